@@ -1,0 +1,92 @@
+"""Capture every Amazon SES event in MongoDB exactly once, and know whom you may still mail, and why.
+
+This is the front door. Names are loaded when they are first used, so that ``import sesevent``
+and parsing load neither pymongo nor mongoengine.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sesevent.aio import AsyncEventStore as AsyncEventStore
+    from sesevent.errors import ConfigurationError as ConfigurationError
+    from sesevent.errors import MissingExtra as MissingExtra
+    from sesevent.errors import PayloadError as PayloadError
+    from sesevent.errors import Problem as Problem
+    from sesevent.errors import SesEventError as SesEventError
+    from sesevent.errors import StoreConflict as StoreConflict
+    from sesevent.errors import StoreError as StoreError
+    from sesevent.errors import StoreUnavailable as StoreUnavailable
+    from sesevent.events.bounce import Bounce as Bounce
+    from sesevent.events.click import Click as Click
+    from sesevent.events.complaint import Complaint as Complaint
+    from sesevent.events.delivery import Delivery as Delivery
+    from sesevent.events.delivery_delay import DeliveryDelay as DeliveryDelay
+    from sesevent.events.event import Event as Event
+    from sesevent.events.event import Recipient as Recipient
+    from sesevent.events.open import Open as Open
+    from sesevent.events.received import Received as Received
+    from sesevent.events.reject import Reject as Reject
+    from sesevent.events.rendering_failure import RenderingFailure as RenderingFailure
+    from sesevent.events.send import Send as Send
+    from sesevent.events.subscription import Subscription as Subscription
+    from sesevent.events.unknown import UnknownEvent as UnknownEvent
+    from sesevent.plans.parse import parse as parse
+    from sesevent.plans.receive import Receipt as Receipt
+    from sesevent.plans.receive import Summary as Summary
+    from sesevent.sns.message import UnverifiedMessage as UnverifiedMessage
+    from sesevent.sns.unwrap import unwrap as unwrap
+    from sesevent.storage.codec import StoredEvent as StoredEvent
+    from sesevent.storage.documents import SesEvent as SesEvent
+    from sesevent.suppression.decide import Decision as Decision
+    from sesevent.suppression.policy import Policy as Policy
+    from sesevent.suppression.standing import Standing as Standing
+    from sesevent.sync import EventStore as EventStore
+
+_HOMES = {
+    "aio": "AsyncEventStore",
+    "errors": "ConfigurationError MissingExtra PayloadError Problem SesEventError StoreConflict StoreError "
+    "StoreUnavailable",
+    "events.bounce": "Bounce",
+    "events.click": "Click",
+    "events.complaint": "Complaint",
+    "events.delivery": "Delivery",
+    "events.delivery_delay": "DeliveryDelay",
+    "events.event": "Event Recipient",
+    "events.open": "Open",
+    "events.received": "Received",
+    "events.reject": "Reject",
+    "events.rendering_failure": "RenderingFailure",
+    "events.send": "Send",
+    "events.subscription": "Subscription",
+    "events.unknown": "UnknownEvent",
+    "plans.parse": "parse",
+    "plans.receive": "Receipt Summary",
+    "sns.message": "UnverifiedMessage",
+    "sns.unwrap": "unwrap",
+    "storage.codec": "StoredEvent",
+    "storage.documents": "SesEvent",
+    "suppression.decide": "Decision",
+    "suppression.policy": "Policy",
+    "suppression.standing": "Standing",
+    "sync": "EventStore",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]  # a test compares it with the imports above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOME_OF]

@@ -1,0 +1,81 @@
+"""The normal form of an e-mail address, and how one is shown where it must not be readable.
+
+Two forms, because two questions differ: ``bare`` is the address as the sender would write it
+(display name gone, domain in lower case, RFC 5321 section 2.4 keeps the local part as it is);
+``normal`` is the key by which this library compares and suppresses people: SES's suppression
+list compares without regard to case, so the local part is lowered too, and an internationalised
+domain is written in its ASCII form. It never raises: an address that is none stays as it came.
+Next: :mod:`sesevent.events`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from email.utils import parseaddr
+
+__all__ = ["bare", "mask", "normal"]
+
+# What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
+_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9\-]+(?:\.[a-z0-9\-]+)*")
+_QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+)*")
+
+
+def bare(text: str) -> str:
+    """The address alone: ``"Doe, Jane" <Jane@EXAMPLE.com.>`` becomes ``Jane@example.com``.
+
+    Text that holds no address is returned stripped.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    spec = _without_display_name(text.strip())
+    local, at, domain = spec.rpartition("@")
+    if not at or not local or not domain:
+        return spec
+    return f"{_plain_local(local)}@{_ascii_domain(domain)}"
+
+
+def normal(text: str) -> str:
+    """The form by which two spellings of one mailbox compare equal (see the module's docstring)."""
+    if _PLAIN.fullmatch(text):
+        return text.lower()
+    return bare(text).lower()
+
+
+def mask(text: str) -> str:
+    """A form for people and logs that tells no one who it is: ``j…@example.com``."""
+    local, at, domain = bare(text).rpartition("@")
+    return f"{local[:1]}…@{domain}" if at else "…"
+
+
+def _without_display_name(text: str) -> str:
+    if text.endswith(">") and "<" in text:
+        return text[text.rindex("<") + 1 : -1].strip()
+    if " " in text or "(" in text:
+        found = parseaddr(text)[1]
+        return found if "@" in found else text
+    return text
+
+
+def _plain_local(local: str) -> str:
+    """RFC 5321 section 4.1.2: quotes that are not needed make no different mailbox."""
+    quoted = _QUOTED_LOCAL.fullmatch(local)
+    if quoted is None:
+        return local
+    inner = re.sub(r"\\(.)", r"\1", quoted[1])
+    return inner if _DOT_ATOM.fullmatch(inner) else local
+
+
+def _ascii_domain(domain: str) -> str:
+    domain = unicodedata.normalize("NFKC", domain.rstrip(".")).lower()
+    if domain.isascii():
+        return domain
+    return ".".join(_ascii_label(label) for label in re.split("[.\u3002]", domain))
+
+
+def _ascii_label(label: str) -> str:
+    """RFC 5891 section 4.4 without the registry's checks: whoever owns the domain passed them."""
+    if label.isascii():
+        return label
+    return "xn--" + label.encode("punycode").decode("ascii")

@@ -1,0 +1,356 @@
+"""The driver and the face for asyncio: `AsyncEventStore`.
+
+The driver awaits what a plan yields; a face's method is one statement. Its twin, with the same
+names, parameters and docstrings, is :mod:`sesevent.sync`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import closing
+from datetime import datetime
+from types import TracebackType
+from typing import Any, TypeVar
+
+from bson import ObjectId
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from sesevent.ops import Plan
+from sesevent.plans import bulk, doctor, read, suppress
+from sesevent.plans import receive as receiving
+from sesevent.plans.receive import Receipt, Summary
+from sesevent.sns.unwrap import Raw
+from sesevent.storage import reads
+from sesevent.storage.codec import StoredEvent
+from sesevent.storage.connection import DURABLE, client_options, collections_of, utc_now
+from sesevent.storage.failures import translate
+from sesevent.storage.layout import EVENTS
+from sesevent.storage.reads import Cursor
+from sesevent.suppression.decide import Decision
+from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+
+__all__ = ["AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList"]
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+async def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
+    """Drive a plan to its result. An operation's error is raised inside the plan, translated."""
+    with closing(plan):
+        try:
+            operation = next(plan)
+            while True:
+                try:
+                    outcome = await operation.start(collections)
+                except BulkWriteError as error:
+                    outcome = error  # no failure yet: the operation knows which refusals it expects
+                except PyMongoError as error:
+                    operation = plan.throw(translate(error))
+                    continue
+                operation = plan.send(operation.finish(outcome))
+        except StopIteration as done:
+            result: R = done.value
+            return result
+
+
+class AsyncResults:
+    """An answer that is fetched page by page while it is iterated; it can be iterated again."""
+
+    def __init__(self, collections: dict[str, Any], query: reads.EventQuery) -> None:
+        self._collections = collections
+        self._query = query
+
+    async def __aiter__(self) -> AsyncIterator[StoredEvent]:
+        query: reads.EventQuery | None = self._query
+        while query is not None:
+            page = await perform(read.next_page(query), self._collections)
+            for event in page.events:
+                yield event
+            query = page.rest
+
+    async def to_list(self) -> list[StoredEvent]:
+        """Every row of the answer."""
+        return [event async for event in self]
+
+    async def first(self) -> StoredEvent | None:
+        """The first row of the answer, if there is one."""
+        return next(iter((await perform(read.next_page(self._query, 1), self._collections)).events), None)
+
+
+class AsyncEventRepository:
+    """The stored events: ``store.events``.
+
+    Answers are ordered by event time; *since* is included, *until* is not. *after* takes the
+    ``cursor`` of the last row seen and continues behind it.
+    """
+
+    def __init__(self, collections: dict[str, Any]) -> None:
+        self._collections = collections
+
+    async def get(self, identifier: str | bytes | ObjectId) -> StoredEvent | None:
+        """One event by the key it is stored under, or None."""
+        return await perform(read.get(identifier), self._collections)
+
+    def by_message_id(
+        self,
+        message_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> AsyncResults:
+        """Events of one mail, by SES's message id."""
+        return self.find(
+            message_id=message_id, since=since, until=until, newest_first=newest_first, limit=limit, after=after
+        )
+
+    def by_type(
+        self,
+        *types: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> AsyncResults:
+        """Events of these types, in SES's words: ``Bounce``, ``Rendering Failure``, …"""
+        return self.find(types=types, since=since, until=until, newest_first=newest_first, limit=limit, after=after)
+
+    def between(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> AsyncResults:
+        """Events that happened at or after *since* and before *until*."""
+        return self.find(since=since, until=until, newest_first=newest_first, limit=limit, after=after)
+
+    def for_recipient(
+        self,
+        address: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> AsyncResults:
+        """Events that concern this person, however the address is spelled."""
+        return self.find(
+            recipient=address, since=since, until=until, newest_first=newest_first, limit=limit, after=after
+        )
+
+    def find(
+        self,
+        *,
+        message_id: str | None = None,
+        types: Iterable[str] = (),
+        recipient: str | None = None,
+        tag: tuple[str, str | None] | None = None,
+        configuration_set: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> AsyncResults:
+        """Events for which everything that is given holds."""
+        filters = reads.filters(message_id, types, recipient, tag, configuration_set)
+        query = reads.event_query(
+            *filters, since=since, until=until, newest_first=newest_first, limit=limit, after=after
+        )
+        return AsyncResults(self._collections, query)
+
+    async def timeline(self, message_id: str) -> list[StoredEvent]:
+        """Everything that happened to one mail, in order; an event kept in two rows stands there once."""
+        return await perform(read.timeline(message_id), self._collections)
+
+
+class AsyncSuppressionList:
+    """May I send? ``store.suppression``."""
+
+    def __init__(self, collections: dict[str, Any], policy: Policy) -> None:
+        self._collections = collections
+        self._policy = policy
+
+    async def check(self, address: str) -> Decision:
+        """The decision for one address, however it is spelled."""
+        return (await perform(suppress.check(self._policy, [address]), self._collections))[0]
+
+    async def check_many(self, addresses: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[Decision]:
+        """A decision for each address, in order; fetched a thousand at a time, in constant memory."""
+        async for some in _batches(addresses, suppress.CHECKED_AT_ONCE):
+            for decision in await perform(suppress.check(self._policy, some), self._collections):
+                yield decision
+
+
+class AsyncEventStore:
+    """The store for asyncio. Made by `AsyncEventStore.connect`; safe to share between tasks of one loop.
+
+    Its twin for blocking code is `EventStore`.
+    """
+
+    def __init__(
+        self,
+        client: AsyncMongoClient[Any],
+        *,
+        database: str | None = None,
+        collection: str = EVENTS,
+        write_concern: WriteConcern = DURABLE,
+        policy: Policy = DEFAULT_POLICY,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.client = client
+        self._collections = collections_of(client, database, collection, write_concern)
+        self._policy = policy
+        self._clock = clock
+        self.events = AsyncEventRepository(self._collections)
+        self.suppression = AsyncSuppressionList(self._collections, policy)
+
+    @classmethod
+    async def connect(
+        cls,
+        uri: str,
+        *,
+        database: str | None = None,
+        collection: str = EVENTS,
+        timeout_seconds: float = 10.0,
+        write_concern: WriteConcern = DURABLE,
+        policy: Policy = DEFAULT_POLICY,
+        clock: Callable[[], datetime] = utc_now,
+        **options: Any,
+    ) -> AsyncEventStore:
+        """Connect to MongoDB and make sure that it answers.
+
+        *database* defaults to the URI's, then to ``cache``. *collection* is where events are
+        kept; a Mongoose application may use ``ses_events``. No call takes longer than
+        *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
+        *write_concern* says otherwise. Further *options* go to PyMongo's client.
+
+        Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
+        StoreUnavailable where none answers in time.
+        """
+        try:
+            client: AsyncMongoClient[Any] = AsyncMongoClient(uri, **client_options(timeout_seconds, options))
+        except (PyMongoError, ValueError) as error:
+            raise translate(error) from error
+        try:
+            store = cls(
+                client,
+                database=database,
+                collection=collection,
+                write_concern=write_concern,
+                policy=policy,
+                clock=clock,
+            )
+            await perform(doctor.greet(), store._collections)
+        except BaseException:
+            await client.close()
+            raise
+        return store
+
+    async def receive(self, raw: Raw) -> Receipt:
+        """Receive one thing: store every event in it that is not stored yet, and derive suppression.
+
+        It returns only after a durable write: then, and not before, it may be acknowledged.
+        Raises PayloadError where something in it cannot be read (what can be is stored), and
+        StoreUnavailable where MongoDB cannot be reached.
+        """
+        return await perform(receiving.receive(self._policy, raw, self._clock()), self._collections)
+
+    async def receive_many(
+        self,
+        items: Iterable[Raw] | AsyncIterable[Raw],
+        *,
+        on_progress: Callable[[Summary], object] | None = None,
+        batch_size: int = bulk.BATCH,
+    ) -> Summary:
+        """Receive many things, in constant memory: the next batch is read while one is stored.
+
+        A bad item never sinks the others: see the summary's ``problems``. *on_progress* is
+        called after each stored batch. Raises StoreUnavailable where MongoDB cannot be reached;
+        what came before is stored, and it is safe to hand in everything again.
+        """
+        summary = Summary()
+        pending: deque[asyncio.Task[None]] = deque()
+        try:
+            taken = 0
+            async for some in _batches(items, batch_size):
+                batch = bulk.prepare_batch(some, taken, self._clock())
+                taken += batch.items
+                plan = bulk.store_batch(self._policy, batch, summary)
+                pending.append(asyncio.create_task(perform(plan, self._collections)))
+                await asyncio.sleep(0)  # lets the write go out before the next batch is read
+                while len(pending) >= bulk.IN_FLIGHT:
+                    await _settle(pending, summary, on_progress)
+        finally:
+            while pending:
+                await _settle(pending, summary, on_progress)
+        return summary
+
+    async def ensure_indexes(self) -> list[str]:
+        """Create the indexes that are missing, and return the names of all. Nothing else creates any."""
+        return await perform(doctor.ensure_indexes(), self._collections)
+
+    async def adopt(self, *, on_progress: Callable[[int], object] | None = None) -> int:
+        """Give rows of older shapes their ``derived`` in place, so that every question finds them.
+
+        The five strings and the ``_id`` stay. Suppression standings follow. Safe to run while
+        others write, and to run again. Returns the number of rows; *on_progress* is told it
+        after each page.
+        """
+        done = 0
+        while adopted := await perform(read.adopt_some(self._policy), self._collections):
+            done += adopted
+            if on_progress is not None:
+                on_progress(done)
+        return done
+
+    async def examine(self) -> list[doctor.Finding]:
+        """Look at the server, the indexes and the rows, and say what is missing."""
+        return await perform(doctor.examine(), self._collections)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.close()
+
+    async def __aenter__(self) -> AsyncEventStore:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+async def _settle(
+    pending: deque[asyncio.Task[None]], summary: Summary, on_progress: Callable[[Summary], object] | None
+) -> None:
+    await pending.popleft()
+    if on_progress is not None:
+        on_progress(summary)
+
+
+async def _batches(items: Iterable[T] | AsyncIterable[T], size: int) -> AsyncIterator[list[T]]:
+    """Cut *items* into lists of *size*, whichever way they are iterated."""
+    if not isinstance(items, AsyncIterable):
+        for some in bulk.batches(items, size):
+            yield some
+        return
+    taken: list[T] = []
+    async for item in items:
+        taken.append(item)
+        if len(taken) == size:
+            yield taken
+            taken = []
+    if taken:
+        yield taken

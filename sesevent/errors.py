@@ -1,0 +1,109 @@
+"""Every error this library raises, in one tree.
+
+::
+
+    SesEventError                 carries: hint, retryable, http_status
+    ├─ PayloadError               what arrived is not what AWS documents; lists every problem with its path
+    ├─ StoreError                 MongoDB refused or failed
+    │  ├─ StoreUnavailable        …or could not be reached in time: try again
+    │  └─ StoreConflict           …or other writers won every race for one document: try again
+    ├─ ConfigurationError         the caller must change something; names it
+    └─ MissingExtra               an optional part is not installed; names the extra (also an ImportError)
+
+Adapters decide by two attributes, never by class: ``retryable`` (leave the message on its
+queue, or delete it) and ``http_status`` (what to answer SNS, which never retries a 4xx).
+
+This module imports nothing, and no message it builds holds an address, a subject or a payload.
+Next: :mod:`sesevent.ops`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = [
+    "ConfigurationError",
+    "MissingExtra",
+    "PayloadError",
+    "Problem",
+    "SesEventError",
+    "StoreConflict",
+    "StoreError",
+    "StoreUnavailable",
+]
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a payload, and where."""
+
+    path: str
+    """JSON path into what was handed in, such as ``$.bounce.bouncedRecipients[0]``."""
+    message: str
+    """What is wrong there, without quoting the content."""
+    line: int | None = None
+    """1-based line, where the input was JSON lines."""
+
+    def __str__(self) -> str:
+        where = self.path if self.line is None else f"line {self.line}: {self.path}"
+        return f"{where}: {self.message}"
+
+
+class SesEventError(Exception):
+    """Base of every error of this library. Catch this one to catch them all."""
+
+    retryable: bool = False
+    """True where the same call may succeed later without any change."""
+    http_status: int = 500
+    """The status an HTTP endpoint should answer with."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message if hint is None else f"{message} {hint}")
+        self.hint = hint
+
+
+class PayloadError(SesEventError):
+    """What arrived cannot be read as SES events.
+
+    ``problems`` holds everything found, not only the first. The suggested status is 200: SNS
+    drops a message for good on a 4xx, so a receiver keeps the bytes and acknowledges.
+    """
+
+    http_status = 200
+
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
+        self.problems = tuple(problems)
+        listed = "; ".join(str(problem) for problem in self.problems[:5])
+        more = len(self.problems) - 5
+        super().__init__(listed if more <= 0 else f"{listed}; and {more} more")
+
+
+class StoreError(SesEventError):
+    """MongoDB refused an operation or failed while performing it."""
+
+
+class StoreUnavailable(StoreError):
+    """MongoDB could not be reached, or did not answer, within the configured time-out."""
+
+    retryable = True
+    http_status = 503
+
+
+class StoreConflict(StoreError):
+    """Other writers changed the same document each time this one tried to."""
+
+    retryable = True
+    http_status = 503
+
+
+class ConfigurationError(SesEventError):
+    """The call, a setting or the server's set-up has to be changed; the message says which."""
+
+
+class MissingExtra(SesEventError, ImportError):
+    """An optional part was used that is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs an optional part of sesevent.", hint=f"Install it with: pip install 'sesevent[{extra}]'"
+        )
+        self.extra = extra

@@ -1,0 +1,185 @@
+"""What every event has, whatever happened.
+
+An event keeps its payload and types the parts when they are asked for. Two rules follow: the
+*essentials* (type, ids, times, recipients) are checked when it is read, by
+:mod:`sesevent.events.parse`; a *detail* never refuses an event: a value that is not of its
+documented type is ``None`` in the typed part and still there in ``raw``. Fields that SES adds
+are kept, under SES's own names, in ``model_extra`` of the part they belong to.
+Next: :mod:`sesevent.events.parse`, and one module per kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, computed_field
+
+from sesevent import addresses, jsontext
+from sesevent.events.mail import Mail
+from sesevent.events.part import read_part
+from sesevent.moments import read_moment
+
+__all__ = ["Event", "NamedIn", "Recipient"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A person an event is about."""
+
+    address: str
+    """The bare address: no display name, domain in lower case, local part as it came."""
+    certain: bool = True
+    """False where SES only names candidates: an open of a mail to three, a complaint from one of a
+    provider's customers."""
+
+    @property
+    def normal(self) -> str:
+        """The form by which addresses are compared (:func:`sesevent.addresses.normal`)."""
+        return self.address.lower()
+
+    def __repr__(self) -> str:
+        return f"<Recipient {addresses.mask(self.address)}{'' if self.certain else ' (perhaps)'}>"
+
+
+class NamedIn(NamedTuple):
+    """Where a kind's payload names the people it concerns."""
+
+    holder: str
+    list: str
+    key: str | None = None
+    """The key of the address in each entry; None where the entries are the addresses."""
+
+
+class Event(BaseModel):
+    """One thing that happened to one mail. Frozen; made by :func:`sesevent.parse`.
+
+    Two events are equal when their payloads are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    body: ClassVar[str | None] = None
+    """The payload's key for what is particular to this kind."""
+    named_in: ClassVar[NamedIn] = NamedIn("mail", "destination")
+    """The list that names whom the event concerns."""
+    one_of: ClassVar[bool] = False
+    """True where SES means one of those it names and cannot say which."""
+
+    text: SkipValidation[str] = Field(exclude=True)
+    """The payload exactly as received: JSON text."""
+    essence: SkipValidation[dict[str, Any]] = Field(exclude=True)
+    """*text* decoded, perhaps without the mail's headers (:mod:`sesevent.payloads`)."""
+
+    @cached_property
+    def raw(self) -> dict[str, Any]:
+        """The payload, decoded, with everything SES sent."""
+        raw: dict[str, Any] = jsontext.decode(self.text)
+        return raw
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def type(self) -> str:
+        """SES's own word: ``Bounce``, ``Rendering Failure``, …"""
+        word: str = self.essence.get("eventType") or self.essence["notificationType"]
+        return word
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def message_id(self) -> str:
+        """SES's id of the mail; empty where the payload holds none."""
+        return self._mail.get("messageId") or ""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def timestamp(self) -> datetime | None:
+        """When it happened, aware and in UTC.
+
+        The time of sending where SES gives the event no time of its own; None where the payload
+        holds neither.
+        """
+        when = self._body.get("timestamp") or self._mail.get("timestamp")
+        return read_moment(when) if when else None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Whom the event concerns, in SES's order: never simply everyone the mail went to."""
+        where = self.named_in
+        entries = (self._mail if where.holder == "mail" else self._body).get(where.list)
+        found = [entry.get(where.key) if isinstance(entry, dict) else entry for entry in entries or ()]
+        texts = [text for text in found if isinstance(text, str)]
+        certain = not self.one_of or len(texts) == 1
+        return tuple([Recipient(addresses.bare(text), certain) for text in texts])
+
+    @cached_property
+    def mail(self) -> Mail:
+        """The mail it is about."""
+        return read_part(Mail, self.raw.get("mail"))
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def source(self) -> str | None:
+        """The envelope sender as SES was given it, display name included."""
+        return _text(self._mail.get("source"))
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def subject(self) -> str | None:
+        """The mail's subject, where the notification holds headers."""
+        common = self._mail.get("commonHeaders")
+        subject = _text(common.get("subject")) if isinstance(common, dict) else None
+        return subject if subject is not None else self._subject_header()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def tags(self) -> dict[str, list[str]]:
+        """Message tags, ``ses:`` ones included. Empty for identity notifications, which hold none."""
+        tags = self._mail.get("tags")
+        return {name: _texts(values) for name, values in tags.items()} if isinstance(tags, dict) else {}
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def configuration_set(self) -> str | None:
+        """The configuration set the mail was sent with."""
+        return next(iter(self.tags.get("ses:configuration-set", ())), None)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.message_id or '?'} at {self.timestamp}>"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Event) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.message_id, self.timestamp))
+
+    @property
+    def _mail(self) -> dict[str, Any]:
+        return self.essence.get("mail") or {}
+
+    @property
+    def _body(self) -> dict[str, Any]:
+        return (self.essence.get(self.body) if self.body else None) or {}
+
+    def _subject_header(self) -> str | None:
+        headers = (self.raw.get("mail") or {}).get("headers")
+        for header in headers if isinstance(headers, list) else ():
+            if isinstance(header, dict) and str(header.get("name")).lower() == "subject":
+                return _text(header.get("value"))
+        return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(values: object) -> list[str]:
+    """Values of one tag: SES sends a list even for one."""
+    if isinstance(values, str):
+        return [values]
+    return [value for value in values if isinstance(value, str)] if isinstance(values, Iterable) else []

@@ -1,0 +1,135 @@
+"""The way in: SES's word → class, by one table, and the checks an event must pass.
+
+Only essentials are checked: what the store keys and dates an event by, and whom it concerns.
+Everything found is reported at once. See :mod:`sesevent.events.event` for how details are read.
+Next: :mod:`sesevent.events.identity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from sesevent.errors import PayloadError, Problem
+from sesevent.events.bounce import Bounce
+from sesevent.events.click import Click
+from sesevent.events.complaint import Complaint
+from sesevent.events.delivery import Delivery
+from sesevent.events.delivery_delay import DeliveryDelay
+from sesevent.events.event import Event
+from sesevent.events.open import Open
+from sesevent.events.received import Received
+from sesevent.events.reject import Reject
+from sesevent.events.rendering_failure import RenderingFailure
+from sesevent.events.send import Send
+from sesevent.events.subscription import Subscription
+from sesevent.events.unknown import UnknownEvent
+from sesevent.moments import read_moment
+
+__all__ = ["EVENT_CLASSES", "read_event"]
+
+EVENT_CLASSES: Final[dict[str, type[Event]]] = {
+    "Send": Send,
+    "Delivery": Delivery,
+    "Bounce": Bounce,
+    "Complaint": Complaint,
+    "Reject": Reject,
+    "Open": Open,
+    "Click": Click,
+    "Rendering Failure": RenderingFailure,  # with a space in every payload; the APIs spell it otherwise
+    "DeliveryDelay": DeliveryDelay,
+    "Subscription": Subscription,
+    "Received": Received,
+}
+"""SES's word → class; every other word is an `UnknownEvent`."""
+
+
+class _Row(NamedTuple):
+    """What reading an event of one kind needs, looked up once."""
+
+    make: Callable[[dict[str, Any]], Any]
+    body: str | None
+    named_in_mail: bool
+    list: str
+    key: str | None
+
+
+def _row(cls: type[Event]) -> _Row:
+    # The model's own validator: half the cost of its __init__, which only forwards to it.
+    where = cls.named_in
+    return _Row(cls.__pydantic_validator__.validate_python, cls.body, where.holder == "mail", where.list, where.key)
+
+
+_ROWS: Final = {word: _row(cls) for word, cls in EVENT_CLASSES.items()}
+_UNKNOWN: Final = _row(UnknownEvent)
+_EMPTY: Final[dict[str, Any]] = {}
+
+
+def read_event(text: str, payload: dict[str, Any]) -> Event:
+    """Read one SES event of either payload family: its JSON text, and that decoded.
+
+    *payload* may lack the mail's headers (:func:`sesevent.payloads.decode_payload`). Raises
+    PayloadError with every problem; paths start at the payload.
+    """
+    word = payload.get("eventType") or payload.get("notificationType")
+    make, body_key, named_in_mail, list_key, inner_key = _ROWS.get(word, _UNKNOWN)
+    try:
+        mail = payload.get("mail") or _EMPTY
+        body = payload.get(body_key) or _EMPTY
+        when = body.get("timestamp") or mail.get("timestamp")
+        if when:
+            read_moment(when)
+        entries = (mail if named_in_mail else body).get(list_key) or ()
+        if type(mail.get("messageId") or "") is str and _are_addresses(entries, inner_key):
+            event: Event = make({"text": text, "essence": payload})
+            return event
+    except (AttributeError, ValueError):
+        pass  # something is not what it should be; the thorough reader below says what
+    raise PayloadError(_problems(payload, body_key, list_key, inner_key))
+
+
+def _are_addresses(entries: Any, key: str | None) -> bool:
+    if type(entries) is not list:
+        return entries == ()
+    for entry in entries:
+        if type(entry) is not str and (type(entry) is not dict or type(entry.get(key)) is not str):
+            return False
+    return True
+
+
+def _problems(payload: dict[str, Any], body_key: str | None, list_key: str, inner_key: str | None) -> list[Problem]:
+    """Everything that is wrong, for an event of which the quick look only said that something is."""
+    found: list[Problem] = []
+    if type(payload.get("eventType") or payload.get("notificationType")) is not str:
+        found.append(Problem("$", "has neither eventType nor notificationType as text"))
+    for name in ("mail", body_key):
+        holder = payload.get(name) if name else None
+        if type(holder) is dict:
+            found += _object_problems(holder, f"$.{name}", list_key, inner_key)
+        elif holder:
+            found.append(Problem(f"$.{name}", "is not an object"))
+    return found
+
+
+def _object_problems(holder: dict[str, Any], path: str, list_key: str, inner_key: str | None) -> list[Problem]:
+    found = []
+    if type(holder.get("messageId") or "") is not str:
+        found.append(Problem(f"{path}.messageId", "is not text"))
+    if reason := _moment_problem(holder.get("timestamp")):
+        found.append(Problem(f"{path}.timestamp", reason))
+    entries = holder.get(list_key)
+    if type(entries) is list:
+        bad = [position for position, entry in enumerate(entries) if not _are_addresses([entry], inner_key)]
+        found += [Problem(f"{path}.{list_key}[{position}]", "holds no address") for position in bad]
+    elif entries:
+        found.append(Problem(f"{path}.{list_key}", "is not a list"))
+    return found
+
+
+def _moment_problem(value: Any) -> str | None:
+    try:
+        if value:
+            read_moment(value)
+    except ValueError as reason:
+        return str(reason)
+    return None

@@ -1,0 +1,1 @@
+"""The stories of more than one step. They yield operations and perform none."""

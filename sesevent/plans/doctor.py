@@ -1,0 +1,91 @@
+"""Is this database fit for its purpose, and if not, what is to be done? Asked by ``sesevent doctor``."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from sesevent.ops import Plan, ask
+from sesevent.storage.layout import EVENTS, INDEXES, PLURAL, SUPPRESSION, index_models
+from sesevent.storage.operations import Command, Count, CreateIndexes, Document, ListIndexes
+
+__all__ = ["Finding", "ensure_indexes", "examine", "greet"]
+
+_COUNTED = 100_000  # rows; beyond it the exact number changes no advice
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    level: Literal["ok", "warning", "error"]
+    subject: str
+    finding: str
+    remedy: str = ""
+
+
+def greet() -> Plan[Document]:
+    """Make sure that a server answers, and that we may talk to it."""
+    hello: Document = yield from ask(Command("hello"))
+    yield from ask(Count(EVENTS, {"_id": None}, 1))  # what a user without rights is refused
+    return hello
+
+
+def ensure_indexes() -> Plan[list[str]]:
+    """Create the indexes that are missing."""
+    names: list[str] = []
+    for collection in INDEXES:
+        models = index_models(collection)
+        if models:
+            names += yield from ask(CreateIndexes(collection, models))
+    return names
+
+
+def examine() -> Plan[list[Finding]]:
+    """Look at the server and the collections."""
+    hello = yield from ask(Command("hello"))
+    build = yield from ask(Command("buildInfo"))
+    findings = [Finding("ok", "server", f"MongoDB {build['version']}"), _kind(hello)]
+    present = yield from ask(ListIndexes(EVENTS))
+    findings.append(_indexes(present))
+    legacy = yield from ask(Count(EVENTS, {"derived": None}, _COUNTED))
+    findings.append(_legacy(legacy))
+    plural = yield from ask(Count(PLURAL, {}, 1))
+    if plural:
+        findings.append(_PLURAL_HOLDS_ROWS)
+    standings = yield from ask(Count(SUPPRESSION, {}, _COUNTED))
+    findings.append(Finding("ok", "suppression", f"{_about(standings)} standings"))
+    return findings
+
+
+def _kind(hello: Document) -> Finding:
+    if hello.get("msg") == "isdbgrid":
+        return Finding("ok", "kind", "sharded cluster")
+    if hello.get("setName"):
+        return Finding("ok", "kind", f"replica set of {len(hello.get('hosts', ()))}")
+    remedy = "Start mongod with --replSet and initiate it; one member is enough for a laptop."
+    return Finding("warning", "kind", "stand-alone: no change streams, transactions or retryable writes", remedy)
+
+
+def _indexes(present: list[str]) -> Finding:
+    missing = [index.name for index in INDEXES[EVENTS] if index.name not in present]
+    if not missing:
+        return Finding("ok", "indexes", "all present")
+    return Finding("error", "indexes", f"missing: {', '.join(missing)}", "Run: sesevent doctor --fix")
+
+
+def _legacy(count: int) -> Finding:
+    if not count:
+        return Finding("ok", "older rows", "none without `derived`")
+    found = f"{_about(count)} rows without `derived`: not found by recipient, and no ground for suppression"
+    return Finding("warning", "older rows", found, "Run: sesevent doctor --fix")
+
+
+def _about(count: int) -> str:
+    return f"at least {count:,}" if count >= _COUNTED else f"{count:,}"
+
+
+_PLURAL_HOLDS_ROWS = Finding(
+    "warning",
+    "collection",
+    f"`{PLURAL}` holds rows too: Mongoose pluralises the model name `{EVENTS}`",
+    f"If those are the events, use --collection {PLURAL}.",
+)

@@ -1,0 +1,64 @@
+"""From whatever arrived to events, without a store: :mod:`sesevent.sns` joined to :mod:`sesevent.events`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sesevent.errors import PayloadError, Problem
+from sesevent.events.event import Event
+from sesevent.events.parse import read_event
+from sesevent.sns.message import Place, UnverifiedMessage
+from sesevent.sns.unwrap import Raw, unwrap
+
+__all__ = ["Events", "parse", "read_message"]
+
+
+class Events(list[Event]):
+    """The events found, in order; ``problems`` says what beside them could not be read."""
+
+    problems: tuple[Problem, ...] = ()
+
+
+def parse(raw: Raw) -> Events:
+    """Read every SES event in *raw*: an SNS notification, a bare event, a list of them, or JSON lines.
+
+    Takes bytes, text, or what a JSON reader made of them. Handshakes, and messages that are
+    well-formed but not SES's, yield no event. In a batch, a bad member does not hide the good
+    ones: it is listed in the result's ``problems``. Nothing is verified: see the store for that.
+
+    Raises PayloadError, with every problem found, where nothing at all could be read.
+    """
+    events = Events()
+    problems: list[Problem] = []
+    messages = unwrap(raw)
+    for message in messages:
+        if message.kind == "event":
+            try:
+                events.append(read_message(message))
+            except PayloadError as error:
+                problems.extend(error.problems)
+        elif message.problem is not None:
+            problems.append(message.problem)
+    if problems:
+        if not events and not _anything_else(messages):
+            raise PayloadError(problems)
+        events.problems = tuple(problems)
+    return events
+
+
+def read_message(message: UnverifiedMessage) -> Event:
+    """Read the event in one message. Raises PayloadError, its paths counted from what was handed in."""
+    try:
+        return read_event(message.text, message.payload)
+    except PayloadError as error:
+        raise PayloadError([_from_the_top(problem, message.place) for problem in error.problems]) from None
+
+
+def _from_the_top(problem: Problem, place: Place) -> Problem:
+    """Inside text that stood in the input, paths start anew: ``$.Message→$.bounce``."""
+    joint = "→$" if place.path.endswith(".Message") else ""
+    return Problem(place.path + joint + problem.path[1:], problem.message, place.line)
+
+
+def _anything_else(messages: Iterable[UnverifiedMessage]) -> bool:
+    return any(message.kind in ("control", "foreign") for message in messages)

@@ -1,0 +1,151 @@
+"""From bytes to a receipt: the walk of an event, in order.
+
+`prepare` is pure: it unwraps, reads, keys and builds the documents. `store` is the plan: insert
+what is not there yet, then derive the standings of whomever the events concern. A repeated
+event derives again too, so that a crash between the two steps is mended by the redelivery.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from sesevent.errors import PayloadError, Problem
+from sesevent.events.event import Event
+from sesevent.ops import Plan, ask
+from sesevent.plans.parse import read_message
+from sesevent.plans.suppress import rederive, touched
+from sesevent.sns.message import UnverifiedMessage
+from sesevent.sns.unwrap import Raw, unwrap
+from sesevent.storage.codec import document_of
+from sesevent.storage.operations import Document
+from sesevent.storage.writes import insert_events
+from sesevent.suppression.policy import Policy
+from sesevent.suppression.standing import Standing
+
+__all__ = ["Prepared", "Receipt", "ReceivedEvent", "Stored", "Summary", "prepare", "receive", "store"]
+
+_LARGEST = 12 * 2**20  # bytes of one event; MongoDB takes documents of 16 MiB, and `derived` needs room
+
+
+class ReceivedEvent(NamedTuple):
+    """One event of a receipt."""
+
+    event: Event
+    id: str
+    """The key it is stored under, 24 hexadecimal digits."""
+    fresh: bool
+    """False where it was stored before."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one thing received. It exists only once everything in it is stored durably."""
+
+    events: tuple[ReceivedEvent, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    """Suppression standings that changed."""
+    skipped: tuple[UnverifiedMessage, ...] = ()
+    """Handshakes, and messages that are not SES's."""
+
+    @property
+    def event(self) -> Event | None:
+        """The event, where exactly one arrived."""
+        return self.events[0].event if len(self.events) == 1 else None
+
+    @property
+    def fresh(self) -> bool:
+        """True where at least one event had not been stored before."""
+        return any(received.fresh for received in self.events)
+
+
+@dataclass
+class Summary:
+    """What became of many things received, so far."""
+
+    items: int = 0
+    """Things taken from the input."""
+    events: int = 0
+    """Events found in them and stored durably, repeats included."""
+    fresh: int = 0
+    """Events that had not been stored before."""
+    skipped: int = 0
+    """Handshakes, and messages that are not SES's."""
+    failed: int = 0
+    """Things that could not be read, or only in part."""
+    problems: list[Problem] = field(default_factory=list)
+    """The first hundred problems; their paths begin with the thing's position, ``$[17]``."""
+
+    @property
+    def duplicates(self) -> int:
+        """Events that were stored before."""
+        return self.events - self.fresh
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Things received, read and ready to be stored."""
+
+    events: list[Event] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    skipped: list[UnverifiedMessage] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Stored(NamedTuple):
+    """What became of prepared events."""
+
+    fresh: list[bool]
+    standings: list[Standing]
+
+
+def prepare(raw: Raw, now: datetime, prepared: Prepared) -> None:
+    """Read everything in *raw* and add it to *prepared*: events with their documents, problems, the rest."""
+    for message in unwrap(raw):
+        if message.kind == "event":
+            _prepare_event(message, now, prepared)
+        elif message.problem is not None:
+            prepared.problems.append(message.problem)
+        else:
+            prepared.skipped.append(message)
+
+
+def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared) -> None:
+    if len(message.text) > _LARGEST:
+        prepared.problems.append(Problem(message.place.path, "is too large to be stored", message.place.line))
+        return
+    try:
+        event = read_message(message)
+    except PayloadError as error:
+        prepared.problems.extend(error.problems)
+        return
+    prepared.events.append(event)
+    prepared.documents.append(document_of(event, message, now))
+
+
+def store(policy: Policy, prepared: Prepared) -> Plan[Stored]:
+    """Store prepared events, then derive the standings they touch."""
+    if not prepared.documents:
+        return Stored([], [])
+    fresh = yield from ask(insert_events(prepared.documents))
+    standings = yield from rederive(policy, touched(prepared.events))
+    return Stored(fresh, standings)
+
+
+def receive(policy: Policy, raw: Raw, now: datetime) -> Plan[Receipt]:
+    """Receive one thing: all of the walk.
+
+    Raises PayloadError where something in it cannot be read; what could be read is stored then.
+    """
+    prepared = Prepared()
+    prepare(raw, now, prepared)
+    stored = yield from store(policy, prepared)
+    if prepared.problems:
+        raise PayloadError(prepared.problems)
+    received = zip(prepared.events, prepared.documents, stored.fresh, strict=True)
+    return Receipt(
+        tuple([ReceivedEvent(event, str(document["_id"]), fresh) for event, document, fresh in received]),
+        tuple(stored.standings),
+        tuple(prepared.skipped),
+    )

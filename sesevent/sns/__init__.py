@@ -1,0 +1,4 @@
+"""What arrived? Pure: bytes in, values out.
+
+:mod:`sesevent.sns.unwrap` peels what AWS's transports wrap around a SES event.
+"""

@@ -1,0 +1,224 @@
+"""Peel off what AWS's transports wrap around a SES event: the one place where that is known.
+
+A wrapping is recognised by its content, never by where it came from, and wrappings nest. Each
+row of `WRAPPINGS` says how one is recognised and what it holds. A bad member of a batch
+becomes a message of kind ``malformed`` at its position; the others are read all the same.
+Next: :mod:`sesevent.events`, which reads what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Union
+
+from sesevent import jsontext
+from sesevent.errors import Problem
+from sesevent.payloads import decode_payload
+from sesevent.sns.message import Place, UnverifiedMessage
+
+__all__ = ["WRAPPINGS", "Raw", "unwrap"]
+
+Raw = Union[bytes, str, Mapping[str, Any], list[Any]]
+"""What can be handed in: JSON text, or what a JSON reader made of it."""
+
+Text = Union[str, bytes, None]
+"""The exact text of a value, where it stood in the input as text."""
+Envelope = Union[dict[str, Any], None]
+
+_HANDSHAKES = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
+_IDENTITY_KINDS = ("Bounce", "Complaint", "Delivery", "Received")
+_DEEPEST = 8  # wrappings inside each other; AWS's own routes need four
+
+
+class Wrapping(NamedTuple):
+    """One way in which AWS wraps a SES event."""
+
+    name: str
+    recognises: Callable[[dict[str, Any]], bool]
+    members: Callable[[dict[str, Any]], Iterable[tuple[str, Any]]]
+    """The path of each thing inside, and the thing: text, or an already decoded value."""
+
+
+def unwrap(raw: Raw) -> list[UnverifiedMessage]:
+    """Every message inside *raw*, in order, each with what its wrapping tells.
+
+    Takes an SNS notification, a bare SES event, a list of them, JSON lines, or JSON documents
+    one behind the other; as bytes, text, or already decoded. Never raises for bad content:
+    that becomes a message of kind ``malformed`` with its problem.
+    """
+    if not isinstance(raw, (str, bytes)):
+        return list(_peel(dict(raw) if isinstance(raw, Mapping) else raw, None, _TOP, None))
+    try:
+        value = jsontext.decode(raw)
+    except ValueError as reason:
+        return list(_peel_several(raw, _TOP, None, reason))
+    message = _notification(value)
+    return list(_peel(value, raw, _TOP, None)) if message is None else [message]
+
+
+def _notification(envelope: Any) -> UnverifiedMessage | None:
+    """The short way for what most input is: an SNS notification that holds one event.
+
+    It only ever agrees with the long way, which everything else takes.
+    """
+    if type(envelope) is not dict or envelope.get("Type") != "Notification":
+        return None
+    text = envelope.get("Message")
+    if type(text) is not str or text[:1] != "{" or not text.isascii():
+        return None
+    try:
+        payload = decode_payload(text)
+    except ValueError:
+        return None
+    if type(payload) is not dict or not _is_ses(payload):
+        return None
+    return UnverifiedMessage("event", text, payload, _IN_NOTIFICATION, envelope)
+
+
+def _peel(value: Any, text: Text, place: Place, envelope: Envelope) -> Iterator[UnverifiedMessage]:
+    """Sort one decoded value: an event, a wrapping to peel further, or neither."""
+    if isinstance(value, list):
+        yield from _peel_list(value, place, envelope)
+    elif not isinstance(value, dict) or len(place.via) > _DEEPEST:
+        yield from _not_an_event(value, place, envelope)
+    elif _is_ses(value):
+        yield _event(value, text, place, envelope)
+    elif wrapping := next((row for row in WRAPPINGS if row.recognises(value)), None):
+        yield from _peel_members(value, wrapping, place, envelope)
+    else:
+        yield from _not_an_event(value, place, envelope)
+
+
+def _peel_text(text: str | bytes, place: Place, envelope: Envelope) -> Iterator[UnverifiedMessage]:
+    try:
+        value = jsontext.decode(text)
+    except ValueError as reason:
+        return _peel_several(text, place, envelope, reason)
+    return _peel(value, text, place, envelope)
+
+
+def _peel_list(values: list[Any], place: Place, envelope: Envelope) -> Iterator[UnverifiedMessage]:
+    for position, value in enumerate(values):
+        inside = place._replace(path=f"{place.path}[{position}]")
+        if isinstance(value, list):  # AWS nests no lists, so neither does this recursion
+            yield _malformed("is a list inside a list", inside, _shown(value))
+        else:
+            yield from _peel(value, None, inside, envelope)
+
+
+def _peel_members(
+    value: dict[str, Any], wrapping: Wrapping, place: Place, envelope: Envelope
+) -> Iterator[UnverifiedMessage]:
+    envelope = value if wrapping is SNS else envelope
+    for path, member in wrapping.members(value):
+        inside = Place(place.path + path, (*place.via, wrapping.name), place.line)
+        if wrapping is SNS and value["Type"] in _HANDSHAKES:
+            yield UnverifiedMessage("control", str(member), {}, inside, envelope)
+        elif not isinstance(member, str):
+            yield from _peel(member, None, inside, envelope)
+        elif member.lstrip()[:1] in _JSON_STARTS:
+            yield from _peel_text(member, inside, envelope)
+        else:  # a sentence: SES's «Successfully validated SNS topic …», or somebody else's text
+            yield UnverifiedMessage("foreign", member, {}, inside, envelope)
+
+
+def _is_ses(value: dict[str, Any]) -> bool:
+    """Every SES event has ``mail``; CloudTrail's records have an ``eventType`` too, but no mail.
+
+    A notification of a known kind that lost its mail is read all the same; SES's own
+    ``AmazonSnsSubscriptionSucceeded`` is a greeting, not an event.
+    """
+    if "mail" in value:
+        return isinstance(value.get("eventType") or value.get("notificationType"), str)
+    return value.get("notificationType") in _IDENTITY_KINDS
+
+
+def _event(value: dict[str, Any], text: Text, place: Place, envelope: Envelope) -> UnverifiedMessage:
+    try:
+        exact = jsontext.encode(value) if text is None else jsontext.as_text(text)
+        storable = jsontext.storable(exact)
+        payload = value if storable == exact else jsontext.decode(storable)
+    except ValueError as reason:
+        return _malformed(str(reason), place, _shown(value))
+    return UnverifiedMessage("event", storable, payload, place, envelope)
+
+
+def _not_an_event(value: Any, place: Place, envelope: Envelope) -> Iterator[UnverifiedMessage]:
+    """Inside a wrapping this is somebody else's message; bare, nobody can say what it was meant to be."""
+    if isinstance(value, str) and len(place.via) <= _DEEPEST:
+        # A JSON text inside a JSON string.
+        yield from _peel_text(value, place._replace(via=(*place.via, "json")), envelope)
+    elif place.via:
+        yield UnverifiedMessage("foreign", _shown(value), {}, place, envelope)
+    else:
+        yield _malformed("is no SES event, and no wrapping that AWS puts around one", place, _shown(value))
+
+
+def _peel_several(
+    text: str | bytes, place: Place, envelope: Envelope, reason: ValueError
+) -> Iterator[UnverifiedMessage]:
+    """What is not one JSON document may be several, or lines of them; else it is malformed."""
+    try:
+        text = jsontext.as_text(text)
+        documents = jsontext.decode_many(text)
+    except ValueError as not_several:
+        if isinstance(text, bytes):
+            yield _malformed(str(not_several), place, repr(text))
+        else:
+            yield from _peel_lines(text, place, envelope, reason)
+        return
+    if not documents:
+        yield _malformed("is empty", place, text)
+    for position, (line, part, value) in enumerate(documents):
+        yield from _peel(value, part, Place(f"{place.path}[{position}]", place.via, line), envelope)
+
+
+def _peel_lines(text: str, place: Place, envelope: Envelope, reason: ValueError) -> Iterator[UnverifiedMessage]:
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) < 2 or not any(_is_document(line) for _, line in lines):
+        yield _malformed(str(reason), place, text)
+        return
+    for number, line in lines:
+        yield from _peel_text(line, place._replace(line=number), envelope)
+
+
+def _is_document(line: str) -> bool:
+    try:
+        return isinstance(jsontext.decode(line), (dict, list))
+    except ValueError:
+        return False
+
+
+def _malformed(message: str, place: Place, text: str) -> UnverifiedMessage:
+    return UnverifiedMessage("malformed", text, {}, place, None, Problem(place.path, message, place.line))
+
+
+def _shown(value: Any) -> str:
+    """What a value looked like, for the keeping of what could not be read."""
+    try:
+        return jsontext.encode(value)
+    except ValueError:
+        return f"<{type(value).__name__}>"
+
+
+_TOP = Place()
+_IN_NOTIFICATION = Place("$.Message", ("sns",))
+_JSON_STARTS = ("{", "[", '"')
+
+
+# ── The table ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _is_sns(value: dict[str, Any]) -> bool:
+    kind = value.get("Type")
+    return (kind == "Notification" and "Message" in value) or kind in _HANDSHAKES
+
+
+SNS = Wrapping(
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+    "sns",
+    _is_sns,
+    lambda value: ((".Message", value.get("Message")),),
+)
+
+WRAPPINGS: tuple[Wrapping, ...] = (SNS,)

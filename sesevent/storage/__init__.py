@@ -1,0 +1,1 @@
+"""How it is kept: documents, codec, reads, writes and operations, as values. Performs no I/O."""

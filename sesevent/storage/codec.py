@@ -1,0 +1,200 @@
+"""Event ↔ stored document, in both directions and for every shape rows were ever written in.
+
+Three shapes exist. Ours: the five strings as the Mongoose schema means them, `derived`, and
+`received`. Two older ones, without those: an SNS envelope saved as it came (``Type`` is
+``Notification``, ``MessageId`` is SNS's), and a normalised row (``Type`` is SES's word) whose
+``Message`` may be the SES event or anything else. All are read by the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from bson import ObjectId
+
+from sesevent import addresses, jsontext
+from sesevent.errors import PayloadError
+from sesevent.events.event import Event
+from sesevent.events.identity import event_key
+from sesevent.events.parse import read_event
+from sesevent.moments import format_moment, read_moment
+from sesevent.sns.message import UnverifiedMessage
+from sesevent.sns.unwrap import unwrap
+from sesevent.suppression.standing import Holding, Standing
+
+__all__ = [
+    "DERIVED_VERSION",
+    "StoredEvent",
+    "derived_of",
+    "document_of",
+    "legacy_derived",
+    "standing_fields",
+    "standing_in",
+    "stored_event",
+]
+
+DERIVED_VERSION: Final = 1
+"""Which rules made a row's `derived`."""
+
+
+def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
+    """The document to store for *event*, which arrived as *message* at *now*."""
+    document: dict[str, Any] = {
+        "_id": ObjectId(event_key(event)),
+        "Type": event.type,
+        "MessageId": event.message_id,
+        "Message": event.text,
+        "Timestamp": format_moment(event.timestamp) if event.timestamp else "",
+        "derived": derived_of(event),
+        "received": _received(message, now),
+    }
+    if event.subject is not None:
+        document["Subject"] = event.subject
+    return document
+
+
+def derived_of(event: Event) -> dict[str, Any]:
+    """What queries need, computed from the event alone. What is absent or empty is left out."""
+    derived: dict[str, Any] = {
+        "v": DERIVED_VERSION,
+        "at": event.timestamp,
+        "recipients": list(dict.fromkeys([recipient.normal for recipient in event.recipients])),
+        "guess": not all([recipient.certain for recipient in event.recipients]),
+        "source": addresses.normal(event.source) if event.source else None,
+        "configurationSet": event.configuration_set,
+        "campaign": next(iter(event.tags.get("campaign", ())), None),
+        # SES's own tags are in `Message`; what is asked of them has a field of its own.
+        "tags": [{"name": name, "values": values} for name, values in event.tags.items() if name[:4] != "ses:"],
+    }
+    if event.body in _DETAILS:
+        body = event.essence.get(event.body) or {}
+        texts = {ours: body.get(theirs) for ours, theirs in _DETAILS[event.body].items()}
+        derived[event.body] = {name: text for name, text in texts.items() if isinstance(text, str)}
+    return {name: value for name, value in derived.items() if value}
+
+
+_DETAILS: Final[dict[str | None, dict[str, str]]] = {
+    "bounce": {"type": "bounceType", "subType": "bounceSubType"},
+    "complaint": {"type": "complaintFeedbackType", "subType": "complaintSubType"},
+    "deliveryDelay": {"type": "delayType"},
+}
+"""Body → our name in `derived` → SES's."""
+
+
+def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The `derived` of a row in an older shape: as ours, and SES's words where the columns hold others."""
+    event = _event_of(document)
+    derived = derived_of(event)
+    if (key := event_key(event).hex()) != str(document["_id"]):
+        derived["key"] = key  # by which the same event in two rows counts once
+    if event.type != document.get("Type"):
+        derived["type"] = event.type
+    if event.message_id and event.message_id != document.get("MessageId"):
+        derived["messageId"] = event.message_id
+    return derived
+
+
+@dataclass(frozen=True, slots=False, repr=False)
+class StoredEvent:
+    """One event as it is kept."""
+
+    id: Any
+    """The document's ``_id``: the event key, or what an older row was given."""
+    document: Mapping[str, Any]
+    """The document as read, with every field."""
+
+    @cached_property
+    def event(self) -> Event:
+        """The typed event."""
+        return _event_of(self.document)
+
+    @property
+    def type(self) -> str:
+        """SES's word for what happened."""
+        return self.event.type
+
+    @property
+    def message_id(self) -> str:
+        """SES's id of the mail."""
+        return self.event.message_id
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """When it happened."""
+        return self.event.timestamp
+
+    @cached_property
+    def key(self) -> str:
+        """The event key, 24 hexadecimal digits: equal for two rows that hold the same event."""
+        return event_key(self.event).hex()
+
+    @property
+    def received_at(self) -> datetime | None:
+        """When this library received it; None for older rows."""
+        received = self.document.get("received") or {}
+        at = received.get("at")
+        return at if isinstance(at, datetime) else None
+
+    @property
+    def cursor(self) -> tuple[str | None, Any]:
+        """Where this row stands in time order: hand it as *after* to continue behind it."""
+        return self.document.get("Timestamp"), self.id
+
+    def __repr__(self) -> str:
+        return f"<StoredEvent {self.id} {self.event!r}>"
+
+
+def stored_event(document: Mapping[str, Any]) -> StoredEvent:
+    """The stored event in a document of any shape."""
+    return StoredEvent(document["_id"], document)
+
+
+def standing_fields(standing: Standing) -> dict[str, Any]:
+    """What is kept of a standing, beside its address and revision."""
+    return {"policy": standing.policy_version, "holdings": [holding._asdict() for holding in standing.holdings]}
+
+
+def standing_in(document: Mapping[str, Any]) -> Standing:
+    """The standing in a document."""
+    holdings = [Holding(kept["rule"], kept["since"], tuple(kept["evidence"])) for kept in document["holdings"]]
+    return Standing(document["_id"], document["policy"], tuple(holdings))
+
+
+def _received(message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
+    received: dict[str, Any] = {"at": now, "via": "/".join(message.place.via) or "direct"}
+    sns = message.sns
+    if sns is not None:
+        received |= {"topicArn": sns.topic_arn, "notificationId": sns.message_id}
+    return {name: value for name, value in received.items() if value is not None}
+
+
+def _event_of(document: Mapping[str, Any]) -> Event:
+    """The event in ``Message`` if it is one; else, in an older row, what the columns tell."""
+    message = document.get("Message")
+    if isinstance(message, (str, Mapping)):
+        for inner in unwrap(message):
+            if inner.kind == "event":
+                try:
+                    return read_event(inner.text, inner.payload)
+                except PayloadError:
+                    break
+    payload = _payload_from_columns(document)
+    return read_event(jsontext.encode(payload), payload)
+
+
+def _payload_from_columns(document: Mapping[str, Any]) -> dict[str, Any]:
+    mail = {"messageId": _text(document, "MessageId"), "commonHeaders": {"subject": _text(document, "Subject")}}
+    try:
+        mail["timestamp"] = format_moment(read_moment(document.get("Timestamp")))
+    except ValueError:
+        pass  # an older row may hold any text there; the event then has no time
+    return {"eventType": _text(document, "Type") or "Unknown", "mail": mail}
+
+
+def _text(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    return value if isinstance(value, str) else None

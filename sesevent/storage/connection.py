@@ -1,0 +1,44 @@
+"""How a store connects: the settings both faces share. It opens nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from bson.codec_options import CodecOptions
+from pymongo import WriteConcern
+
+from sesevent.moments import UTC
+from sesevent.storage.layout import DATABASE, EVENTS, PLURAL, SUPPRESSION
+
+__all__ = ["DURABLE", "client_options", "collections_of", "utc_now"]
+
+DURABLE: Final = WriteConcern(w="majority", j=True)
+"""Acknowledged by a majority of the members, and in their journals: it survives any one of them."""
+
+_CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+
+
+def utc_now() -> datetime:
+    """The clock of a store that is given no other. Nothing below the faces calls it."""
+    return datetime.now(UTC)
+
+
+def client_options(timeout_seconds: float, options: Mapping[str, Any]) -> dict[str, Any]:
+    """PyMongo's options: no call takes longer than *timeout_seconds*, finding a server included."""
+    milliseconds = int(timeout_seconds * 1000)
+    ours = {"timeoutMS": milliseconds, "serverSelectionTimeoutMS": milliseconds, "appname": "sesevent"}
+    return ours | dict(options)
+
+
+def collections_of(
+    client: Any, database: str | None, events_collection: str, write_concern: WriteConcern
+) -> dict[str, Any]:
+    """The collections of a store, by the names that operations use."""
+    found = client[database] if database else client.get_default_database(DATABASE)
+    names = {EVENTS: events_collection, SUPPRESSION: SUPPRESSION, PLURAL: PLURAL}
+    return {
+        name: found.get_collection(actual, codec_options=_CODEC, write_concern=write_concern)
+        for name, actual in names.items()
+    }

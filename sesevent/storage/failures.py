@@ -1,0 +1,74 @@
+"""From what PyMongo raises to what this library raises: one table, for both drivers.
+
+No message quotes the server's: it may hold a document's values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pymongo import errors
+
+from sesevent.errors import ConfigurationError, SesEventError, StoreError, StoreUnavailable
+
+__all__ = ["DUPLICATE_KEY", "refused", "translate"]
+
+DUPLICATE_KEY: Final = 11000
+
+# https://www.mongodb.com/docs/manual/reference/error-codes/
+_NOT_ALLOWED: Final = {13: "the user lacks the right", 18: "authentication failed", 8000: "authentication failed"}
+_OUT_OF_SPACE: Final = (14031, 28)
+_TOO_OLD: Final = "Wire version"
+
+
+def translate(error: Exception) -> SesEventError:
+    """The error to raise in place of what PyMongo raised."""
+    for kind, make in _TABLE:
+        if isinstance(error, kind):
+            return make(error)
+    return StoreError(f"MongoDB could not do it ({type(error).__name__}).")
+
+
+def refused(error: errors.BulkWriteError) -> SesEventError:
+    """The error for a bulk write that was refused for another reason than a taken key."""
+    details = error.details or {}
+    if details.get("writeConcernErrors"):
+        return StoreUnavailable("The write was not confirmed as durable.", hint="It is safe to repeat.")
+    first = next(entry for entry in details["writeErrors"] if entry["code"] != DUPLICATE_KEY)
+    return _by_code(first.get("code"))
+
+
+def _unreachable(error: Exception) -> SesEventError:
+    hint = "Check that the server runs, the URI, and the network; sesevent doctor tells more."
+    if _TOO_OLD in str(error):
+        return ConfigurationError("The MongoDB server is too old for this driver.", hint="Use MongoDB 4.2 or newer.")
+    return StoreUnavailable("MongoDB did not answer in time.", hint=hint)
+
+
+def _by_code(code: Any) -> SesEventError:
+    if code in _NOT_ALLOWED:
+        return ConfigurationError(
+            f"MongoDB refused: {_NOT_ALLOWED[code]}.", hint="Give the user readWrite on the database, or check the URI."
+        )
+    if code in _OUT_OF_SPACE:
+        return StoreUnavailable(
+            "MongoDB has no disk space left.", hint="Nothing was acknowledged; it is safe to repeat."
+        )
+    return StoreError(f"MongoDB refused the operation (code {code}).")
+
+
+def _configuration(error: Exception) -> SesEventError:
+    return ConfigurationError("The MongoDB URI or an option is wrong.", hint=f"({type(error).__name__})")
+
+
+_TABLE: Final[tuple[tuple[Any, Any], ...]] = (
+    # First match wins; several of these are subclasses of the later ones.
+    (errors.DocumentTooLarge, lambda error: StoreError("A document is larger than MongoDB's 16 MiB.")),
+    (errors.ConfigurationError, _configuration),
+    (errors.InvalidURI, _configuration),
+    (errors.WriteConcernError, lambda error: StoreUnavailable("The write was not confirmed as durable.")),
+    (errors.OperationFailure, lambda error: _by_code(error.code)),
+    (errors.ConnectionFailure, _unreachable),  # ServerSelectionTimeoutError, AutoReconnect, NetworkTimeout
+    (errors.ExecutionTimeout, _unreachable),
+    (errors.WaitQueueTimeoutError, _unreachable),
+)

@@ -1,0 +1,58 @@
+"""The names of things in the database, and the indexes, each with the query that needs it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from pymongo import IndexModel
+
+__all__ = ["ALIAS", "DATABASE", "EVENTS", "INDEXES", "PLURAL", "SUPPRESSION", "Index", "index_models"]
+
+ALIAS: Final = "cache"
+"""The mongoengine connection, named as in the Mongoose application."""
+DATABASE: Final = "cache"
+"""The database, where the URI names none."""
+EVENTS: Final = "ses_event"
+SUPPRESSION: Final = "ses_suppression"
+PLURAL: Final = "ses_events"
+"""What Mongoose makes of a model called `ses_event`, unless it is told not to."""
+
+
+class Index(NamedTuple):
+    """One index, and why it is worth what it costs each insert."""
+
+    name: str
+    keys: tuple[str, ...]
+    serves: str
+    only: dict[str, Any] | None = None
+    """Partial: the documents it holds."""
+
+
+# Every question is answered by event time, then id: so do the indexes end, or each page would be sorted anew.
+_BY_TIME: Final = ("Timestamp", "_id")
+
+INDEXES: Final[dict[str, tuple[Index, ...]]] = {
+    EVENTS: (
+        Index("message", ("MessageId", *_BY_TIME), "what happened to this mail?"),
+        Index("type", ("Type", *_BY_TIME), "which bounces, complaints, … were there?"),
+        Index("recipient", ("derived.recipients", *_BY_TIME), "what happened to this person? Suppression's facts"),
+        Index("time", _BY_TIME, "what happened in this hour?"),
+        # These three hold rows of older shapes only: they are empty, and cost nothing, where there are none.
+        Index("legacy", ("Type",), "rows that have no `derived` yet", {"derived": None}),
+        Index("legacy_message", ("derived.messageId", *_BY_TIME), "their SES message id, once derived",
+              {"derived.messageId": {"$exists": True}}),
+        Index("legacy_type", ("derived.type", *_BY_TIME), "their SES type, once derived",
+              {"derived.type": {"$exists": True}}),
+    ),
+    SUPPRESSION: (),  # asked by address, which is its `_id`
+}  # fmt: skip
+
+
+def index_models(collection: str) -> list[IndexModel]:
+    """What PyMongo needs to create the indexes of one collection."""
+    return [_model(index) for index in INDEXES[collection]]
+
+
+def _model(index: Index) -> IndexModel:
+    options: dict[str, Any] = {} if index.only is None else {"partialFilterExpression": index.only}
+    return IndexModel([(key, 1) for key in index.keys], name=index.name, **options)

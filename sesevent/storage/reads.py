@@ -1,0 +1,203 @@
+"""Questions, as filters and as values that can be asked page by page.
+
+Every answer is ordered by event time, then id, and continued behind the last row seen (keyset
+paging): cost does not grow with the depth, and rows that arrive meanwhile shift nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from bson.errors import InvalidId
+
+from sesevent import addresses
+from sesevent.errors import ConfigurationError
+from sesevent.moments import UTC, format_moment
+from sesevent.storage.codec import StoredEvent
+from sesevent.storage.layout import EVENTS, SUPPRESSION
+from sesevent.storage.operations import Find
+from sesevent.suppression.facts import Fact
+
+__all__ = [
+    "Cursor",
+    "EventQuery",
+    "event_query",
+    "facts_about",
+    "facts_in",
+    "filters",
+    "from_source",
+    "in_configuration_set",
+    "in_time",
+    "of_message",
+    "of_recipient",
+    "of_types",
+    "standings_of",
+    "with_id",
+    "with_tag",
+    "without_derived",
+]
+
+Filter = dict[str, Any]
+Cursor = tuple[Any, Any]
+
+_EVIDENCE = ("Bounce", "Complaint")
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # an event without a time counts from the beginning
+
+
+def of_message(message_id: str) -> Filter:
+    """Events of one mail.
+
+    Rows that hold an SNS envelope have SNS's id in the column: theirs is found in `derived`, or,
+    before they have one, in the text. The index `legacy` keeps that search to such rows.
+    """
+    inside = {"derived": None, "Type": "Notification", "Message": {"$regex": re.escape(message_id)}}
+    return {"$or": [{"MessageId": message_id}, {"derived.messageId": message_id}, inside]}
+
+
+def of_types(types: Iterable[str]) -> Filter:
+    """Events of these types, in SES's words; rows that hold an SNS envelope as in `of_message`."""
+    words = list(types)
+    pattern = rf'(eventType|notificationType)\\*"\s*:\s*\\*"({"|".join(map(re.escape, words))})\\*"'
+    inside = {"derived": None, "Type": "Notification", "Message": {"$regex": pattern}}
+    return {"$or": [{"Type": {"$in": words}}, {"derived.type": {"$in": words}}, inside]}
+
+
+def in_time(since: datetime | None, until: datetime | None) -> Filter:
+    """Events at or after *since* and before *until*; naive datetimes are UTC."""
+    bounds = {"$gte": since, "$lt": until}
+    texts = {name: format_moment(bound) for name, bound in bounds.items() if bound is not None}
+    return {"Timestamp": texts} if texts else {}
+
+
+def of_recipient(address: str) -> Filter:
+    """Events that concern this person. Rows of older shapes are found once they have `derived`."""
+    return {"derived.recipients": addresses.normal(address)}
+
+
+def with_tag(name: str, value: str | None = None) -> Filter:
+    """Events of mails with this message tag."""
+    wanted = {"name": name} if value is None else {"name": name, "values": value}
+    return {"derived.tags": {"$elemMatch": wanted}}
+
+
+def in_configuration_set(name: str) -> Filter:
+    """Events of mails sent with this configuration set."""
+    return {"derived.configurationSet": name}
+
+
+def from_source(address: str) -> Filter:
+    """Events of mails this address sent."""
+    return {"derived.source": addresses.normal(address)}
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """A question about events, its order, and where to continue."""
+
+    filter: Mapping[str, Any]
+    newest_first: bool = False
+    limit: int | None = None
+    after: Cursor | None = None
+
+    def page(self, size: int) -> Find:
+        """The next *size* rows."""
+        direction = -1 if self.newest_first else 1
+        conditions = [self.filter] if self.after is None else [self.filter, self._behind(self.after)]
+        return Find(EVENTS, _all_of(conditions), (("Timestamp", direction), ("_id", direction)), size)
+
+    def behind(self, last: StoredEvent, taken: int) -> EventQuery:
+        """The same question, continued behind *last*, after *taken* rows."""
+        left = None if self.limit is None else self.limit - taken
+        return replace(self, after=last.cursor, limit=left)
+
+    def _behind(self, after: Cursor) -> Filter:
+        timestamp, identifier = after
+        beyond = "$lt" if self.newest_first else "$gt"
+        same = {"Timestamp": timestamp, "_id": {beyond: identifier}}
+        if timestamp is None:  # rows of others may lack it; MongoDB sorts them before all texts
+            return same if self.newest_first else {"$or": [same, {"Timestamp": {"$ne": None}}]}
+        # The outer bound repeats what the alternatives say, so that one index scan serves both.
+        if not self.newest_first:
+            return {"Timestamp": {"$gte": timestamp}, "$or": [same, {"Timestamp": {"$gt": timestamp}}]}
+        return {"$or": [same, {"Timestamp": {"$lt": timestamp}}, {"Timestamp": None}]}
+
+
+def with_id(identifier: str | bytes | ObjectId) -> Find | None:
+    """One event by its key; None where that cannot be one."""
+    try:
+        return Find(EVENTS, {"_id": ObjectId(identifier)}, limit=1)
+    except (InvalidId, TypeError):
+        return None
+
+
+def without_derived(size: int) -> Find:
+    """Rows of older shapes that have no `derived` yet."""
+    return Find(EVENTS, {"derived": None}, limit=size)
+
+
+def standings_of(normals: Iterable[str]) -> Find:
+    """The kept standings of these addresses, in normal form."""
+    return Find(SUPPRESSION, {"_id": {"$in": list(normals)}})
+
+
+def facts_about(normals: Iterable[str]) -> Find:
+    """The events that may speak against sending to these addresses, in normal form."""
+    kinds = {"$or": [{"Type": {"$in": _EVIDENCE}}, {"derived.type": {"$in": _EVIDENCE}}]}
+    return Find(EVENTS, {"derived.recipients": {"$in": list(normals)}, **kinds}, projection={"Type": 1, "derived": 1})
+
+
+def facts_in(document: Mapping[str, Any]) -> Fact:
+    """The fact in one row that `facts_about` found."""
+    derived = document["derived"]
+    kind = derived.get("type", document["Type"])
+    detail = derived.get(kind.lower(), {})
+    return Fact(
+        derived.get("at", _LONG_AGO),
+        derived.get("key", str(document["_id"])),
+        kind,
+        detail.get("type", ""),
+        detail.get("subType", ""),
+        not derived.get("guess", False),
+    )
+
+
+def filters(
+    message_id: str | None,
+    types: Iterable[str],
+    recipient: str | None,
+    tag: tuple[str, str | None] | None,
+    configuration_set: str | None,
+) -> list[Filter]:
+    """A filter for each thing that is asked."""
+    words = list(types)
+    return [
+        *([of_message(message_id)] if message_id is not None else ()),
+        *([of_types(words)] if words else ()),
+        *([of_recipient(recipient)] if recipient is not None else ()),
+        *([with_tag(*tag)] if tag is not None else ()),
+        *([in_configuration_set(configuration_set)] if configuration_set is not None else ()),
+    ]
+
+
+def event_query(
+    *filters: Filter,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+    after: Cursor | None = None,
+) -> EventQuery:
+    """A question that all of *filters* must hold for."""
+    if limit is not None and limit < 0:
+        raise ConfigurationError("limit must not be negative.")
+    return EventQuery(_all_of([*filters, in_time(since, until)]), newest_first, limit, after)
+
+
+def _all_of(conditions: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    told = [condition for condition in conditions if condition]
+    return told[0] if len(told) == 1 else {"$and": told} if told else {}
