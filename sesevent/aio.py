@@ -119,7 +119,7 @@ class AsyncEventRepository:
         limit: int | None = None,
         after: Cursor | None = None,
     ) -> AsyncResults:
-        """Events of these types, in SES's words: ``Bounce``, ``Rendering Failure``, …"""
+        """Events of these types, in SES's own words, such as ``Bounce`` and ``Rendering Failure``."""
         return self.find(types=types, since=since, until=until, newest_first=newest_first, limit=limit, after=after)
 
     def between(
@@ -240,7 +240,7 @@ class AsyncEventStore:
         StoreUnavailable where none answers in time.
         """
         try:
-            client: AsyncMongoClient[Any] = AsyncMongoClient(uri, **client_options(timeout_seconds, options))
+            client: AsyncMongoClient[Any] = AsyncMongoClient(uri, **client_options(uri, timeout_seconds, options))
         except (PyMongoError, ValueError) as error:
             raise translate(error) from error
         try:

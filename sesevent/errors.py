@@ -103,7 +103,6 @@ class MissingExtra(SesEventError, ImportError):
     """An optional part was used that is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(
-            f"{feature} needs an optional part of sesevent.", hint=f"Install it with: pip install 'sesevent[{extra}]'"
-        )
+        hint = f"Install it with: pip install 'sesevent[{extra}]'"
+        super().__init__(f"{feature} needs an optional part of sesevent.", hint=hint)
         self.extra = extra

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 __all__ = ["as_text", "decode", "decode_many", "encode", "storable"]
 
+_fast_loads: Callable[[str | bytes], Any]
 try:
     from orjson import loads as _fast_loads
 except ImportError:

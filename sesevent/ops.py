@@ -26,11 +26,13 @@ R_co = TypeVar("R_co", covariant=True)
 class Operation(Protocol, Generic[R_co]):
     """One thing to be done outside, as a value."""
 
-    def start(self, database: Any) -> Any:
-        """Call the driver; the outcome, or an awaitable of it."""
+    def start(self, collections: Any) -> Any:
+        """Call PyMongo with one of *collections*; returns the outcome, or an awaitable of it."""
+        ...
 
     def finish(self, outcome: Any) -> R_co:
         """Turn the outcome into this operation's result."""
+        ...
 
 
 Plan = Generator[Operation[Any], Any, R]

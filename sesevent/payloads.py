@@ -46,7 +46,7 @@ class _Payload(TypedDict, total=False):
     receipt: Any
 
 
-_scan: Callable[[str], dict[str, Any]] | None
+_scan: Callable[[str], Any] | None
 try:
     from msgspec.json import Decoder
 except ImportError:

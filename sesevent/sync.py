@@ -117,7 +117,7 @@ class EventRepository:
         limit: int | None = None,
         after: Cursor | None = None,
     ) -> Results:
-        """Events of these types, in SES's words: ``Bounce``, ``Rendering Failure``, …"""
+        """Events of these types, in SES's own words, such as ``Bounce`` and ``Rendering Failure``."""
         return self.find(types=types, since=since, until=until, newest_first=newest_first, limit=limit, after=after)
 
     def between(
@@ -237,7 +237,7 @@ class EventStore:
         StoreUnavailable where none answers in time.
         """
         try:
-            client: MongoClient[Any] = MongoClient(uri, **client_options(timeout_seconds, options))
+            client: MongoClient[Any] = MongoClient(uri, **client_options(uri, timeout_seconds, options))
         except (PyMongoError, ValueError) as error:
             raise translate(error) from error
         try:

@@ -46,9 +46,10 @@ class BounceObject(Part):
 class Bounce(Event):
     """A bounce. Concerns `bouncedRecipients` only, which may be empty; never the mail's other recipients."""
 
-    body: ClassVar[str] = "bounce"
+    body: ClassVar[str | None] = "bounce"
     named_in: ClassVar[NamedIn] = NamedIn("bounce", "bouncedRecipients", "emailAddress")
 
     @cached_property
     def bounce(self) -> BounceObject:
+        """The ``bounce`` object, typed."""
         return read_part(BounceObject, self.raw.get("bounce"))

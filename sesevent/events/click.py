@@ -28,9 +28,10 @@ class ClickObject(Part):
 class Click(Event):
     """A click. SES does not say who: of several recipients each is only a candidate."""
 
-    body: ClassVar[str] = "click"
+    body: ClassVar[str | None] = "click"
     one_of: ClassVar[bool] = True
 
     @cached_property
     def click(self) -> ClickObject:
+        """The ``click`` object, typed."""
         return read_part(ClickObject, self.raw.get("click"))

@@ -38,10 +38,11 @@ class ComplaintObject(Part):
 class Complaint(Event):
     """A complaint. Most providers redact who complained: SES then names everyone at that provider."""
 
-    body: ClassVar[str] = "complaint"
+    body: ClassVar[str | None] = "complaint"
     named_in: ClassVar[NamedIn] = NamedIn("complaint", "complainedRecipients", "emailAddress")
     one_of: ClassVar[bool] = True
 
     @cached_property
     def complaint(self) -> ComplaintObject:
+        """The ``complaint`` object, typed."""
         return read_part(ComplaintObject, self.raw.get("complaint"))

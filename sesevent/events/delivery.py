@@ -32,9 +32,10 @@ class DeliveryObject(Part):
 class Delivery(Event):
     """A delivery. Concerns ``delivery.recipients``; the mail's others have events of their own."""
 
-    body: ClassVar[str] = "delivery"
+    body: ClassVar[str | None] = "delivery"
     named_in: ClassVar[NamedIn] = NamedIn("delivery", "recipients")
 
     @cached_property
     def delivery(self) -> DeliveryObject:
+        """The ``delivery`` object, typed."""
         return read_part(DeliveryObject, self.raw.get("delivery"))

@@ -39,9 +39,10 @@ class DeliveryDelayObject(Part):
 class DeliveryDelay(Event):
     """A delay. Concerns ``delayedRecipients`` only."""
 
-    body: ClassVar[str] = "deliveryDelay"
+    body: ClassVar[str | None] = "deliveryDelay"
     named_in: ClassVar[NamedIn] = NamedIn("deliveryDelay", "delayedRecipients", "emailAddress")
 
     @cached_property
     def delivery_delay(self) -> DeliveryDelayObject:
+        """The ``deliveryDelay`` object, typed."""
         return read_part(DeliveryDelayObject, self.raw.get("deliveryDelay"))

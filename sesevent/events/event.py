@@ -83,7 +83,7 @@ class Event(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def type(self) -> str:
-        """SES's own word: ``Bounce``, ``Rendering Failure``, …"""
+        """SES's own word, such as ``Bounce`` or ``Rendering Failure``."""
         word: str = self.essence.get("eventType") or self.essence["notificationType"]
         return word
 
@@ -153,7 +153,7 @@ class Event(BaseModel):
     __str__ = __repr__
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and isinstance(other, Event) and self.raw == other.raw
+        return isinstance(other, Event) and type(self) is type(other) and self.raw == other.raw
 
     def __hash__(self) -> int:
         return hash((self.type, self.message_id, self.timestamp))

@@ -64,7 +64,7 @@ def _feedback(event: Event) -> tuple[object, ...]:
     return feedback_id if feedback_id[0] else (_when(event), _whom(event))
 
 
-def _nothing(event: Event) -> tuple[object, ...]:
+def _nothing(_: Event) -> tuple[object, ...]:
     return ()
 
 

@@ -25,9 +25,10 @@ class OpenObject(Part):
 class Open(Event):
     """An open. SES does not say who: of several recipients each is only a candidate."""
 
-    body: ClassVar[str] = "open"
+    body: ClassVar[str | None] = "open"
     one_of: ClassVar[bool] = True
 
     @cached_property
     def open(self) -> OpenObject:
+        """The ``open`` object, typed."""
         return read_part(OpenObject, self.raw.get("open"))

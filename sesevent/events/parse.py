@@ -60,7 +60,7 @@ def _row(cls: type[Event]) -> _Row:
     return _Row(cls.__pydantic_validator__.validate_python, cls.body, where.holder == "mail", where.list, where.key)
 
 
-_ROWS: Final = {word: _row(cls) for word, cls in EVENT_CLASSES.items()}
+_ROWS: Final[dict[Any, _Row]] = {word: _row(cls) for word, cls in EVENT_CLASSES.items()}
 _UNKNOWN: Final = _row(UnknownEvent)
 _EMPTY: Final[dict[str, Any]] = {}
 
@@ -72,10 +72,11 @@ def read_event(text: str, payload: dict[str, Any]) -> Event:
     PayloadError with every problem; paths start at the payload.
     """
     word = payload.get("eventType") or payload.get("notificationType")
-    make, body_key, named_in_mail, list_key, inner_key = _ROWS.get(word, _UNKNOWN)
+    row: _Row = _ROWS.get(word, _UNKNOWN)
+    make, body_key, named_in_mail, list_key, inner_key = row
     try:
         mail = payload.get("mail") or _EMPTY
-        body = payload.get(body_key) or _EMPTY
+        body = (payload.get(body_key) if body_key else None) or _EMPTY
         when = body.get("timestamp") or mail.get("timestamp")
         if when:
             read_moment(when)
@@ -90,7 +91,7 @@ def read_event(text: str, payload: dict[str, Any]) -> Event:
 
 def _are_addresses(entries: Any, key: str | None) -> bool:
     if type(entries) is not list:
-        return entries == ()
+        return isinstance(entries, tuple)
     for entry in entries:
         if type(entry) is not str and (type(entry) is not dict or type(entry.get(key)) is not str):
             return False

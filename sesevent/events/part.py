@@ -56,6 +56,8 @@ def read_part(model: type[P], value: object) -> P:
 def _remove(value: Any, path: tuple[int | str, ...]) -> None:
     """Take out what stands at *path*, or the nearest thing above it that is there."""
     holder: Any = None
+    last: Any = None
+    step: Any
     for step in path:
         if not isinstance(value, (dict, list)) or (isinstance(value, dict) and step not in value):
             break

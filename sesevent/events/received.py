@@ -59,10 +59,11 @@ class Receipt(Part):
 class Received(Event):
     """An inbound mail. Its message id is SES's inbound one, which is also the key of a stored object in S3."""
 
-    body: ClassVar[str] = "receipt"
+    body: ClassVar[str | None] = "receipt"
 
     @cached_property
     def receipt(self) -> Receipt:
+        """The ``receipt`` object, typed."""
         return read_part(Receipt, self.raw.get("receipt"))
 
     @property

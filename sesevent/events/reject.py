@@ -24,8 +24,9 @@ class RejectObject(Part):
 class Reject(Event):
     """A reject. Its time is the mail's: SES gives it none."""
 
-    body: ClassVar[str] = "reject"
+    body: ClassVar[str | None] = "reject"
 
     @cached_property
     def reject(self) -> RejectObject:
+        """The ``reject`` object, typed."""
         return read_part(RejectObject, self.raw.get("reject"))

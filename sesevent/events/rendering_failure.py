@@ -24,8 +24,9 @@ class FailureObject(Part):
 class RenderingFailure(Event):
     """A rendering failure; SES's word has a space, its object is called ``failure``, its time is the mail's."""
 
-    body: ClassVar[str] = "failure"
+    body: ClassVar[str | None] = "failure"
 
     @cached_property
     def failure(self) -> FailureObject:
+        """The ``failure`` object, typed."""
         return read_part(FailureObject, self.raw.get("failure"))

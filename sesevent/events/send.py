@@ -15,4 +15,4 @@ __all__ = ["Send"]
 class Send(Event):
     """A send. Its object is always empty; its time is the mail's."""
 
-    body: ClassVar[str] = "send"
+    body: ClassVar[str | None] = "send"

@@ -44,9 +44,10 @@ class SubscriptionObject(Part):
 class Subscription(Event):
     """A change of preferences. SES does not say whose: of several recipients each is only a candidate."""
 
-    body: ClassVar[str] = "subscription"
+    body: ClassVar[str | None] = "subscription"
     one_of: ClassVar[bool] = True
 
     @cached_property
     def subscription(self) -> SubscriptionObject:
+        """The ``subscription`` object, typed."""
         return read_part(SubscriptionObject, self.raw.get("subscription"))

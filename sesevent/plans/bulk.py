@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -57,7 +57,7 @@ def store_batch(policy: Policy, batch: Batch, summary: Summary) -> Plan[None]:
     summary.problems += batch.problems[: _PROBLEMS_KEPT - len(summary.problems)]
 
 
-def batches(items: Iterable[Raw], size: int) -> Iterable[list[Raw]]:
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Cut *items* into lists of *size*."""
     source = iter(items)
     while taken := list(islice(source, size)):

@@ -43,7 +43,8 @@ def rederive(policy: Policy, normals: Iterable[str]) -> Plan[list[Standing]]:
 
     The revision is read before the facts: whoever adds a fact later will derive later too.
     """
-    left, changed = set(normals), []
+    left = set(normals)
+    changed: list[Standing] = []
     for _ in range(_TRIES):
         if not left:
             return changed

@@ -9,6 +9,7 @@ Three shapes exist. Ours: the five strings as the Mongoose schema means them, `d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -30,6 +31,7 @@ __all__ = [
     "DERIVED_VERSION",
     "StoredEvent",
     "derived_of",
+    "document_fields",
     "document_of",
     "legacy_derived",
     "standing_fields",
@@ -43,6 +45,11 @@ DERIVED_VERSION: Final = 1
 
 def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
     """The document to store for *event*, which arrived as *message* at *now*."""
+    return document_fields(event) | {"received": _received(message, now)}
+
+
+def document_fields(event: Event) -> dict[str, Any]:
+    """What is stored of *event*, however it arrived."""
     document: dict[str, Any] = {
         "_id": ObjectId(event_key(event)),
         "Type": event.type,
@@ -50,7 +57,6 @@ def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict
         "Message": event.text,
         "Timestamp": format_moment(event.timestamp) if event.timestamp else "",
         "derived": derived_of(event),
-        "received": _received(message, now),
     }
     if event.subject is not None:
         document["Subject"] = event.subject
@@ -63,21 +69,21 @@ def derived_of(event: Event) -> dict[str, Any]:
         "v": DERIVED_VERSION,
         "at": event.timestamp,
         "recipients": list(dict.fromkeys([recipient.normal for recipient in event.recipients])),
-        "guess": not all([recipient.certain for recipient in event.recipients]),
+        "guess": not all(recipient.certain for recipient in event.recipients),
         "source": addresses.normal(event.source) if event.source else None,
         "configurationSet": event.configuration_set,
         "campaign": next(iter(event.tags.get("campaign", ())), None),
         # SES's own tags are in `Message`; what is asked of them has a field of its own.
         "tags": [{"name": name, "values": values} for name, values in event.tags.items() if name[:4] != "ses:"],
     }
-    if event.body in _DETAILS:
+    if event.body is not None and (wanted := _DETAILS.get(event.body)):
         body = event.essence.get(event.body) or {}
-        texts = {ours: body.get(theirs) for ours, theirs in _DETAILS[event.body].items()}
+        texts = {ours: body.get(theirs) for ours, theirs in wanted.items()}
         derived[event.body] = {name: text for name, text in texts.items() if isinstance(text, str)}
     return {name: value for name, value in derived.items() if value}
 
 
-_DETAILS: Final[dict[str | None, dict[str, str]]] = {
+_DETAILS: Final[dict[str, dict[str, str]]] = {
     "bounce": {"type": "bounceType", "subType": "bounceSubType"},
     "complaint": {"type": "complaintFeedbackType", "subType": "complaintSubType"},
     "deliveryDelay": {"type": "delayType"},
@@ -188,10 +194,8 @@ def _event_of(document: Mapping[str, Any]) -> Event:
 
 def _payload_from_columns(document: Mapping[str, Any]) -> dict[str, Any]:
     mail = {"messageId": _text(document, "MessageId"), "commonHeaders": {"subject": _text(document, "Subject")}}
-    try:
+    with suppress(ValueError):  # an older row may hold any text there; the event then has no time
         mail["timestamp"] = format_moment(read_moment(document.get("Timestamp")))
-    except ValueError:
-        pass  # an older row may hold any text there; the event then has no time
     return {"eventType": _text(document, "Type") or "Unknown", "mail": mail}
 
 

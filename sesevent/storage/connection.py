@@ -9,6 +9,7 @@ from typing import Any, Final
 from bson.codec_options import CodecOptions
 from pymongo import WriteConcern
 
+from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
 from sesevent.storage.layout import DATABASE, EVENTS, PLURAL, SUPPRESSION
 
@@ -25,8 +26,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def client_options(timeout_seconds: float, options: Mapping[str, Any]) -> dict[str, Any]:
-    """PyMongo's options: no call takes longer than *timeout_seconds*, finding a server included."""
+def client_options(uri: str, timeout_seconds: float, options: Mapping[str, Any]) -> dict[str, Any]:
+    """PyMongo's options: no call takes longer than *timeout_seconds*, finding a server included.
+
+    Raises ConfigurationError for what cannot be a URI: PyMongo would take it for a host name.
+    """
+    if not uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise ConfigurationError("The MongoDB URI is wrong.", hint="It begins with mongodb:// or mongodb+srv://.")
+    if timeout_seconds <= 0:
+        raise ConfigurationError("timeout_seconds must be more than 0.")
     milliseconds = int(timeout_seconds * 1000)
     ours = {"timeoutMS": milliseconds, "serverSelectionTimeoutMS": milliseconds, "appname": "sesevent"}
     return ours | dict(options)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mongoengine import DictField, DynamicDocument, QuerySet, StringField
 
 from sesevent.storage import reads
-from sesevent.storage.codec import stored_event
+from sesevent.storage.codec import document_fields, stored_event
 from sesevent.storage.layout import ALIAS, EVENTS
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class SesEventQuerySet(QuerySet):  # type: ignore[misc]  # mongoengine has no ty
         return self._raw(reads.of_message(message_id))
 
     def of_type(self, *types: str) -> SesEventQuerySet:
-        """Events of these types, in SES's words: ``Bounce``, ``Rendering Failure``, …"""
+        """Events of these types, in SES's own words, such as ``Bounce`` and ``Rendering Failure``."""
         return self._raw(reads.of_types(types))
 
     def between(self, since: datetime | None = None, until: datetime | None = None) -> SesEventQuerySet:
@@ -129,11 +129,20 @@ class SesEvent(DynamicDocument):  # type: ignore[misc]  # mongoengine has no typ
     @classmethod
     def bind(cls, *, collection: str | None = None, alias: str | None = None) -> None:
         """Use another collection or mongoengine connection alias from now on, for the whole process."""
+        meta: dict[str, Any] = cls._meta  # pyright: ignore[reportAttributeAccessIssue]  # its metaclass makes it
         if collection is not None:
-            cls._meta["collection"] = collection
+            meta["collection"] = collection
         if alias is not None:
-            cls._meta["db_alias"] = alias
+            meta["db_alias"] = alias
         cls._collection = None  # mongoengine keeps the one it found first
+
+    @classmethod
+    def from_event(cls, event: Event) -> SesEvent:
+        """A document for *event* under its key, not yet saved. Saving it twice keeps one row."""
+        fields = document_fields(event)
+        return cls(pk=fields.pop("_id"), **fields)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"<SesEvent {self.Type} {self.MessageId} at {self.Timestamp}>"
+
+    __str__ = __repr__

@@ -25,7 +25,8 @@ def translate(error: Exception) -> SesEventError:
     """The error to raise in place of what PyMongo raised."""
     for kind, make in _TABLE:
         if isinstance(error, kind):
-            return make(error)
+            made: SesEventError = make(error)
+            return made
     return StoreError(f"MongoDB could not do it ({type(error).__name__}).")
 
 
@@ -63,10 +64,10 @@ def _configuration(error: Exception) -> SesEventError:
 
 _TABLE: Final[tuple[tuple[Any, Any], ...]] = (
     # First match wins; several of these are subclasses of the later ones.
-    (errors.DocumentTooLarge, lambda error: StoreError("A document is larger than MongoDB's 16 MiB.")),
+    (errors.DocumentTooLarge, lambda _: StoreError("A document is larger than MongoDB's 16 MiB.")),
     (errors.ConfigurationError, _configuration),
     (errors.InvalidURI, _configuration),
-    (errors.WriteConcernError, lambda error: StoreUnavailable("The write was not confirmed as durable.")),
+    (errors.WriteConcernError, lambda _: StoreUnavailable("The write was not confirmed as durable.")),
     (errors.OperationFailure, lambda error: _by_code(error.code)),
     (errors.ConnectionFailure, _unreachable),  # ServerSelectionTimeoutError, AutoReconnect, NetworkTimeout
     (errors.ExecutionTimeout, _unreachable),

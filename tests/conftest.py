@@ -1,0 +1,112 @@
+"""What every test may ask for: a real MongoDB, a database of its own, the shared corpus."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri() -> Iterator[str]:
+    """A replica set of this run's own, or the one that SESEVENT_MONGODB_URI names."""
+    given = os.environ.get("SESEVENT_MONGODB_URI")
+    if given:
+        yield given
+        return
+    from sesevent import local
+
+    with local.server() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def mongo_client(mongodb_uri: str) -> Iterator[Any]:
+    from pymongo import MongoClient
+
+    with MongoClient(mongodb_uri, tz_aware=True) as client:
+        yield client
+
+
+@pytest.fixture
+def database(mongo_client: Any) -> Iterator[str]:
+    """The name of a database that only this test uses."""
+    name = f"sesevent_test_{uuid.uuid4().hex[:12]}"
+    yield name
+    mongo_client.drop_database(name)
+
+
+@pytest.fixture
+def store(mongodb_uri: str, database: str) -> Iterator[Any]:
+    from sesevent import EventStore
+
+    with EventStore.connect(mongodb_uri, database=database) as connected:
+        connected.ensure_indexes()
+        yield connected
+
+
+@pytest.fixture
+def rows(mongo_client: Any, database: str) -> Any:
+    """The raw collection of events."""
+    return mongo_client[database]["ses_event"]
+
+
+class Face:
+    """One of the two stores behind one awaitable surface, so that a test is written once for both."""
+
+    def __init__(self, store: Any, colour: str) -> None:
+        self.store, self.colour = store, colour
+
+    async def get(self, call: Callable[[Any], Any]) -> Any:
+        """Call something of the store; await or collect what it returns."""
+        answer = call(self.store)
+        if self.colour == "async":
+            if isinstance(answer, Awaitable):
+                return await answer
+            if hasattr(answer, "__aiter__"):
+                return [item async for item in answer]
+        return list(answer) if hasattr(answer, "__next__") or type(answer).__name__ == "Results" else answer
+
+
+@pytest.fixture(params=["sync", "async"])
+def with_store(request: pytest.FixtureRequest, mongodb_uri: str, database: str) -> Callable[..., Any]:
+    """Run an async test body with a `Face` of either colour."""
+
+    def run(body: Callable[[Face], Awaitable[Any]]) -> Any:
+        async def main() -> Any:
+            if request.param == "sync":
+                from sesevent import EventStore
+
+                with EventStore.connect(mongodb_uri, database=database) as store:
+                    store.ensure_indexes()
+                    return await body(Face(store, "sync"))
+            from sesevent import AsyncEventStore
+
+            async with await AsyncEventStore.connect(mongodb_uri, database=database) as astore:
+                await astore.ensure_indexes()
+                return await body(Face(astore, "async"))
+
+        return asyncio.run(main())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def corpus() -> dict[str, list[dict[str, str]]]:
+    """File name → what its index expects of each event in it."""
+    index = CORPUS / "index.tsv"
+    if not index.exists():
+        pytest.skip("the shared corpus is not on this machine")
+    rows: dict[str, list[dict[str, str]]] = {}
+    with index.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            rows.setdefault(row["file"], []).append(row)
+    return rows

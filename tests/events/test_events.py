@@ -1,0 +1,222 @@
+"""What events say: the essentials that are checked, the details that never refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from sesevent import Bounce, Complaint, Event, Open, PayloadError, Received, Send, UnknownEvent, parse
+from sesevent.events.parse import EVENT_CLASSES
+
+MAIL: dict[str, Any] = {
+    "messageId": "m-1",
+    "timestamp": "2020-01-01T00:00:00.000Z",
+    "source": "Shop <shop@example.com>",
+    "destination": ["a@example.com", "b@example.com"],
+    "headers": [{"name": "Subject", "value": "From the headers"}, {"name": "Received", "value": "1"}],
+    "commonHeaders": {"subject": "Hello", "from": ["Shop <shop@example.com>"]},
+    "tags": {"ses:configuration-set": ["main"], "campaign": ["spring", "sale"]},
+}
+
+
+def event(kind: str, body: Any = None, *, key: str | None = None, mail: Any = MAIL, **more: Any) -> Event:
+    name = key or EVENT_CLASSES[kind].body or ""
+    (parsed,) = parse({"eventType": kind, "mail": mail, name: {} if body is None else body, **more})
+    return parsed
+
+
+@pytest.mark.parametrize("kind", EVENT_CLASSES)
+@pytest.mark.parametrize("family", ["eventType", "notificationType"])
+def test_each_word_becomes_its_class_in_both_families(kind: str, family: str) -> None:
+    """SES's own word decides, and stays readable as ``type``."""
+    (parsed,) = parse({family: kind, "mail": MAIL})
+
+    assert EVENT_CLASSES[kind] is type(parsed)
+    assert kind == parsed.type
+    assert isinstance(parsed, BaseModel)
+
+
+def test_an_event_of_an_invented_type_is_kept_whole() -> None:
+    """AWS may add kinds: type, time and raw payload are there."""
+    parsed = event("Teleport", {"timestamp": "2021-01-01T00:00:00Z", "speed": 9}, key="teleport")
+
+    assert isinstance(parsed, UnknownEvent)
+    assert ("Teleport", 2021, 9) == (parsed.type, parsed.timestamp.year, parsed.raw["teleport"]["speed"])  # type: ignore[union-attr]
+
+
+def test_invented_fields_are_kept_under_their_own_names() -> None:
+    """In the part they belong to, and in raw."""
+    parsed = event("Bounce", {"bounceType": "Permanent", "mood": "sad"})
+
+    assert isinstance(parsed, Bounce)
+    assert {"mood": "sad"} == parsed.bounce.model_extra
+    assert "sad" == parsed.raw["bounce"]["mood"]
+
+
+def test_what_every_event_has() -> None:
+    """Each attribute, from where SES puts it."""
+    parsed = event("Send")
+
+    assert ("m-1", "Shop <shop@example.com>", "Hello", "main") == (
+        parsed.message_id, parsed.source, parsed.subject, parsed.configuration_set,
+    )  # fmt: skip
+    assert ["spring", "sale"] == parsed.tags["campaign"]
+    assert ["a@example.com", "b@example.com"] == [recipient.address for recipient in parsed.recipients]
+
+
+def test_the_subject_may_come_from_the_headers_or_be_missing() -> None:
+    """Common headers first; templated sends have neither."""
+    headers_only = {key: value for key, value in MAIL.items() if key != "commonHeaders"}
+
+    assert "From the headers" == event("Send", mail=headers_only).subject
+    assert event("Send", mail={"messageId": "m"}).subject is None
+
+
+def test_the_time_is_the_events_own_not_the_mails() -> None:
+    """A bounce happened when it bounced; a send has only the mail's time; without either there is none."""
+    assert 2021 == event("Bounce", {"timestamp": "2021-05-05T00:00:00Z"}).timestamp.year  # type: ignore[union-attr]
+    assert 2020 == event("Send").timestamp.year  # type: ignore[union-attr]
+    assert event("Send", mail={}).timestamp is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "named"),
+    [
+        ("Bounce", {"bouncedRecipients": [{"emailAddress": "B@EXAMPLE.com"}]}, [("B@example.com", True)]),
+        ("Bounce", {"bouncedRecipients": []}, []),
+        ("Bounce", {}, []),
+        ("Delivery", {"recipients": ["b@example.com"]}, [("b@example.com", True)]),
+        ("DeliveryDelay", {"delayedRecipients": [{"emailAddress": "b@example.com"}]}, [("b@example.com", True)]),
+        ("Complaint", {"complainedRecipients": [{"emailAddress": "b@example.com"}]}, [("b@example.com", True)]),
+        ("Complaint", {"complainedRecipients": [{"emailAddress": "a@x.example"}, {"emailAddress": "b@x.example"}]},
+         [("a@x.example", False), ("b@x.example", False)]),
+        ("Open", {}, [("a@example.com", False), ("b@example.com", False)]),
+        ("Click", {}, [("a@example.com", False), ("b@example.com", False)]),
+        ("Send", {}, [("a@example.com", True), ("b@example.com", True)]),
+    ],
+)  # fmt: skip
+def test_whom_an_event_concerns_and_how_sure_that_is(kind: str, body: Any, named: list[Any]) -> None:
+    """Never simply everyone the mail went to, and never more certain than SES is."""
+    assert named == [(recipient.address, recipient.certain) for recipient in event(kind, body).recipients]
+
+
+def test_a_single_destination_makes_an_open_certain() -> None:
+    """There is nobody else it could have been."""
+    assert event("Open", mail=MAIL | {"destination": ["a@example.com"]}).recipients[0].certain
+
+
+@pytest.mark.parametrize(
+    ("payload", "paths"),
+    [
+        ({"eventType": "Bounce", "mail": 1, "bounce": {}}, ["$.mail"]),
+        ({"eventType": "Bounce", "mail": MAIL, "bounce": []}, []),
+        ({"eventType": "Bounce", "mail": MAIL, "bounce": [1]}, ["$.bounce"]),
+        ({"eventType": "Bounce", "mail": MAIL | {"messageId": 3}, "bounce": {"timestamp": "soon"}},
+         ["$.mail.messageId", "$.bounce.timestamp"]),
+        ({"eventType": "Bounce", "mail": MAIL, "bounce": {"bouncedRecipients": "a@example.com"}},
+         ["$.bounce.bouncedRecipients"]),
+        ({"eventType": "Bounce", "mail": MAIL, "bounce": {"bouncedRecipients": [{"emailAddress": "a@b"}, {}, 3]}},
+         ["$.bounce.bouncedRecipients[1]", "$.bounce.bouncedRecipients[2]"]),
+        ({"eventType": "Send", "mail": MAIL | {"destination": [None]}}, ["$.mail.destination[0]"]),
+        ({"eventType": "Send", "mail": MAIL | {"timestamp": "2020-13-01T00:00:00Z"}}, ["$.mail.timestamp"]),
+    ],
+)  # fmt: skip
+def test_every_problem_is_listed_with_its_path(payload: Any, paths: list[str]) -> None:
+    """All at once, so that a sender of test payloads need not try again and again."""
+    if not paths:
+        assert parse(payload)
+        return
+    with pytest.raises(PayloadError) as caught:
+        parse(payload)
+    assert paths == [problem.path for problem in caught.value.problems]
+
+
+def test_paths_inside_an_envelope_start_at_the_message() -> None:
+    """The text in the envelope is a document of its own."""
+    with pytest.raises(PayloadError, match=r"\$\.Message→\$\.mail: is not an object"):
+        parse({"Type": "Notification", "Message": '{"eventType":"Send","mail":1}'})
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"bounceType": 7, "bounceSubType": None, "bouncedRecipients": [{"emailAddress": "a@b", "status": ["x"]}]},
+        {"bounceType": {"a": 1}, "remoteMtaIp": [], "bouncedRecipients": [{"emailAddress": "a@b", "action": {}}]},
+        {"bouncedRecipients": ["a@b"], "reportingMTA": 1.5},
+    ],
+)
+def test_an_odd_detail_never_costs_the_event(odd: Any) -> None:
+    """What does not fit its documented type is left out of the typed part and stays in raw."""
+    parsed = event("Bounce", odd)
+
+    assert isinstance(parsed, Bounce)
+    assert parsed.bounce is not None
+    assert odd == parsed.raw["bounce"]
+    assert ["a@b"] == [recipient.address for recipient in parsed.recipients]
+
+
+def test_events_are_frozen() -> None:
+    """They are facts."""
+    parsed = event("Send")
+
+    with pytest.raises(ValidationError):
+        parsed.text = ""
+
+
+def test_equal_payloads_are_equal_events() -> None:
+    """Whatever the white space."""
+    (pretty,) = parse(b'{ "eventType": "Send",  "mail": {"messageId": "m"} }')
+    (compact,) = parse(b'{"eventType":"Send","mail":{"messageId":"m"}}')
+
+    assert pretty == compact
+    assert hash(pretty) == hash(compact)
+    assert pretty != event("Send")
+
+
+def test_no_repr_shows_who_or_what() -> None:
+    """Addresses and subjects do not belong in logs."""
+    parsed = event("Complaint", {"complainedRecipients": [{"emailAddress": "victor@example.com"}]})
+    shown = repr(parsed) + str(parsed) + repr(parsed.recipients) + repr(parsed.mail) + repr(parsed.mail.common_headers)
+
+    assert isinstance(parsed, Complaint)
+    for secret in ("victor", "Hello", "shop@example.com", "a@example.com"):
+        assert secret not in shown
+
+
+def test_a_dump_is_what_an_api_would_answer() -> None:
+    """Every attribute that every event has, and no copy of the payload."""
+    dumped = event("Open").model_dump(mode="json")
+
+    assert {"type", "message_id", "timestamp", "recipients", "source", "subject", "tags", "configuration_set"} == set(dumped)
+    assert "a@example.com" == dumped["recipients"][0]["address"]
+
+
+def test_typed_parts_read_the_documented_fields() -> None:
+    """One of each sort: text, number, moment, list, object."""
+    parsed = event("Received", {"timestamp": "2020-01-01T00:00:00Z", "processingTimeMillis": 12,
+                                "spamVerdict": {"status": "PASS"}, "action": {"type": "SNS"}}, content="raw")  # fmt: skip
+
+    assert isinstance(parsed, Received)
+    assert (12, "PASS", "SNS", "raw") == (
+        parsed.receipt.processing_time_millis, parsed.receipt.spam_verdict.status,  # type: ignore[union-attr]
+        parsed.receipt.action.type, parsed.content,  # type: ignore[union-attr]
+    )  # fmt: skip
+    assert ["Subject", "Received"] == [header.name for header in parsed.mail.headers or ()]
+
+
+def test_nulls_are_as_good_as_absence() -> None:
+    """SES sends null for link tags and sub-types."""
+    parsed = event("Open", None, mail=MAIL | {"tags": None, "destination": None, "commonHeaders": None, "timestamp": None})
+
+    assert isinstance(parsed, Open)
+    assert ((), {}, None) == (parsed.recipients, parsed.tags, parsed.timestamp)
+
+
+def test_parsing_a_batch_keeps_the_good_and_names_the_bad() -> None:
+    """A bad member does not hide the others."""
+    found = parse([{"eventType": "Send", "mail": {}}, {"eventType": "Send", "mail": 1}, 7])
+
+    assert [Send] == [type(parsed) for parsed in found]
+    assert ["$[1].mail", "$[2]"] == [problem.path for problem in found.problems]

@@ -1,0 +1,89 @@
+"""May I send? On a real MongoDB, through both faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import Face
+from payloads import payload
+
+
+def test_a_permanent_bounce_suppresses_with_reason_since_when_and_evidence(with_store: Any) -> None:
+    """However the address is spelled."""
+
+    async def body(face: Face) -> None:
+        receipt = await face.get(lambda store: store.receive(payload("Bounce", to="Ann@Example.com")))
+        decision = await face.get(lambda store: store.suppression.check('"Ann" <ann@EXAMPLE.com>'))
+
+        assert not decision
+        assert ("hard_bounce", "hard-bounce", (receipt.events[0].id,), "2024-05-01") == (
+            decision.reason, decision.rule, decision.evidence, decision.since.strftime("%Y-%m-%d"),
+        )  # fmt: skip
+        assert ["ann@example.com"] == [standing.address for standing in receipt.standings]
+
+    with_store(body)
+
+
+def test_nobody_is_suppressed_for_what_did_not_happen_to_them(with_store: Any) -> None:
+    """Neither the mail's other recipients, nor anyone by a transient bounce, an open, or not-spam."""
+    events = [
+        payload("Bounce", to="ann@example.com", destination=["ann@example.com", "other@example.com"]),
+        payload("Bounce", to="soft@example.com", body={"bounceType": "Transient"}),
+        payload("Complaint", to="happy@example.com", body={"complaintFeedbackType": "not-spam"}),
+        payload("Open", to="reader@example.com"),
+    ]
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.receive_many(events))
+        names = ["ann", "other", "soft", "happy", "reader"]
+        asked = [f"{name}@example.com" for name in names]
+        decisions = await face.get(lambda store: store.suppression.check_many(asked))
+
+        assert [False, True, True, True, True] == [decision.allowed for decision in decisions]
+
+    with_store(body)
+
+
+def test_many_are_checked_in_order_from_any_iterable(with_store: Any) -> None:
+    """More than one question's worth, each answered once."""
+    asked = [f"person-{n}@example.com" for n in range(2500)]
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.receive(payload("Complaint", to=asked[1700])))
+        decisions = await face.get(lambda store: store.suppression.check_many(iter(asked)))
+
+        assert asked == [decision.address for decision in decisions]
+        assert [asked[1700]] == [decision.address for decision in decisions if not decision]
+
+    with_store(body)
+
+
+def test_a_crash_between_storing_and_deriving_is_mended_by_the_redelivery(
+    with_store: Any, mongo_client: Any, database: str
+) -> None:
+    """The event is a repeat then; its standing is derived all the same."""
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.receive(payload("Bounce")))
+        mongo_client[database]["ses_suppression"].delete_many({})
+        receipt = await face.get(lambda store: store.receive(payload("Bounce")))
+
+        assert (False, 1) == (receipt.fresh, len(receipt.standings))
+        assert not await face.get(lambda store: store.suppression.check("ann@example.com"))
+
+    with_store(body)
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_person_with_many_facts_keeps_the_earliest_as_evidence(with_store: Any, size: int) -> None:
+    """However they are batched; a repeat changes nothing."""
+    events = [payload("Bounce", at=f"2024-05-{day:02}T00:00:00.000Z", message_id=f"m-{day}") for day in range(20, 10, -1)]
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.receive_many(events * 2, batch_size=size))
+        decision = await face.get(lambda store: store.suppression.check("ann@example.com"))
+
+        assert ("2024-05-11", 5) == (decision.since.strftime("%Y-%m-%d"), len(decision.evidence))
+
+    with_store(body)

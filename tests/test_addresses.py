@@ -1,0 +1,51 @@
+"""The bare and the normal form of addresses, and the mask."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesevent.addresses import bare, mask, normal
+
+FORMS = [
+    ("a@b.example", "a@b.example", "a@b.example"),
+    ("Jane@EXAMPLE.com", "Jane@example.com", "jane@example.com"),
+    ('"Doe, Jane" <Jane@EXAMPLE.com.>', "Jane@example.com", "jane@example.com"),
+    ("=?utf-8?b?SsOpw6k=?= <x@y.example>", "x@y.example", "x@y.example"),
+    ("<a@b.example>", "a@b.example", "a@b.example"),
+    ("  a@b.example ", "a@b.example", "a@b.example"),
+    ("jane@x.example (at work)", "jane@x.example", "jane@x.example"),
+    ('"jane"@x.example', "jane@x.example", "jane@x.example"),
+    ('"ja ne"@x.example', '"ja ne"@x.example', '"ja ne"@x.example'),
+    ('"a@b"@c.example', '"a@b"@c.example', '"a@b"@c.example'),
+    ("jane@bücher.example", "jane@xn--bcher-kva.example", "jane@xn--bcher-kva.example"),
+    ("jane@BÜCHER.example", "jane@xn--bcher-kva.example", "jane@xn--bcher-kva.example"),
+    ("jane@straße.example", "jane@xn--strae-oqa.example", "jane@xn--strae-oqa.example"),
+    ("user@[192.0.2.1]", "user@[192.0.2.1]", "user@[192.0.2.1]"),
+    ("a+tag@b.example", "a+tag@b.example", "a+tag@b.example"),
+    ("no address", "no address", "no address"),
+    ("", "", ""),
+]
+
+
+@pytest.mark.parametrize(("written", "bared", "normalised"), FORMS)
+def test_forms(written: str, bared: str, normalised: str) -> None:
+    """The local part keeps its case in the bare form and loses it in the normal one."""
+    assert (bared, normalised) == (bare(written), normal(written))
+
+
+@given(st.text())
+def test_both_forms_are_stable(text: str) -> None:
+    """Normalising what is normal changes nothing, or equal people would differ; nothing raises."""
+    assert normal(text) == normal(normal(text))
+    assert bare(text) == bare(bare(text))
+    assert normal(text) == normal(bare(text))
+
+
+@given(st.emails())
+def test_the_mask_hides_the_person(address: str) -> None:
+    """At most the first character of the local part is shown."""
+    local = bare(address).rpartition("@")[0]
+
+    assert mask(address).partition("…")[0] == local[:1]

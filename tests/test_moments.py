@@ -1,0 +1,73 @@
+"""Timestamps as AWS, and Mongoose applications, write them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesevent.moments import UTC, format_moment, read_moment
+
+SPELLINGS = [
+    ("2017-08-05T00:41:02.669Z", "2017-08-05T00:41:02.669Z"),
+    ("2017-08-05T00:41:02Z", "2017-08-05T00:41:02.000Z"),
+    ("2017-08-05T00:41:02.6Z", "2017-08-05T00:41:02.600Z"),
+    ("2017-08-05T00:41:02.669999Z", "2017-08-05T00:41:02.669Z"),
+    ("2017-08-05T00:41:02+00:00", "2017-08-05T00:41:02.000Z"),
+    ("2012-05-25T14:59:38-07:00", "2012-05-25T21:59:38.000Z"),
+    ("2018-10-08T14:05:45 +0000", "2018-10-08T14:05:45.000Z"),
+    ("Wed, 7 Oct 2015 12:34:56 -0700", "2015-10-07T19:34:56.000Z"),
+    ("Tue Nov 24 2026 10:00:00 GMT+0000 (Coordinated Universal Time)", "2026-11-24T10:00:00.000Z"),
+    ("1523456789123", "2018-04-11T14:26:29.123Z"),
+    (1523456789123, "2018-04-11T14:26:29.123Z"),
+    (datetime(2017, 8, 5, 0, 41, 2, 669000), "2017-08-05T00:41:02.669Z"),  # noqa: DTZ001  # as the driver gives them
+]
+NOT_ONE = [
+    "", "nope", "12:30", "2017-13-05T00:41:02.669Z", "2017-08-05T25:00:00Z", "٢٠١٧-08-05T00:41:02Z",
+    "9999-12-31T23:59:59-07:00", "0001-01-01T00:00:00+14:00", "2017" * 40, 10**30, float("nan"), True, None, [], {},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "meant"), SPELLINGS)
+def test_every_spelling_is_read_as_the_same_moment(written: object, meant: str) -> None:
+    """What AWS documents, what its examples hold, what SQS and JavaScript write."""
+    assert meant == format_moment(read_moment(written))
+
+
+@pytest.mark.parametrize("value", NOT_ONE)
+def test_what_is_no_timestamp_is_refused_without_being_quoted(value: object) -> None:
+    """A ValueError that says so, never another exception, never the text."""
+    with pytest.raises(ValueError, match=r"^is not a timestamp$"):
+        read_moment(value)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_written_moments_sort_as_times_and_read_back(moment: datetime) -> None:
+    """The form is a fixed width; milliseconds are kept, what is finer is cut."""
+    written = format_moment(moment)
+
+    assert 24 == len(written)
+    assert moment.replace(microsecond=moment.microsecond // 1000 * 1000) == read_moment(written)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
+def test_strings_sort_as_times(one: datetime, other: datetime) -> None:
+    """So an index on the string serves questions about time."""
+    if one <= other:
+        assert format_moment(one) <= format_moment(other)
+
+
+@given(st.text())
+def test_arbitrary_text_is_read_or_refused(text: str) -> None:
+    """Nothing but ValueError comes out, whatever goes in."""
+    try:
+        assert read_moment(text).tzinfo is not None
+    except ValueError as error:
+        assert "is not a timestamp" == str(error)
+
+
+def test_an_offset_is_turned_into_utc() -> None:
+    """Whoever formats gets UTC, whatever zone the moment came in."""
+    assert "2020-01-01T00:00:00.000Z" == format_moment(datetime(2020, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))))
