@@ -19,13 +19,24 @@ def payload(kind: str, *, message_id: str = "m-1", at: str = "2024-05-01T12:00:0
         "Complaint": ("complaint", {"timestamp": at, "feedbackId": f"f-{message_id}-{at}",
                                     "complainedRecipients": [{"emailAddress": to}]}),
     }[kind]  # fmt: skip
-    letter = {"messageId": message_id, "timestamp": at, "source": "shop@example.com", "destination": [to],
-              "commonHeaders": {"subject": "Hello"}, "tags": {"campaign": ["spring"], "ses:configuration-set": ["main"]}}
+    letter = {
+        "messageId": message_id,
+        "timestamp": at,
+        "source": "shop@example.com",
+        "destination": [to],
+        "commonHeaders": {"subject": "Hello"},
+        "tags": {"campaign": ["spring"], "ses:configuration-set": ["main"]},
+    }
     return {"eventType": kind, "mail": letter | mail, key: named | (body or {})}
 
 
 def notification(event: dict[str, Any], *, message_id: str = "n-1") -> bytes:
     """The same in an SNS envelope."""
-    envelope = {"Type": "Notification", "MessageId": message_id, "TopicArn": "arn:aws:sns:us-east-1:1:t",
-                "Message": json.dumps(event) + "\n", "Timestamp": "2024-05-01T12:00:09.000Z"}
+    envelope = {
+        "Type": "Notification",
+        "MessageId": message_id,
+        "TopicArn": "arn:aws:sns:us-east-1:1:t",
+        "Message": json.dumps(event) + "\n",
+        "Timestamp": "2024-05-01T12:00:09.000Z",
+    }
     return json.dumps(envelope).encode()

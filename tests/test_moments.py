@@ -48,7 +48,7 @@ def test_written_moments_sort_as_times_and_read_back(moment: datetime) -> None:
     """The form is a fixed width; milliseconds are kept, what is finer is cut."""
     written = format_moment(moment)
 
-    assert 24 == len(written)
+    assert len(written) == 24
     assert moment.replace(microsecond=moment.microsecond // 1000 * 1000) == read_moment(written)
 
 
@@ -65,9 +65,9 @@ def test_arbitrary_text_is_read_or_refused(text: str) -> None:
     try:
         assert read_moment(text).tzinfo is not None
     except ValueError as error:
-        assert "is not a timestamp" == str(error)
+        assert str(error) == "is not a timestamp"
 
 
 def test_an_offset_is_turned_into_utc() -> None:
     """Whoever formats gets UTC, whatever zone the moment came in."""
-    assert "2020-01-01T00:00:00.000Z" == format_moment(datetime(2020, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))))
+    assert format_moment(datetime(2020, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == "2020-01-01T00:00:00.000Z"

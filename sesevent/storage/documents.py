@@ -140,7 +140,7 @@ class SesEvent(DynamicDocument):  # type: ignore[misc]  # mongoengine has no typ
     def from_event(cls, event: Event) -> SesEvent:
         """A document for *event* under its key, not yet saved. Saving it twice keeps one row."""
         fields = document_fields(event)
-        return cls(pk=fields.pop("_id"), **fields)  # type: ignore[no-any-return]
+        return cls(pk=fields.pop("_id"), **fields)
 
     def __repr__(self) -> str:
         return f"<SesEvent {self.Type} {self.MessageId} at {self.Timestamp}>"

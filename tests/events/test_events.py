@@ -43,7 +43,7 @@ def test_an_event_of_an_invented_type_is_kept_whole() -> None:
     parsed = event("Teleport", {"timestamp": "2021-01-01T00:00:00Z", "speed": 9}, key="teleport")
 
     assert isinstance(parsed, UnknownEvent)
-    assert ("Teleport", 2021, 9) == (parsed.type, parsed.timestamp.year, parsed.raw["teleport"]["speed"])  # type: ignore[union-attr]
+    assert (parsed.type, parsed.timestamp.year, parsed.raw["teleport"]["speed"]) == ("Teleport", 2021, 9)  # type: ignore[union-attr]
 
 
 def test_invented_fields_are_kept_under_their_own_names() -> None:
@@ -51,33 +51,33 @@ def test_invented_fields_are_kept_under_their_own_names() -> None:
     parsed = event("Bounce", {"bounceType": "Permanent", "mood": "sad"})
 
     assert isinstance(parsed, Bounce)
-    assert {"mood": "sad"} == parsed.bounce.model_extra
-    assert "sad" == parsed.raw["bounce"]["mood"]
+    assert parsed.bounce.model_extra == {"mood": "sad"}
+    assert parsed.raw["bounce"]["mood"] == "sad"
 
 
 def test_what_every_event_has() -> None:
     """Each attribute, from where SES puts it."""
     parsed = event("Send")
 
-    assert ("m-1", "Shop <shop@example.com>", "Hello", "main") == (
+    assert (
         parsed.message_id, parsed.source, parsed.subject, parsed.configuration_set,
-    )  # fmt: skip
-    assert ["spring", "sale"] == parsed.tags["campaign"]
-    assert ["a@example.com", "b@example.com"] == [recipient.address for recipient in parsed.recipients]
+    ) == ("m-1", "Shop <shop@example.com>", "Hello", "main")  # fmt: skip
+    assert parsed.tags["campaign"] == ["spring", "sale"]
+    assert [recipient.address for recipient in parsed.recipients] == ["a@example.com", "b@example.com"]
 
 
 def test_the_subject_may_come_from_the_headers_or_be_missing() -> None:
     """Common headers first; templated sends have neither."""
     headers_only = {key: value for key, value in MAIL.items() if key != "commonHeaders"}
 
-    assert "From the headers" == event("Send", mail=headers_only).subject
+    assert event("Send", mail=headers_only).subject == "From the headers"
     assert event("Send", mail={"messageId": "m"}).subject is None
 
 
 def test_the_time_is_the_events_own_not_the_mails() -> None:
     """A bounce happened when it bounced; a send has only the mail's time; without either there is none."""
-    assert 2021 == event("Bounce", {"timestamp": "2021-05-05T00:00:00Z"}).timestamp.year  # type: ignore[union-attr]
-    assert 2020 == event("Send").timestamp.year  # type: ignore[union-attr]
+    assert event("Bounce", {"timestamp": "2021-05-05T00:00:00Z"}).timestamp.year == 2021  # type: ignore[union-attr]
+    assert event("Send").timestamp.year == 2020  # type: ignore[union-attr]
     assert event("Send", mail={}).timestamp is None
 
 
@@ -154,7 +154,7 @@ def test_an_odd_detail_never_costs_the_event(odd: Any) -> None:
     assert isinstance(parsed, Bounce)
     assert parsed.bounce is not None
     assert odd == parsed.raw["bounce"]
-    assert ["a@b"] == [recipient.address for recipient in parsed.recipients]
+    assert [recipient.address for recipient in parsed.recipients] == ["a@b"]
 
 
 def test_events_are_frozen() -> None:
@@ -189,8 +189,10 @@ def test_a_dump_is_what_an_api_would_answer() -> None:
     """Every attribute that every event has, and no copy of the payload."""
     dumped = event("Open").model_dump(mode="json")
 
-    assert {"type", "message_id", "timestamp", "recipients", "source", "subject", "tags", "configuration_set"} == set(dumped)
-    assert "a@example.com" == dumped["recipients"][0]["address"]
+    assert {"type", "message_id", "timestamp", "recipients", "source", "subject", "tags", "configuration_set"} == set(
+        dumped
+    )
+    assert dumped["recipients"][0]["address"] == "a@example.com"
 
 
 def test_typed_parts_read_the_documented_fields() -> None:
@@ -199,19 +201,21 @@ def test_typed_parts_read_the_documented_fields() -> None:
                                 "spamVerdict": {"status": "PASS"}, "action": {"type": "SNS"}}, content="raw")  # fmt: skip
 
     assert isinstance(parsed, Received)
-    assert (12, "PASS", "SNS", "raw") == (
+    assert (
         parsed.receipt.processing_time_millis, parsed.receipt.spam_verdict.status,  # type: ignore[union-attr]
         parsed.receipt.action.type, parsed.content,  # type: ignore[union-attr]
-    )  # fmt: skip
-    assert ["Subject", "Received"] == [header.name for header in parsed.mail.headers or ()]
+    ) == (12, "PASS", "SNS", "raw")  # fmt: skip
+    assert [header.name for header in parsed.mail.headers or ()] == ["Subject", "Received"]
 
 
 def test_nulls_are_as_good_as_absence() -> None:
     """SES sends null for link tags and sub-types."""
-    parsed = event("Open", None, mail=MAIL | {"tags": None, "destination": None, "commonHeaders": None, "timestamp": None})
+    parsed = event(
+        "Open", None, mail=MAIL | {"tags": None, "destination": None, "commonHeaders": None, "timestamp": None}
+    )
 
     assert isinstance(parsed, Open)
-    assert ((), {}, None) == (parsed.recipients, parsed.tags, parsed.timestamp)
+    assert (parsed.recipients, parsed.tags, parsed.timestamp) == ((), {}, None)
 
 
 def test_parsing_a_batch_keeps_the_good_and_names_the_bad() -> None:
@@ -219,4 +223,4 @@ def test_parsing_a_batch_keeps_the_good_and_names_the_bad() -> None:
     found = parse([{"eventType": "Send", "mail": {}}, {"eventType": "Send", "mail": 1}, 7])
 
     assert [Send] == [type(parsed) for parsed in found]
-    assert ["$[1].mail", "$[2]"] == [problem.path for problem in found.problems]
+    assert [problem.path for problem in found.problems] == ["$[1].mail", "$[2]"]

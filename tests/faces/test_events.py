@@ -30,9 +30,9 @@ def test_what_is_received_is_stored_in_the_five_strings(with_store: Any, rows: A
             receipt.events[0].id, row["Type"], row["MessageId"], row["Subject"], row["Timestamp"],
         )  # fmt: skip
         assert json.loads(raw)["Message"] == row["Message"]
-        assert ("sns", "n-1", "arn:aws:sns:us-east-1:1:t") == (
+        assert (
             row["received"]["via"], row["received"]["notificationId"], row["received"]["topicArn"],
-        )  # fmt: skip
+        ) == ("sns", "n-1", "arn:aws:sns:us-east-1:1:t")  # fmt: skip
 
     with_store(body)
 
@@ -46,8 +46,8 @@ def test_the_same_event_by_other_routes_is_one_document(with_store: Any, rows: A
         forms = [notification(event), notification(event, message_id="n-2"), event, json.dumps(identity)]
         fresh = [(await face.get(lambda store, form=form: store.receive(form))).fresh for form in forms]
 
-        assert [True, False, False, False] == fresh
-        assert 1 == rows.count_documents({})
+        assert fresh == [True, False, False, False]
+        assert rows.count_documents({}) == 1
 
     with_store(body)
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_is_refused_and_the_rest_is_kept(with_store: Any, ro
     async def body(face: Face) -> None:
         with pytest.raises(PayloadError, match=r"\$\[1\]"):
             await face.get(lambda store: store.receive([payload("Send"), {"not": "ses"}]))
-        assert 1 == rows.count_documents({})
+        assert rows.count_documents({}) == 1
 
     with_store(body)
 
@@ -69,8 +69,8 @@ def test_handshakes_and_foreign_messages_are_skipped(with_store: Any, rows: Any)
     async def body(face: Face) -> None:
         for envelope in ({"Type": "SubscriptionConfirmation", "Token": "t"}, {"Type": "Notification", "Message": "Hi"}):
             receipt = await face.get(lambda store, envelope=envelope: store.receive(envelope))
-            assert (1, None, False) == (len(receipt.skipped), receipt.event, receipt.fresh)
-        assert 0 == rows.count_documents({})
+            assert (len(receipt.skipped), receipt.event, receipt.fresh) == (1, None, False)
+        assert rows.count_documents({}) == 0
 
     with_store(body)
 
@@ -86,12 +86,12 @@ def test_many_are_received_in_batches_and_counted(with_store: Any, rows: Any) ->
         call = lambda store: store.receive_many(iter(items), batch_size=4, on_progress=lambda s: told.append(s.items))  # noqa: E731
         summary = await face.get(call)
 
-        assert (29, 26, 25, 1, 1, 2) == (summary.items, summary.events, summary.fresh, summary.duplicates,
-                                         summary.skipped, summary.failed)  # fmt: skip
-        assert ["$[26]", "$[28].mail"] == [problem.path for problem in summary.problems]
-        assert 25 == rows.count_documents({})
+        assert (summary.items, summary.events, summary.fresh, summary.duplicates,
+                                         summary.skipped, summary.failed) == (29, 26, 25, 1, 1, 2)  # fmt: skip
+        assert [problem.path for problem in summary.problems] == ["$[26]", "$[28].mail"]
+        assert rows.count_documents({}) == 25
         assert sorted(told) == told
-        assert 29 == told[-1]
+        assert told[-1] == 29
 
     with_store(body)
 
@@ -107,7 +107,7 @@ def test_an_iterable_that_fails_loses_nothing_before_it(with_store: Any, rows: A
     async def body(face: Face) -> None:
         with pytest.raises(OSError, match="the file ended"):
             await face.get(lambda store: store.receive_many(failing(), batch_size=5))
-        assert 10 == rows.count_documents({})
+        assert rows.count_documents({}) == 10
 
     with_store(body)
 
@@ -118,7 +118,9 @@ async def fill(face: Face) -> None:
         payload("Delivery", message_id="m-1", at="2024-05-01T10:00:01.000Z", to="ann@example.com"),
         payload("Open", message_id="m-1", at="2024-05-01T11:00:00.500Z", to="ann@example.com"),
         payload("Open", message_id="m-1", at="2024-05-01T11:00:00.600Z", to="ann@example.com"),
-        payload("Send", message_id="m-2", at="2024-05-01T12:00:00.000Z", to="Bob@Example.com", tags={"campaign": ["x"]}),
+        payload(
+            "Send", message_id="m-2", at="2024-05-01T12:00:00.000Z", to="Bob@Example.com", tags={"campaign": ["x"]}
+        ),
         payload("Bounce", message_id="m-2", at="2024-05-01T12:00:05.000Z", to="bob@example.com", tags={}),
     ]
     await face.get(lambda store: store.receive_many(events))
@@ -170,7 +172,7 @@ def test_paging_by_cursor_visits_every_row_once_in_order(with_store: Any, rows: 
             paged += page
             after = page[-1].cursor
 
-        assert 11 == len(whole)
+        assert len(whole) == 11
         assert [event.id for event in whole] == [event.id for event in paged]
         assert len({event.id for event in paged}) == len(paged)
 
@@ -185,7 +187,7 @@ def test_long_answers_are_fetched_page_by_page(with_store: Any) -> None:
         await face.get(lambda store: store.receive_many(events))
         found = await face.get(lambda store: store.events.by_type("Open"))
 
-        assert 1200 == len(found)
+        assert len(found) == 1200
         assert found == sorted(found, key=lambda event: event.timestamp)
 
     with_store(body)
@@ -213,7 +215,7 @@ def test_the_timeline_tells_the_story_in_order(with_store: Any) -> None:
         await fill(face)
         story = await face.get(lambda store: store.events.timeline("m-1"))
 
-        assert ["Send", "Delivery", "Open", "Open"] == [event.type for event in story]
+        assert [event.type for event in story] == ["Send", "Delivery", "Open", "Open"]
 
     with_store(body)
 
@@ -250,7 +252,7 @@ def test_an_event_too_large_for_mongodb_is_a_problem_not_a_crash(with_store: Any
     async def body(face: Face) -> None:
         summary = await face.get(lambda store: store.receive_many([large, payload("Send")]))
 
-        assert (1, 1) == (summary.failed, summary.fresh)
+        assert (summary.failed, summary.fresh) == (1, 1)
         assert "too large" in str(summary.problems[0])
 
     with_store(body)

@@ -20,7 +20,7 @@ def test_a_permanent_bounce_suppresses_with_reason_since_when_and_evidence(with_
         assert ("hard_bounce", "hard-bounce", (receipt.events[0].id,), "2024-05-01") == (
             decision.reason, decision.rule, decision.evidence, decision.since.strftime("%Y-%m-%d"),
         )  # fmt: skip
-        assert ["ann@example.com"] == [standing.address for standing in receipt.standings]
+        assert [standing.address for standing in receipt.standings] == ["ann@example.com"]
 
     with_store(body)
 
@@ -40,7 +40,7 @@ def test_nobody_is_suppressed_for_what_did_not_happen_to_them(with_store: Any) -
         asked = [f"{name}@example.com" for name in names]
         decisions = await face.get(lambda store: store.suppression.check_many(asked))
 
-        assert [False, True, True, True, True] == [decision.allowed for decision in decisions]
+        assert [decision.allowed for decision in decisions] == [False, True, True, True, True]
 
     with_store(body)
 
@@ -69,7 +69,7 @@ def test_a_crash_between_storing_and_deriving_is_mended_by_the_redelivery(
         mongo_client[database]["ses_suppression"].delete_many({})
         receipt = await face.get(lambda store: store.receive(payload("Bounce")))
 
-        assert (False, 1) == (receipt.fresh, len(receipt.standings))
+        assert (receipt.fresh, len(receipt.standings)) == (False, 1)
         assert not await face.get(lambda store: store.suppression.check("ann@example.com"))
 
     with_store(body)
@@ -78,12 +78,14 @@ def test_a_crash_between_storing_and_deriving_is_mended_by_the_redelivery(
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_a_person_with_many_facts_keeps_the_earliest_as_evidence(with_store: Any, size: int) -> None:
     """However they are batched; a repeat changes nothing."""
-    events = [payload("Bounce", at=f"2024-05-{day:02}T00:00:00.000Z", message_id=f"m-{day}") for day in range(20, 10, -1)]
+    events = [
+        payload("Bounce", at=f"2024-05-{day:02}T00:00:00.000Z", message_id=f"m-{day}") for day in range(20, 10, -1)
+    ]
 
     async def body(face: Face) -> None:
         await face.get(lambda store: store.receive_many(events * 2, batch_size=size))
         decision = await face.get(lambda store: store.suppression.check("ann@example.com"))
 
-        assert ("2024-05-11", 5) == (decision.since.strftime("%Y-%m-%d"), len(decision.evidence))
+        assert (decision.since.strftime("%Y-%m-%d"), len(decision.evidence)) == ("2024-05-11", 5)
 
     with_store(body)

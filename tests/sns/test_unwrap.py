@@ -25,9 +25,9 @@ def test_a_notification_yields_the_exact_text_and_what_the_envelope_tells() -> N
     """The text is what was signed: its last line end stays."""
     (message,) = unwrap(json.dumps(ENVELOPE).encode())
 
-    assert TEXT + "\n" == message.text
-    assert ("$.Message", ("sns",)) == message.place[:2]
-    assert ("Notification", "n-1", "arn:t", "s", "2020-01-01T00:00:00.000Z") == message.sns
+    assert message.text == TEXT + "\n"
+    assert message.place[:2] == ("$.Message", ("sns",))
+    assert message.sns == ("Notification", "n-1", "arn:t", "s", "2020-01-01T00:00:00.000Z")
 
 
 @pytest.mark.parametrize("form", [json.dumps, lambda value: json.dumps(value).encode(), lambda value: value])
@@ -39,19 +39,21 @@ def test_text_bytes_and_values_are_the_same(form: Any, value: Any) -> None:
     assert expected == [json.loads(message.text) for message in unwrap(form(value))]
 
 
-@pytest.mark.parametrize("text", [f"{TEXT}\n{TEXT}\n", f"{TEXT}{TEXT}", f"{TEXT}\r\n\r\n{TEXT}", f"\x1e{TEXT}\n\x1e{TEXT}\n"])
+@pytest.mark.parametrize(
+    "text", [f"{TEXT}\n{TEXT}\n", f"{TEXT}{TEXT}", f"{TEXT}\r\n\r\n{TEXT}", f"\x1e{TEXT}\n\x1e{TEXT}\n"]
+)
 def test_documents_behind_one_another_are_several_messages(text: str) -> None:
     """JSON lines, and Firehose's objects without line ends."""
-    assert ["event", "event"] == kinds(text)
+    assert kinds(text) == ["event", "event"]
 
 
 def test_a_bad_line_is_reported_where_it_stands_and_hides_nothing() -> None:
     """The line number is the file's, blank lines counted."""
     first, bad, last = unwrap(f"{TEXT}\n\n{{broken\n{TEXT}\n")
 
-    assert ["event", "malformed", "event"] == [first.kind, bad.kind, last.kind]
+    assert [first.kind, bad.kind, last.kind] == ["event", "malformed", "event"]
     assert bad.problem is not None
-    assert 3 == bad.problem.line
+    assert bad.problem.line == 3
 
 
 @pytest.mark.parametrize(
@@ -68,24 +70,26 @@ def test_other_messages_on_the_topic_are_foreign(message: str) -> None:
 @pytest.mark.parametrize("kind", ["SubscriptionConfirmation", "UnsubscribeConfirmation"])
 def test_handshakes_are_control_messages(kind: str) -> None:
     """Even where one lacks its sentence."""
-    assert ["control"] == kinds({"Type": kind, "Token": "t", "Message": "You have chosen …"})
-    assert ["control"] == kinds({"Type": kind, "Token": "t"})
+    assert kinds({"Type": kind, "Token": "t", "Message": "You have chosen …"}) == ["control"]
+    assert kinds({"Type": kind, "Token": "t"}) == ["control"]
 
 
-@pytest.mark.parametrize("text", ["", "   ", "nonsense", "{", '{"a": 1}', "1", b"\xff\xfe", '"x"', "[[1]]", '{"eventType": 3, "mail": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "   ", "nonsense", "{", '{"a": 1}', "1", b"\xff\xfe", '"x"', "[[1]]", '{"eventType": 3, "mail": {}}']
+)
 def test_what_is_nothing_known_is_malformed(text: str | bytes) -> None:
     """With a problem that says so and a path."""
     (message,) = unwrap(text)
 
-    assert "malformed" == message.kind
+    assert message.kind == "malformed"
     assert message.problem is not None
     assert message.problem.path.startswith("$")
 
 
 def test_a_body_encoded_twice_is_read() -> None:
     """Some hop put the JSON text into a JSON string."""
-    assert ["event"] == kinds(json.dumps(TEXT))
-    assert ["event"] == kinds(ENVELOPE | {"Message": json.dumps(TEXT)})
+    assert kinds(json.dumps(TEXT)) == ["event"]
+    assert kinds(ENVELOPE | {"Message": json.dumps(TEXT)}) == ["event"]
 
 
 def test_wrappings_in_wrappings_end_somewhere() -> None:
@@ -94,7 +98,7 @@ def test_wrappings_in_wrappings_end_somewhere() -> None:
     for _ in range(12):
         value = {"Type": "Notification", "Message": json.dumps(value)}
 
-    assert ["foreign"] == kinds(value)
+    assert kinds(value) == ["foreign"]
 
 
 def test_a_lone_surrogate_leaves_storable_text_of_the_same_meaning() -> None:
@@ -102,7 +106,7 @@ def test_a_lone_surrogate_leaves_storable_text_of_the_same_meaning() -> None:
     (message,) = unwrap('{"eventType":"Send","mail":{"commonHeaders":{"subject":"é\ud83d"}}}')
 
     assert message.text.encode()
-    assert "é\ufffd" == message.payload["mail"]["commonHeaders"]["subject"]
+    assert message.payload["mail"]["commonHeaders"]["subject"] == "é\ufffd"
 
 
 @given(st.binary() | st.text())
