@@ -17,7 +17,7 @@ from email.utils import parseaddr
 __all__ = ["bare", "mask", "normal"]
 
 # What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
-_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9\-]+(?:\.[a-z0-9\-]+)*")
+_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
 _QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+)*")
 

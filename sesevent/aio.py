@@ -281,13 +281,13 @@ class AsyncEventStore:
         what came before is stored, and it is safe to hand in everything again.
         """
         summary = Summary()
-        pending: deque[asyncio.Task[None]] = deque()
+        pending: deque[asyncio.Task[Summary]] = deque()
         try:
             taken = 0
             async for some in _batches(items, batch_size):
                 batch = bulk.prepare_batch(some, taken, self._clock())
                 taken += batch.items
-                plan = bulk.store_batch(self._policy, batch, summary)
+                plan = bulk.store_batch(self._policy, batch)
                 pending.append(asyncio.create_task(perform(plan, self._collections)))
                 await asyncio.sleep(0)  # lets the write go out before the next batch is read
                 while len(pending) >= bulk.IN_FLIGHT:
@@ -333,9 +333,9 @@ class AsyncEventStore:
 
 
 async def _settle(
-    pending: deque[asyncio.Task[None]], summary: Summary, on_progress: Callable[[Summary], object] | None
+    pending: deque[asyncio.Task[Summary]], summary: Summary, on_progress: Callable[[Summary], object] | None
 ) -> None:
-    await pending.popleft()
+    bulk.add(summary, await pending.popleft())
     if on_progress is not None:
         on_progress(summary)
 

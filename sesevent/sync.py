@@ -278,15 +278,13 @@ class EventStore:
         what came before is stored, and it is safe to hand in everything again.
         """
         summary = Summary()
-        pending: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(1, "sesevent-store") as storing:
+        pending: deque[Future[Summary]] = deque()
+        with ThreadPoolExecutor(bulk.STORING, "sesevent-store") as storing:
             taken = 0
             for some in bulk.batches(items, batch_size):
                 batch = bulk.prepare_batch(some, taken, self._clock())
                 taken += batch.items
-                pending.append(
-                    storing.submit(perform, bulk.store_batch(self._policy, batch, summary), self._collections)
-                )
+                pending.append(storing.submit(perform, bulk.store_batch(self._policy, batch), self._collections))
                 while len(pending) >= bulk.IN_FLIGHT:
                     _settle(pending, summary, on_progress)
             while pending:
@@ -328,7 +326,7 @@ class EventStore:
         self.close()
 
 
-def _settle(pending: deque[Future[None]], summary: Summary, on_progress: Callable[[Summary], object] | None) -> None:
-    pending.popleft().result()
+def _settle(pending: deque[Future[Summary]], summary: Summary, on_progress: Callable[[Summary], object] | None) -> None:
+    bulk.add(summary, pending.popleft().result())
     if on_progress is not None:
         on_progress(summary)

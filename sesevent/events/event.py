@@ -10,7 +10,6 @@ Next: :mod:`sesevent.events.parse`, and one module per kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -139,7 +138,9 @@ class Event(BaseModel):
     def tags(self) -> dict[str, list[str]]:
         """Message tags, ``ses:`` ones included. Empty for identity notifications, which hold none."""
         tags = self._mail.get("tags")
-        return {name: _texts(values) for name, values in tags.items()} if isinstance(tags, dict) else {}
+        if type(tags) is not dict:
+            return {}
+        return {name: values if _is_one_text(values) else _texts(values) for name, values in tags.items()}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -178,8 +179,12 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _is_one_text(values: object) -> bool:
+    return type(values) is list and len(values) == 1 and type(values[0]) is str
+
+
 def _texts(values: object) -> list[str]:
     """Values of one tag: SES sends a list even for one."""
-    if isinstance(values, str):
-        return [values]
-    return [value for value in values if isinstance(value, str)] if isinstance(values, Iterable) else []
+    if type(values) is list:
+        return [value for value in values if type(value) is str]
+    return [values] if isinstance(values, str) else []

@@ -78,11 +78,12 @@ def read_event(text: str, payload: dict[str, Any]) -> Event:
         mail = payload.get("mail") or _EMPTY
         body = (payload.get(body_key) if body_key else None) or _EMPTY
         when = body.get("timestamp") or mail.get("timestamp")
-        if when:
-            read_moment(when)
+        timestamp = read_moment(when) if when else None
         entries = (mail if named_in_mail else body).get(list_key) or ()
         if type(mail.get("messageId") or "") is str and _are_addresses(entries, inner_key):
             event: Event = make({"text": text, "essence": payload})
+            if row is not _UNKNOWN:
+                vars(event)["timestamp"] = timestamp  # where its cached property would put it
             return event
     except (AttributeError, ValueError):
         pass  # something is not what it should be; the thorough reader below says what

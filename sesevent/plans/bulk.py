@@ -13,12 +13,13 @@ from sesevent.plans.receive import Prepared, Summary, prepare, store
 from sesevent.sns.unwrap import Raw
 from sesevent.suppression.policy import Policy
 
-__all__ = ["BATCH", "IN_FLIGHT", "Batch", "batches", "prepare_batch", "store_batch"]
+__all__ = ["BATCH", "IN_FLIGHT", "STORING", "Batch", "add", "batches", "prepare_batch", "store_batch"]
 
 T = TypeVar("T")
 
-BATCH = 500  # things; see docs/explanation/performance.md for what others cost
-IN_FLIGHT = 2  # batches being stored while the next is prepared: bounds memory, gives back-pressure
+BATCH = 1000  # things; see docs/explanation/performance.md for what others cost
+STORING = 2  # batches stored at once: while one waits for the server, the other is encoded
+IN_FLIGHT = 3  # batches prepared and not yet settled: bounds memory, gives back-pressure
 _PROBLEMS_KEPT = 100
 
 
@@ -46,13 +47,18 @@ def prepare_batch(raws: Iterable[Raw], first: int, now: datetime) -> Batch:
     return batch
 
 
-def store_batch(policy: Policy, batch: Batch, summary: Summary) -> Plan[None]:
-    """Store a batch, then add what became of it to *summary*."""
+def store_batch(policy: Policy, batch: Batch) -> Plan[Summary]:
+    """Store a batch; returns what became of it alone."""
     stored = yield from store(policy, batch)
+    return Summary(batch.items, len(stored.fresh), sum(stored.fresh), len(batch.skipped), batch.failed, batch.problems)
+
+
+def add(summary: Summary, batch: Summary) -> None:
+    """Add what became of a batch to the whole."""
     summary.items += batch.items
-    summary.events += len(stored.fresh)
-    summary.fresh += sum(stored.fresh)
-    summary.skipped += len(batch.skipped)
+    summary.events += batch.events
+    summary.fresh += batch.fresh
+    summary.skipped += batch.skipped
     summary.failed += batch.failed
     summary.problems += batch.problems[: _PROBLEMS_KEPT - len(summary.problems)]
 

@@ -63,7 +63,8 @@ def adopt_some(policy: Policy, size: int = PAGE) -> Plan[int]:
     documents = yield from ask(reads.without_derived(size))
     if documents:
         yield from ask(writes.give_derived(documents))
-        yield from rederive(policy, touched(stored_event(document).event for document in documents))
+        concerned = [normal for document in documents for normal in touched(stored_event(document).event)]
+        yield from rederive(policy, concerned)
     return len(documents)
 
 

@@ -87,8 +87,11 @@ class Summary:
 class Prepared:
     """Things received, read and ready to be stored."""
 
-    events: list[Event] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    """Addresses, in normal form, whose suppression standing may change."""
+    events: list[Event] | None = None
+    """The events in the documents, where the caller wants them: they weigh more than the documents."""
     skipped: list[UnverifiedMessage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -120,7 +123,9 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
     except PayloadError as error:
         prepared.problems.extend(error.problems)
         return
-    prepared.events.append(event)
+    if prepared.events is not None:
+        prepared.events.append(event)
+    prepared.touched.update(touched(event))
     prepared.documents.append(document_of(event, message, now))
 
 
@@ -129,7 +134,7 @@ def store(policy: Policy, prepared: Prepared) -> Plan[Stored]:
     if not prepared.documents:
         return Stored([], [])
     fresh = yield from ask(insert_events(prepared.documents))
-    standings = yield from rederive(policy, touched(prepared.events))
+    standings = yield from rederive(policy, prepared.touched)
     return Stored(fresh, standings)
 
 
@@ -138,12 +143,13 @@ def receive(policy: Policy, raw: Raw, now: datetime) -> Plan[Receipt]:
 
     Raises PayloadError where something in it cannot be read; what could be read is stored then.
     """
-    prepared = Prepared()
+    events: list[Event] = []
+    prepared = Prepared(events=events)
     prepare(raw, now, prepared)
     stored = yield from store(policy, prepared)
     if prepared.problems:
         raise PayloadError(prepared.problems)
-    received = zip(prepared.events, prepared.documents, stored.fresh, strict=True)
+    received = zip(events, prepared.documents, stored.fresh, strict=True)
     return Receipt(
         tuple([ReceivedEvent(event, str(document["_id"]), fresh) for event, document, fresh in received]),
         tuple(stored.standings),

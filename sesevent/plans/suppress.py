@@ -33,9 +33,9 @@ def check(policy: Policy, asked: Sequence[str]) -> Plan[list[Decision]]:
     return [decide(policy, standings.get(normal) or Standing(normal, policy.version)) for normal in normals]
 
 
-def touched(events: Iterable[Event]) -> set[str]:
-    """The addresses, in normal form, of which these events are evidence."""
-    return {recipient.normal for event in events if isinstance(event, _EVIDENCE) for recipient in event.recipients}
+def touched(event: Event) -> list[str]:
+    """The addresses, in normal form, of which this event is evidence."""
+    return [recipient.normal for recipient in event.recipients] if isinstance(event, _EVIDENCE) else []
 
 
 def rederive(policy: Policy, normals: Iterable[str]) -> Plan[list[Standing]]:
@@ -65,9 +65,10 @@ def _changes(
 ) -> list[tuple[Standing, int]]:
     facts: dict[str, list[Fact]] = {normal: [] for normal in normals}
     for row in rows:
-        for normal in row["derived"]["recipients"]:
-            if normal in facts:
-                facts[normal].append(reads.facts_in(row))
+        fact = reads.fact_in(row)
+        if fact is not None:
+            for normal in facts.keys() & row["derived"]["recipients"]:
+                facts[normal].append(fact)
     changes = []
     for normal in sorted(normals):
         before = standing_in(kept[normal]) if normal in kept else Standing(normal, policy.version)

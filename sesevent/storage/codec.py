@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from bson import ObjectId
@@ -65,23 +65,44 @@ def document_fields(event: Event) -> dict[str, Any]:
 
 def derived_of(event: Event) -> dict[str, Any]:
     """What queries need, computed from the event alone. What is absent or empty is left out."""
-    derived: dict[str, Any] = {
-        "v": DERIVED_VERSION,
-        "at": event.timestamp,
-        "recipients": list(dict.fromkeys([recipient.normal for recipient in event.recipients])),
-        "guess": not all(recipient.certain for recipient in event.recipients),
-        "source": addresses.normal(event.source) if event.source else None,
-        "configurationSet": event.configuration_set,
-        "campaign": next(iter(event.tags.get("campaign", ())), None),
-        # SES's own tags are in `Message`; what is asked of them has a field of its own.
-        "tags": [{"name": name, "values": values} for name, values in event.tags.items() if name[:4] != "ses:"],
-    }
-    if event.body is not None and (wanted := _DETAILS.get(event.body)):
-        body = event.essence.get(event.body) or {}
-        texts = {ours: body.get(theirs) for ours, theirs in wanted.items()}
-        derived[event.body] = {name: text for name, text in texts.items() if isinstance(text, str)}
-    return {name: value for name, value in derived.items() if value}
+    people = event.recipients
+    derived: dict[str, Any] = {"v": DERIVED_VERSION}
+    if event.timestamp is not None:
+        derived["at"] = event.timestamp
+    if people:
+        derived["recipients"] = list(dict.fromkeys([recipient.normal for recipient in people]))
+        if not people[0].certain:  # all are, or none is
+            derived["guess"] = True
+    if event.source:
+        derived["source"] = _normal_source(event.source)
+    return derived | _tags(event) | _details(event)
 
+
+def _tags(event: Event) -> dict[str, Any]:
+    """The tags people set. SES's own stay in `Message`; what is asked of them has a field of its own."""
+    tags = event.tags
+    found: dict[str, Any] = {}
+    if configuration_set := tags.get("ses:configuration-set"):
+        found["configurationSet"] = configuration_set[0]
+    if campaign := tags.get("campaign"):
+        found["campaign"] = campaign[0]
+    if own := [{"name": name, "values": values} for name, values in tags.items() if name[:4] != "ses:"]:
+        found["tags"] = own
+    return found
+
+
+def _details(event: Event) -> dict[str, Any]:
+    """What a kind has of its own, under the name of its body."""
+    name = event.body or ""
+    wanted = _DETAILS.get(name)
+    if wanted is None:
+        return {}
+    body = event.essence.get(name) or {}
+    texts = {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}
+    return {name: texts} if texts else {}
+
+
+_normal_source = lru_cache(maxsize=1024)(addresses.normal)  # a sender has few
 
 _DETAILS: Final[dict[str, dict[str, str]]] = {
     "bounce": {"type": "bounceType", "subType": "bounceSubType"},
@@ -172,10 +193,11 @@ def standing_in(document: Mapping[str, Any]) -> Standing:
 
 def _received(message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
     received: dict[str, Any] = {"at": now, "via": "/".join(message.place.via) or "direct"}
-    sns = message.sns
-    if sns is not None:
-        received |= {"topicArn": sns.topic_arn, "notificationId": sns.message_id}
-    return {name: value for name, value in received.items() if value is not None}
+    envelope = message.envelope or {}
+    for ours, theirs in (("topicArn", "TopicArn"), ("notificationId", "MessageId")):
+        if (text := _text(envelope, theirs)) is not None:
+            received[ours] = text
+    return received
 
 
 def _event_of(document: Mapping[str, Any]) -> Event:

@@ -27,8 +27,8 @@ __all__ = [
     "Cursor",
     "EventQuery",
     "event_query",
+    "fact_in",
     "facts_about",
-    "facts_in",
     "filters",
     "from_source",
     "in_configuration_set",
@@ -147,14 +147,16 @@ def standings_of(normals: Iterable[str]) -> Find:
 
 def facts_about(normals: Iterable[str]) -> Find:
     """The events that may speak against sending to these addresses, in normal form."""
-    kinds = {"$or": [{"Type": {"$in": _EVIDENCE}}, {"derived.type": {"$in": _EVIDENCE}}]}
-    return Find(EVENTS, {"derived.recipients": {"$in": list(normals)}, **kinds}, projection={"Type": 1, "derived": 1})
+    wanted = {"derived.recipients": {"$in": list(normals)}, "Type": {"$in": [*_EVIDENCE, "Notification"]}}
+    return Find(EVENTS, wanted, projection={"Type": 1, "derived": 1})
 
 
-def facts_in(document: Mapping[str, Any]) -> Fact:
-    """The fact in one row that `facts_about` found."""
+def fact_in(document: Mapping[str, Any]) -> Fact | None:
+    """The fact in one row that `facts_about` found, if it holds one."""
     derived = document["derived"]
-    kind = derived.get("type", document["Type"])
+    kind = derived.get("type", document["Type"])  # a row may hold an SNS envelope, and any event in it
+    if kind not in _EVIDENCE:
+        return None
     detail = derived.get(kind.lower(), {})
     return Fact(
         derived.get("at", _LONG_AGO),

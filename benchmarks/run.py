@@ -1,0 +1,82 @@
+"""The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
+
+Groups: parse, receive.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import orjson
+import sample
+from harness import Measure, paired, report
+from pymongo import MongoClient
+
+from sesevent import EventStore, local, parse
+from sesevent.plans.bulk import BATCH, prepare_batch
+from sesevent.storage.connection import DURABLE
+from sesevent.storage.layout import EVENTS, index_models
+
+
+def parsing(rounds: int) -> list[Measure]:
+    """A typed parse against decoding the same two JSON texts and doing nothing with them."""
+    raws = [sample.notification(number) for number in range(2000)]
+
+    def ours() -> None:
+        for raw in raws:
+            parse(raw)
+
+    def untyped() -> None:
+        for raw in raws:
+            orjson.loads(orjson.loads(raw)["Message"])
+
+    return [paired("typed parse of an SNS notification", ours, untyped, baseline_name="`orjson.loads` twice, untyped",
+                   goal="≤ 1.5", per_round=len(raws), rounds=rounds)]  # fmt: skip
+
+
+def receiving(rounds: int) -> list[Measure]:
+    """`receive_many` against PyMongo's `insert_many` of the same documents, already built.
+
+    Same server, indexes and write concern, new collections each round.
+    """
+    events = 20_000
+    raws = [sample.notification(number) for number in range(events)]
+    documents = prepare_batch(raws, 0, datetime.now(timezone.utc)).documents
+    with local.server() as uri, MongoClient[Any](uri) as client:
+
+        def ours() -> None:
+            with EventStore.connect(uri, database="bench_ours") as store:
+                assert store.receive_many(raws).fresh == events
+
+        def bare() -> None:
+            collection = client["bench_bare"].get_collection(EVENTS, write_concern=DURABLE)
+            for start in range(0, events, BATCH):
+                collection.insert_many(documents[start : start + BATCH], ordered=False)
+
+        def emptied(work: Any, name: str) -> Any:
+            def run() -> None:
+                work()
+
+            def reset() -> None:
+                client.drop_database(name)
+                client[name][EVENTS].create_indexes(index_models(EVENTS))
+
+            run.reset = reset  # type: ignore[attr-defined]
+            return run
+
+        return [paired("`receive_many`", emptied(ours, "bench_ours"), emptied(bare, "bench_bare"),
+                       baseline_name="PyMongo `insert_many`, ready documents", goal="≥ 0.5", per_round=events,
+                       rounds=max(3, rounds // 3), speed=True)]  # fmt: skip
+
+
+GROUPS = {"parse": parsing, "receive": receiving}
+
+if __name__ == "__main__":
+    asked = [name for name in sys.argv[1:] if not name.startswith("-")] or list(GROUPS)
+    few = "--quick" in sys.argv
+    report([measure for name in asked for measure in GROUPS[name](3 if few else 15)])
