@@ -1,0 +1,35 @@
+"""The ``sesevent`` command: translate in, call one method of the store, translate out.
+
+It decides nothing. Exit codes: 0 done; 1 something in the input or the set-up is wrong; 2 the
+command could not be carried out; 3 an address may not be mailed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sesevent.errors import MissingExtra, SesEventError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from sesevent.cli.app import app
+    except ImportError:
+        _leave(str(MissingExtra("The sesevent command", "cli")), 2)
+    try:
+        app()
+    except SesEventError as error:
+        _leave(str(error), 2)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python must not complain of it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _leave(message: str, code: int) -> None:
+    print(f"sesevent: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,5 @@
+"""``python -m sesevent.cli``."""
+
+from sesevent.cli import main
+
+main()

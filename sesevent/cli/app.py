@@ -1,0 +1,47 @@
+"""The commands' names, and who carries them out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sesevent import __version__
+from sesevent.cli import demo, doctor, events, files, local, suppression, testing
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help=f"Amazon SES events in MongoDB: what happened, and whom may you still mail?\n\nsesevent {__version__}",
+    epilog="Exit codes: 0 done, 1 something in the input or set-up is wrong, 2 the command could not be carried out, "
+    "3 an address may not be mailed, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"sesevent {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    del version  # its callback has answered
+
+
+app.command("demo")(demo.demo)
+app.command("parse")(files.parse)
+app.command("ingest")(files.ingest)
+app.command("events")(events.events)
+app.command("timeline")(events.timeline)
+app.command("doctor")(doctor.doctor)
+app.add_typer(suppression.app, name="suppression")
+app.add_typer(local.app, name="local")
+app.add_typer(testing.app, name="testing")

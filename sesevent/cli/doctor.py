@@ -1,0 +1,65 @@
+"""Is everything fit for its purpose? ``sesevent doctor``."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sesevent import __version__
+from sesevent.cli import options
+from sesevent.cli.output import print_rows, progress
+from sesevent.errors import SesEventError
+
+if TYPE_CHECKING:
+    from sesevent.plans.doctor import Finding
+
+__all__ = ["doctor"]
+
+_PACKAGES = ("mongoengine", "pymongo", "pydantic", "python-dateutil")
+_OPTIONAL = {"orjson": "fast", "msgspec": "fast", "fiftyone": "local"}
+
+
+def doctor(
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 10.0,
+    json: options.Json = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Create missing indexes, adopt older rows.")] = False,
+) -> None:
+    """Look at versions, connection, server, indexes and rows; say what is missing and how to mend it."""
+    from sesevent.plans.doctor import Finding
+
+    findings = _installed()
+    try:
+        with options.opened_store(uri, database, collection, timeout) as store:
+            if fix:
+                store.ensure_indexes()
+                with progress("rows adopted") as told:
+                    store.adopt(on_progress=told)
+            findings += store.examine()
+    except SesEventError as error:
+        findings.append(Finding("error", "connection", str(error)))
+    print_rows((finding._asdict() for finding in findings), as_json=json)
+    raise typer.Exit(1 if any(finding.level == "error" for finding in findings) else 0)
+
+
+def _installed() -> list[Finding]:
+    from sesevent.plans.doctor import Finding
+
+    told = [f"sesevent {__version__}", f"Python {platform.python_version()}"]
+    told += [f"{name} {_version(name)}" for name in _PACKAGES]
+    absent = sorted({extra for package, extra in _OPTIONAL.items() if find_spec(package) is None})
+    parts = Finding("ok", "extras", f"not installed: {', '.join(absent)}" if absent else "local and fast are installed")
+    return [Finding("ok", "versions", ", ".join(told)), parts]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "?"

@@ -1,0 +1,69 @@
+"""Stored events: searched, or told as the story of one mail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sesevent.cli import options
+from sesevent.cli.output import event_row, for_people, print_rows
+
+if TYPE_CHECKING:
+    from sesevent.storage.codec import StoredEvent
+
+__all__ = ["events", "timeline"]
+
+
+def events(
+    message_id: Annotated[str | None, typer.Option(help="SES's id of the mail.")] = None,
+    type: Annotated[list[str] | None, typer.Option(help="SES's word, such as Bounce; may be repeated.")] = None,  # noqa: A002  # the option's name
+    recipient: Annotated[str | None, typer.Option(help="An address, however spelled.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Message tag: NAME or NAME=VALUE.")] = None,
+    configuration_set: Annotated[str | None, typer.Option(help="Configuration set of the mail.")] = None,
+    since: Annotated[str | None, typer.Option(help="From this time on: a date, or 2h, 7d.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many; 0 for all.", min=0)] = 50,
+    newest_first: Annotated[bool, typer.Option("--newest-first", help="The latest first.")] = False,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 10.0,
+    json: options.Json = False,
+) -> None:
+    """Find stored events, by event time; all conditions must hold."""
+    with options.opened_store(uri, database, collection, timeout) as store:
+        found = store.events.find(
+            message_id=message_id,
+            types=type or (),
+            recipient=recipient,
+            tag=options.tag(tag),
+            configuration_set=configuration_set,
+            since=options.moment(since),
+            until=options.moment(until),
+            newest_first=newest_first,
+            limit=limit or None,
+        )
+        print_rows((_row(event, short=for_people(json)) for event in found), as_json=json)
+
+
+def timeline(
+    message_id: Annotated[str, typer.Argument(metavar="MESSAGE_ID", help="SES's id of the mail.")],
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 10.0,
+    json: options.Json = False,
+) -> None:
+    """Tell everything that happened to one mail, in order."""
+    with options.opened_store(uri, database, collection, timeout) as store:
+        rows = [_row(event, short=for_people(json)) for event in store.events.timeline(message_id)]
+    print_rows(rows, as_json=json)
+    raise typer.Exit(0 if rows else 1)
+
+
+def _row(stored: StoredEvent, *, short: bool) -> dict[str, object]:
+    row = event_row(stored.event)
+    if short:
+        return {name: row[name] for name in ("timestamp", "type", "recipients", "subject", "message_id")}
+    return {"id": str(stored.id), **row, "received_at": stored.received_at}

@@ -1,0 +1,224 @@
+"""What the commands print, where, and how they exit."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from payloads import payload
+
+from sesevent import testing
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    """A file of one notification a line."""
+    file = tmp_path / "events.jsonl"
+    file.write_text("".join(json.dumps(sample) + "\n" for sample in testing.samples()), encoding="utf-8")
+    return file
+
+
+def test_parse_prints_one_object_an_event_without_a_database(sesevent: Any, events: Path) -> None:
+    """With what every event has; nothing on stderr; exit status 0."""
+    done = sesevent("parse", str(events), uri=None)
+    told = lines(done.stdout)
+
+    assert (done.returncode, done.stderr, len(told)) == (0, "", 24)
+    assert {"type", "message_id", "timestamp", "recipients", "subject", "source"} <= set(told[0])
+    assert (
+        told[0]["type"], told[0]["recipients"], told[0]["timestamp"],
+    ) == ("Send", ["ann@example.com"], "2024-05-01T09:00:00.000Z")  # fmt: skip
+
+
+def test_parse_names_file_and_line_of_each_problem_and_goes_on(sesevent: Any, tmp_path: Path, events: Path) -> None:
+    """The good lines are printed, the bad ones reported, the status is 1."""
+    broken = tmp_path / "broken.jsonl"
+    good = json.dumps(payload("Send"))
+    broken.write_text(f'{good}\n\n{{"eventType":"Bounce","mail":1}}\n{{oops\n{good}\n', encoding="utf-8")
+    done = sesevent("parse", str(broken), str(tmp_path / "absent"), str(events))
+
+    assert (done.returncode, len(lines(done.stdout))) == (1, 26)
+    assert f"{broken}:3: $.mail: is not an object" in done.stderr
+    assert f"{broken}:4: $: is not JSON" in done.stderr
+    assert f"{tmp_path / 'absent'}: cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_parse_reads_standard_input_and_pretty_printed_documents(sesevent: Any, indent: int | None) -> None:
+    """One behind the other, however they are laid out."""
+    text = "\n".join(json.dumps(payload(kind), indent=indent) for kind in ("Send", "Open"))
+    done = sesevent("parse", "-", stdin=text)
+
+    assert [event["type"] for event in lines(done.stdout)] == ["Send", "Open"]
+
+
+def test_a_handshake_is_noted_and_is_no_problem(sesevent: Any) -> None:
+    """It holds no event, but nothing is wrong with it."""
+    done = sesevent("parse", "-", stdin='{"Type": "SubscriptionConfirmation", "Token": "t", "Message": "m"}')
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "skipped: a control message" in done.stderr
+
+
+def test_ingest_counts_and_a_second_time_nothing_doubles(sesevent: Any, events: Path) -> None:
+    """The summary is one JSON object in a pipe."""
+    first, second = (lines(sesevent("ingest", str(events)).stdout)[0] for _ in range(2))
+
+    assert first == {"events": 24, "fresh": 24, "duplicates": 0, "skipped": 0, "failed": 0}
+    assert (second["fresh"], second["duplicates"]) == (0, 24)
+
+
+def test_ingest_names_the_line_of_what_it_could_not_read(sesevent: Any, tmp_path: Path) -> None:
+    """Of the right one of several files."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    good = json.dumps(payload("Send"))
+    one.write_text(f"{good}\n{good}\n")
+    two.write_text(f'{good}\n\n{{"a": 1}}\n')
+    done = sesevent("ingest", str(one), str(two))
+
+    assert done.returncode == 1
+    assert f"{two}:3: $: is no SES event" in done.stderr
+
+
+def test_events_are_found_by_what_is_asked(sesevent: Any, events: Path) -> None:
+    """All conditions together, by event time."""
+    sesevent("ingest", str(events))
+    found = lines(
+        sesevent("events", "--type", "Bounce", "--since", "2024-05-01", "--until", "2024-05-01T12:00Z").stdout
+    )
+
+    assert [event["recipients"] for event in found] == [["ben@example.org"], ["hana@example.com"]]
+    assert lines(sesevent("events", "--recipient", "BEN@example.org", "--since", "2h").stdout) == []
+    assert len(lines(sesevent("events", "--recipient", "Ben <BEN@example.org>").stdout)) == 3
+    assert sesevent("events", "--since", "whenever").returncode == 2
+
+
+def test_the_timeline_of_a_mail(sesevent: Any, events: Path) -> None:
+    """In order; status 1 where nothing is known of it."""
+    sesevent("ingest", str(events))
+    message_id = testing.send(to="ann@example.com")["mail"]["messageId"]
+    done = sesevent("timeline", message_id)
+
+    assert [event["type"] for event in lines(done.stdout)] == ["Send", "Delivery", "Open", "Click"]
+    assert sesevent("timeline", "unknown").returncode == 1
+
+
+def test_suppression_check_answers_for_each_and_tells_by_its_status(sesevent: Any, events: Path) -> None:
+    """3 if one may not be mailed, 0 if all may; addresses also from standard input."""
+    sesevent("ingest", str(events))
+    done = sesevent("suppression", "check", "ann@example.com", "-", stdin="ben@example.org\n")
+    ann, ben = lines(done.stdout)
+
+    assert (done.returncode, ann["allowed"], ben["allowed"], ben["rule"]) == (3, True, False, "hard-bounce")
+    assert ben["evidence"]
+    assert sesevent("suppression", "check", "ann@example.com").returncode == 0
+
+
+def test_doctor_finds_missing_indexes_and_mends_them(sesevent: Any) -> None:
+    """Status 1 before, 0 after."""
+    sick, mended = sesevent("doctor"), sesevent("doctor", "--fix")
+
+    assert (sick.returncode, mended.returncode) == (1, 0)
+    assert "missing" in sick.stdout
+    assert {"ok"} == {finding["level"] for finding in lines(mended.stdout)}
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [("mongodb://127.0.0.1:1/", "did not answer in time"), ("nonsense", "begins with mongodb://")],
+)
+def test_a_server_that_cannot_be_used_is_one_clear_line(sesevent: Any, uri: str, said: str) -> None:
+    """Exit status 2, no traceback, within the time-out."""
+    started = time.monotonic()
+    done = sesevent("events", "--uri", uri, "--timeout", "1")
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert time.monotonic() - started < 20
+
+
+def test_on_a_terminal_people_get_a_table_and_text_that_cannot_command_it(mongodb_uri: str, tmp_path: Path) -> None:
+    """Escape sequences and direction marks in a subject are shown as replacement signs; markup is text."""
+    hostile = payload("Send", commonHeaders={"subject": "\x1b[2J[red]\u202eevil"})
+    (tmp_path / "one.json").write_text(json.dumps(hostile))
+    command = f"""
+import sys; from sesevent.cli.output import print_rows
+print_rows([{{"subject": {hostile["mail"]["commonHeaders"]["subject"]!r}}}], as_json=False)"""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", command], stdout=theirs, env=os.environ | {"TERM": "xterm"}):
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+    os.close(ours)
+
+    text = shown.decode()
+    assert "┏━" in text
+    assert "\ufffd[2J[red]\ufffdevil" in text
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # the other end of a terminal closes with an error
+        return b""
+
+
+def test_the_demo_shows_all_and_leaves_nothing(sesevent: Any, mongo_client: Any) -> None:
+    """Every event stored, every person judged; its database is dropped."""
+    done = sesevent("demo")
+    told = lines(done.stdout)
+
+    assert done.returncode == 0
+    assert sum("type" in row for row in told) == 24
+    assert {"ben@example.org", "dave@example.com", "eve@example.net", "finn@example.net", "hana@example.com"} == {
+        row["address"] for row in told if row.get("allowed") is False
+    }
+    assert [name for name in mongo_client.list_database_names() if name.startswith("sesevent_demo")] == []
+
+
+@pytest.mark.skipif(os.environ.get("SESEVENT_MONGODB_URI") is not None, reason="this machine may have no mongod")
+def test_ctrl_c_ends_the_demo_and_its_server(tmp_path: Path) -> None:
+    """Status 130, no server and no data left."""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "sesevent.cli", "demo"]
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as demo:
+        while not (found := list(tmp_path.glob("*/mongod.lock"))):
+            time.sleep(0.02)
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=30)
+
+    assert found
+    assert demo.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parsing_from_the_command_line_loads_no_driver() -> None:
+    """A database is not needed, so its driver is not loaded."""
+    script = "import sys; from sesevent.cli.app import app; print('pymongo' in sys.modules, 'bson' in sys.modules)"
+
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "False False"
+
+
+def test_without_its_extra_the_command_names_it() -> None:
+    """Not a traceback."""
+    script = "import sys; sys.modules['typer'] = None; from sesevent.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "pip install 'sesevent[cli]'" in done.stderr
