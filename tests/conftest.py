@@ -110,3 +110,17 @@ def corpus() -> dict[str, list[dict[str, str]]]:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             rows.setdefault(row["file"], []).append(row)
     return rows
+
+
+@pytest.fixture
+def odm(mongodb_uri: str, database: str) -> Iterator[None]:
+    """mongoengine's connection `cache`, on the test's database."""
+    import mongoengine
+
+    from sesevent import SesEvent
+
+    mongoengine.connect(database, alias="cache", host=mongodb_uri, tz_aware=True, uuidRepresentation="standard")
+    SesEvent.bind()
+    yield
+    mongoengine.disconnect("cache")
+    SesEvent.bind()

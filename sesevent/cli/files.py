@@ -13,6 +13,7 @@ from sesevent.cli.output import event_row, for_people, note, print_json, progres
 from sesevent.errors import PayloadError, Problem
 from sesevent.jsontext import decode
 from sesevent.plans.parse import read_message
+from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.unwrap import unwrap
 
 Files = Annotated[list[str], typer.Argument(metavar="FILES…", help="Files of payloads; - is standard input.")]

@@ -72,4 +72,5 @@ _TABLE: Final[tuple[tuple[Any, Any], ...]] = (
     (errors.ConnectionFailure, _unreachable),  # ServerSelectionTimeoutError, AutoReconnect, NetworkTimeout
     (errors.ExecutionTimeout, _unreachable),
     (errors.WaitQueueTimeoutError, _unreachable),
+    (ValueError, _configuration),  # what PyMongo's URI parser raises for a port that is no number
 )

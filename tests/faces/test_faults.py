@@ -1,0 +1,123 @@
+"""What goes wrong outside: it is said clearly, in time, and nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from payloads import payload
+from pymongo import MongoClient
+
+from sesevent import ConfigurationError, EventStore, StoreUnavailable, local
+
+needs_own_server = pytest.mark.skipif(
+    os.environ.get("SESEVENT_MONGODB_URI") is not None, reason="a server is given; this machine may have no mongod"
+)
+
+
+@pytest.mark.parametrize("uri", ["nonsense", "http://example.com", "mongodb://", "mongodb://host:port/"])
+def test_a_wrong_uri_is_a_configuration_error(uri: str) -> None:
+    """Said at once."""
+    with pytest.raises(ConfigurationError, match="URI"):
+        EventStore.connect(uri, timeout_seconds=0.5)
+
+
+def test_a_server_that_is_down_is_told_within_the_time_out() -> None:
+    """And the error may be retried, with a 503."""
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="did not answer") as caught:
+        EventStore.connect("mongodb://127.0.0.1:1/", timeout_seconds=0.5)
+
+    assert time.monotonic() - started < 5
+    assert (caught.value.retryable, caught.value.http_status) == (True, 503)
+
+
+def test_wrong_credentials_are_a_configuration_error(mongodb_uri: str) -> None:
+    """The message says so and holds neither name nor password."""
+    with pytest.raises(ConfigurationError, match="authentication failed") as caught:
+        EventStore.connect(mongodb_uri.replace("mongodb://", "mongodb://someone:secret@"), timeout_seconds=5)
+
+    assert "secret" not in str(caught.value)
+
+
+@needs_own_server
+def test_a_user_without_rights_is_told_which_to_ask_for(tmp_path: Path) -> None:
+    """On a server that asks for a password."""
+    key = tmp_path / "key"
+    key.write_text("a2V5" * 10)
+    key.chmod(0o400)
+    with local.server(tmp_path / "data") as uri, MongoClient(uri) as client:
+        client.admin.command("createUser", "admin", pwd="a", roles=["root"])
+        client.admin.command("createUser", "nobody", pwd="b", roles=[])
+    command = [str(local.find_mongod()), "--dbpath", str(tmp_path / "data"), "--port", "0", "--auth",
+               "--bind_ip", "127.0.0.1", "--nounixsocket"]  # fmt: skip
+    port = local._free_port()
+    command[4] = str(port)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            local._wait_until(lambda: local._listening(port), 20)
+            with pytest.raises(ConfigurationError, match="readWrite"):
+                EventStore.connect(f"mongodb://nobody:b@127.0.0.1:{port}/?authSource=admin&directConnection=true")
+        finally:
+            server.terminate()
+
+
+@needs_own_server
+def test_a_server_that_goes_away_is_told_and_back_again_everything_works() -> None:
+    """What was acknowledged before is there; what failed can be repeated."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as home:
+        running = local.start(home)
+        try:
+            with EventStore.connect(running.uri, timeout_seconds=2) as store:
+                store.receive(payload("Bounce"))
+                local.stop(home)
+                with pytest.raises(StoreUnavailable):
+                    store.receive(payload("Open"))
+                with pytest.raises(StoreUnavailable):
+                    store.receive_many([payload("Open")])
+                local.start(home)
+                deadline = time.monotonic() + 20
+                while True:
+                    try:
+                        assert store.receive(payload("Open")).fresh
+                        break
+                    except StoreUnavailable:
+                        assert time.monotonic() < deadline
+                assert not store.suppression.check("ann@example.com")
+                assert len(store.events.between().to_list()) == 2
+        finally:
+            local.stop(home)
+
+
+@needs_own_server
+def test_what_a_killed_process_had_acknowledged_is_there(mongodb_uri: str, database: str, mongo_client: Any) -> None:
+    """kill -9 in the middle of a stream: every acknowledged event is stored, and its standing follows the redelivery."""
+    script = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from payloads import payload
+from sesevent import EventStore
+with EventStore.connect({mongodb_uri!r}, database={database!r}) as store:
+    for n in range(100000):
+        store.receive(payload("Bounce", message_id=f"m-{{n}}", to=f"p-{{n}}@example.com"))
+        print(n, flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(50):
+            process.stdout.readline()
+        process.kill()
+        rest = process.stdout.read().split()
+    acknowledged = 50 + len(rest)
+    with EventStore.connect(mongodb_uri, database=database) as store:
+        stored = {row["MessageId"] for row in mongo_client[database]["ses_event"].find({}, {"MessageId": 1})}
+        decisions = store.suppression.check_many(f"p-{n}@example.com" for n in range(acknowledged))
+
+        assert {f"m-{n}" for n in range(acknowledged)} <= stored
+        assert not any(decision.allowed for decision in decisions)

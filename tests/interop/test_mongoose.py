@@ -1,0 +1,119 @@
+"""A Node application with the seed's Mongoose schema, real, on the same server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from payloads import notification, payload
+
+from sesevent import SesEvent, StoredEvent
+
+FIVE = ("Type", "MessageId", "Subject", "Message", "Timestamp")
+SCRIPT = Path(__file__).with_name("mongoose.mjs")
+
+
+@pytest.fixture(scope="session")
+def node_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with mongoose from npm."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("there is no Node.js on this machine")
+    home = tmp_path_factory.mktemp("node")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "mongoose@8"]
+    installed = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    if installed.returncode:
+        pytest.skip(f"npm cannot install mongoose here: {installed.stderr[-200:]}")
+    shutil.copy(SCRIPT, home)
+    return home
+
+
+@pytest.fixture
+def mongoose(node_home: Path, mongodb_uri: str, database: str) -> Any:
+    """Do something in Node."""
+
+    def run(action: str, rows: Any = None) -> Any:
+        uri = mongodb_uri.replace("/?", f"/{database}?")
+        command = ["node", SCRIPT.name, uri, "ses_event", action]
+        done = subprocess.run(
+            command, cwd=node_home, input=json.dumps(rows), capture_output=True, text=True, check=True
+        )
+        return json.loads(done.stdout)
+
+    return run
+
+
+def test_mongoose_reads_what_we_write(mongoose: Any, store: Any, rows: Any) -> None:
+    """All five fields of every document, intact; our own fields do not disturb it."""
+    kinds = ["Send", "Delivery", "Open", "Click", "Bounce", "Complaint"]
+    store.receive_many([notification(payload(kind, at=f"2024-05-01T12:00:0{n}.000Z")) for n, kind in enumerate(kinds)])
+    seen = mongoose("read")
+
+    assert kinds == [document["Type"] for document in seen]
+    ours = [{name: row[name] for name in FIVE} for row in rows.find().sort("Timestamp")]
+    assert ours == [{name: document[name] for name in FIVE} for document in seen]
+
+
+def test_we_read_query_and_count_once_what_mongoose_writes(mongoose: Any, store: Any, rows: Any) -> None:
+    """Both of its shapes: an SNS envelope as it came, and a normalised row; beside our own rows of the same events."""
+    bounce, opened = (
+        payload("Bounce", message_id="m-7"),
+        payload("Open", message_id="m-7", at="2024-05-01T13:00:00.000Z"),
+    )
+    envelope = json.loads(notification(bounce, message_id="n-7"))
+    normalised = {"Type": "Open", "MessageId": "m-7", "Subject": "Hello", "Message": json.dumps(opened),
+                  "Timestamp": "2024-05-01T13:00:00.000Z"}  # fmt: skip
+    mongoose("write", [{name: envelope.get(name) for name in FIVE}, normalised])
+
+    assert [row["__v"] for row in rows.find()] == [0, 0]
+    assert sorted((event.type for event in store.events.by_message_id("m-7")), reverse=True) == ["Open", "Bounce"]
+    assert [event.type for event in store.events.by_type("Bounce")] == ["Bounce"]
+
+    receipts = [store.receive(notification(event)) for event in (bounce, opened)]
+    assert all(receipt.fresh for receipt in receipts), "rows of others have other keys: they are told apart when read"
+    assert [event.type for event in store.events.timeline("m-7")] == ["Bounce", "Open"]
+
+    assert store.adopt() == 2
+    assert store.adopt() == 0
+    assert len(store.events.for_recipient("ANN@example.com").to_list()) == 4
+    decision = store.suppression.check("ann@example.com")
+    assert (False, (receipts[0].events[0].id,)) == (decision.allowed, decision.evidence)
+
+
+def test_adopting_leaves_the_five_strings_and_the_id(mongoose: Any, store: Any, rows: Any) -> None:
+    """Only `derived` is added; Mongoose still reads and saves the row."""
+    envelope = json.loads(notification(payload("Bounce", message_id="m-8")))
+    mongoose("write", [{name: envelope.get(name) for name in FIVE}])
+    before = rows.find_one()
+    store.adopt()
+    after = rows.find_one()
+
+    assert before == {name: value for name, value in after.items() if name != "derived"}
+    assert (after["derived"]["type"], after["derived"]["messageId"]) == ("Bounce", "m-8")
+
+
+def test_mongoose_pluralises_and_doctor_says_so(mongoose: Any, store: Any, mongo_client: Any, database: str) -> None:
+    """Its default collection for a model `ses_event` is another one."""
+    assert mongoose("names") == "ses_events"
+    mongo_client[database]["ses_events"].insert_one({})
+
+    assert any("ses_events" in finding.finding for finding in store.examine() if finding.level == "warning")
+
+
+def test_the_document_class_reads_both_older_shapes(rows: Any, odm: Any) -> None:
+    """`parsed` is the typed event; of a row whose Message is no event, what the columns tell."""
+    del odm
+    rows.insert_many([
+        {"Type": "Notification", "MessageId": "n", "Message": json.dumps(payload("Open")), "Timestamp": "t", "__v": 0},
+        {"Type": "Notification", "MessageId": "n", "Message": payload("Click"), "Timestamp": "t"},
+        {"Type": "Bounce", "MessageId": "m", "Subject": "S", "Message": "550 unknown", "Timestamp": "2024-05-01T12:00:00Z"},
+    ])  # fmt: skip
+    opened, clicked, bounced = (document.parsed for document in SesEvent.objects.order_by("Type").order_by("id"))
+
+    assert (opened.type, clicked.type, bounced.type) == ("Open", "Click", "Bounce")
+    assert (bounced.message_id, bounced.subject, bounced.timestamp.year, bounced.recipients) == ("m", "S", 2024, ())
+    assert opened.message_id == "m-1"
+    assert isinstance(StoredEvent("x", {"Message": None}).event.type, str)
