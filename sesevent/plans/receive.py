@@ -18,9 +18,9 @@ from sesevent.plans.parse import read_message
 from sesevent.plans.suppress import rederive, touched
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.unwrap import Raw, unwrap
-from sesevent.storage.codec import document_of
+from sesevent.storage.codec import IDENTITY_KINDS, document_of
 from sesevent.storage.operations import Document
-from sesevent.storage.writes import insert_events
+from sesevent.storage.writes import insert_events, prefer_published
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
 
@@ -134,8 +134,18 @@ def store(policy: Policy, prepared: Prepared) -> Plan[Stored]:
     if not prepared.documents:
         return Stored([], [])
     fresh = yield from ask(insert_events(prepared.documents))
+    richer = [
+        document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)
+    ]
+    if richer:
+        yield from ask(prefer_published(richer))
     standings = yield from rederive(policy, prepared.touched)
     return Stored(fresh, standings)
+
+
+def _published(document: Document) -> bool:
+    """True for an event that an identity notification may have told before, and told less of."""
+    return document["Type"] in IDENTITY_KINDS and "identity" not in document["derived"]
 
 
 def receive(policy: Policy, raw: Raw, now: datetime) -> Plan[Receipt]:

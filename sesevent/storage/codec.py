@@ -29,6 +29,7 @@ from sesevent.suppression.standing import Holding, Standing
 
 __all__ = [
     "DERIVED_VERSION",
+    "IDENTITY_KINDS",
     "StoredEvent",
     "derived_of",
     "document_fields",
@@ -39,6 +40,8 @@ __all__ = [
     "stored_event",
 ]
 
+IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
+"""Kinds that SES may report twice: by event publishing, and by identity notifications."""
 DERIVED_VERSION: Final = 1
 """Which rules made a row's `derived`."""
 
@@ -67,6 +70,8 @@ def derived_of(event: Event) -> dict[str, Any]:
     """What queries need, computed from the event alone. What is absent or empty is left out."""
     people = event.recipients
     derived: dict[str, Any] = {"v": DERIVED_VERSION}
+    if "eventType" not in event.essence and event.type in IDENTITY_KINDS:
+        derived["identity"] = True  # tells less than event publishing does of the same event: it gives way
     if event.timestamp is not None:
         derived["at"] = event.timestamp
     if people:

@@ -12,12 +12,25 @@ from sesevent.storage.layout import EVENTS, SUPPRESSION
 from sesevent.storage.operations import Document, Insert, Update
 from sesevent.suppression.standing import Standing
 
-__all__ = ["give_derived", "insert_events", "keep_standings"]
+__all__ = ["give_derived", "insert_events", "keep_standings", "prefer_published"]
 
 
 def insert_events(documents: Sequence[Document]) -> Insert:
     """Insert events that are not there yet; their keys make repeats harmless."""
     return Insert(EVENTS, documents)
+
+
+def prefer_published(documents: Sequence[Document]) -> Update:
+    """Where an event is kept as an identity notification told it, keep what event publishing tells instead.
+
+    So the row is the same whichever of the two came first. When and how it first arrived stays.
+    """
+    return Update(EVENTS, [_prefer(document) for document in documents])
+
+
+def _prefer(document: Document) -> UpdateOne:
+    told = {name: value for name, value in document.items() if name not in ("_id", "received")}
+    return UpdateOne({"_id": document["_id"], "derived.identity": True}, {"$set": told})
 
 
 def keep_standings(changes: Sequence[tuple[Standing, int]]) -> Update:
