@@ -1,6 +1,6 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
-Groups: parse, receive.
+Groups: parse, receive, indexes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import orjson
+import pydantic_core
 import sample
 from harness import Measure, paired, report
 from pymongo import MongoClient
 
-from sesevent import EventStore, local, parse
+from sesevent import EventStore, jsontext, local, parse, payloads
 from sesevent.plans.bulk import BATCH, prepare_batch
 from sesevent.storage.connection import DURABLE
 from sesevent.storage.layout import EVENTS, index_models
@@ -35,8 +36,15 @@ def parsing(rounds: int) -> list[Measure]:
         for raw in raws:
             orjson.loads(orjson.loads(raw)["Message"])
 
-    return [paired("typed parse of an SNS notification", ours, untyped, baseline_name="`orjson.loads` twice, untyped",
-                   goal="≤ 1.5", per_round=len(raws), rounds=rounds)]  # fmt: skip
+    def without_extra() -> None:
+        fast = jsontext._fast_loads, payloads._scan
+        jsontext._fast_loads, payloads._scan = pydantic_core.from_json, None
+        ours()
+        jsontext._fast_loads, payloads._scan = fast
+
+    common = {"baseline_name": "`orjson.loads` twice, untyped", "per_round": len(raws), "rounds": rounds}
+    return [paired("typed parse of an SNS notification", ours, untyped, goal="≤ 1.5", **common),
+            paired("the same without the extra `fast`", without_extra, untyped, goal="", **common)]  # fmt: skip
 
 
 def receiving(rounds: int) -> list[Measure]:
@@ -74,7 +82,33 @@ def receiving(rounds: int) -> list[Measure]:
                        rounds=max(3, rounds // 3), speed=True)]  # fmt: skip
 
 
-GROUPS = {"parse": parsing, "receive": receiving}
+def indexing(rounds: int) -> list[Measure]:
+    """What each index of the events costs an insert: ready documents, with it against without any but `_id`."""
+    raws = [sample.notification(number) for number in range(10_000)]
+    documents = prepare_batch(raws, 0, datetime.now(timezone.utc)).documents
+    models = index_models(EVENTS)
+    sets = {f"index `{model.document['name']}`": [model] for model in models[:4]} | {"all indexes": models}
+    with local.server() as uri, MongoClient[Any](uri) as client:
+
+        def inserting(indexes: Any) -> Any:
+            collection = client["bench_indexes"].get_collection(EVENTS, write_concern=DURABLE)
+
+            def run() -> None:
+                for start in range(0, len(documents), BATCH):
+                    collection.insert_many(documents[start : start + BATCH], ordered=False)
+
+            def reset() -> None:
+                collection.drop()
+                collection.create_indexes(indexes) if indexes else collection.database.create_collection(EVENTS)
+
+            run.reset = reset  # type: ignore[attr-defined]
+            return run
+
+        return [paired(f"insert with {name}", inserting(indexes), inserting([]), baseline_name="`_id` alone", goal="",
+                       per_round=len(documents), rounds=max(3, rounds // 3)) for name, indexes in sets.items()]  # fmt: skip
+
+
+GROUPS = {"parse": parsing, "receive": receiving, "indexes": indexing}
 
 if __name__ == "__main__":
     asked = [name for name in sys.argv[1:] if not name.startswith("-")] or list(GROUPS)

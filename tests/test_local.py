@@ -154,7 +154,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "WiredTiger").write_text("not a database")
     (tmp_path / "WiredTiger.turtle").write_text("broken")
 
-    with pytest.raises(ConfigurationError, match="did not start.*end of its log: .+"), local.server(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"did not start.*end of its log: .+"), local.server(tmp_path):
         pass
 
 

@@ -1,0 +1,78 @@
+"""The developer's menu: ``nox -l``. Sessions without a Python of their own run in the environment nox is in."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lint", "types", "layers", "docs", "tests"]
+nox.options.default_venv_backend = "uv|virtualenv"
+
+PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+HERE = {"python": False}  # no environment of its own
+TEST_TOOLS = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "sybil"]
+
+
+@nox.session(**HERE)
+def lint(session: nox.Session) -> None:
+    """Style and mistakes (ruff)."""
+    session.run("ruff", "check", ".", external=True)
+    session.run("ruff", "format", "--check", ".", external=True)
+
+
+@nox.session(**HERE)
+def types(session: nox.Session) -> None:
+    """Types of the package (mypy --strict and pyright)."""
+    session.run("mypy", external=True)
+    session.run("pyright", external=True)
+
+
+@nox.session(**HERE)
+def layers(session: nox.Session) -> None:
+    """Who imports whom (import-linter)."""
+    session.run("lint-imports", "--no-cache", external=True)
+
+
+@nox.session(**HERE)
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html", external=True)
+
+
+@nox.session(**HERE)
+def tests(session: nox.Session) -> None:
+    """The whole suite, documentation examples included, on this Python."""
+    session.run("pytest", "-n", "auto", *session.posargs, external=True)
+
+
+@nox.session(python=PYTHONS)
+def pythons(session: nox.Session) -> None:
+    """The suite on every supported Python, from the built package."""
+    session.install(".[local,cli,fast]", *TEST_TOOLS)
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0], venv_backend="uv")
+def floors(session: nox.Session) -> None:
+    """The suite with the oldest dependencies that are promised."""
+    session.install("--resolution", "lowest-direct", ".[local,cli,fast]")
+    session.install(*TEST_TOOLS)
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session(python=PYTHONS[-1])
+def bare(session: nox.Session) -> None:
+    """The pure parts without any extra."""
+    session.install(".", *TEST_TOOLS)
+    session.run("pytest", "tests/events", "tests/sns", "tests/test_jsontext.py", "tests/test_corpus.py")
+
+
+@nox.session(**HERE)
+def bench(session: nox.Session) -> None:
+    """Ratios against named baselines, as a table and JSON lines."""
+    session.run("python", "benchmarks/run.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist."""
+    session.run("python", "-m", "build", external=True)
