@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
 
 from sesevent import __version__
 from sesevent.errors import SesEventError
@@ -14,6 +10,8 @@ from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES
 from sesevent.suppression.policy import DEFAULT_POLICY
+
+HERE = Path(__file__).parent
 
 project = "sesevent"
 release = version = __version__

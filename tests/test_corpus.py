@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from conftest import CORPUS
-
 from sesevent import PayloadError, parse
 from sesevent.moments import format_moment
 

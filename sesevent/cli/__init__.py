@@ -19,7 +19,7 @@ def main() -> None:
     try:
         from sesevent.cli.app import app
     except ImportError:
-        _leave(str(MissingExtra("The sesevent command", "cli")), 2)
+        return _leave(str(MissingExtra("The sesevent command", "cli")), 2)
     try:
         app()
     except SesEventError as error:

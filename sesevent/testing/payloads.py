@@ -223,7 +223,8 @@ def subscription(
 
 def received(*, verdict: str = "PASS", content: str | None = None, **of_mail: Any) -> Payload:
     """SES received a mail for us, by a receipt rule."""
-    about = mail(**{"family": "identity"} | of_mail)
+    identity: dict[str, Any] = {"family": "identity"}
+    about = mail(**identity | of_mail)
     names = ("spamVerdict", "virusVerdict", "spfVerdict", "dkimVerdict", "dmarcVerdict")
     receipt = {
         "timestamp": about["timestamp"],

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from payloads import payload
 
+from payloads import payload
 from sesevent import testing
 
 
@@ -196,7 +196,13 @@ def test_ctrl_c_ends_the_demo_and_its_server(tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "sesevent.cli", "demo"]
     with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # A shell that runs us in the background has SIGINT ignored; a person at a terminal has not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as demo:
         while not (found := list(tmp_path.glob("*/mongod.lock"))):
             time.sleep(0.02)

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+
 from conftest import Face
 from payloads import notification, payload
-
 from sesevent import PayloadError, parse
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from payloads import payload
 from pymongo import MongoClient
 
+from payloads import payload
 from sesevent import ConfigurationError, EventStore, StoreUnavailable, local
 
 needs_own_server = pytest.mark.skipif(

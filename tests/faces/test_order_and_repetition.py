@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from payloads import notification, payload
 
+from payloads import notification, payload
 from sesevent import EventStore
 
 PEOPLE = ["ann@example.com", "Bob@example.com", "cora@example.com"]
@@ -20,7 +20,7 @@ events = st.builds(
         to=to,
         at=f"2024-05-01T12:00:{second:02}.000Z",
         # As in life: a mail has its recipients, and a feedback id belongs to one bounce.
-        message_id=f"m-{second}-{to}-{other}-{sorted(detail)}",
+        message_id=f"m-{second}-{to}-{other}-{sorted(detail.items())}",
         body=detail
         | ({"feedbackId": f"{second}-{to}-{other}-{sorted(detail.items())}"} if kind in ("Bounce", "Complaint") else {})
         | ({"complainedRecipients": [{"emailAddress": to}, {"emailAddress": other}]} if kind == "Complaint" else {}),

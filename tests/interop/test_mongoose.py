@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from payloads import notification, payload
 
+from payloads import notification, payload
 from sesevent import SesEvent, StoredEvent
 
 FIVE = ("Type", "MessageId", "Subject", "Message", "Timestamp")

@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from payloads import payload
 
+from payloads import payload
 from sesevent import Bounce, SesEvent, parse
 from sesevent.events.identity import event_key
 
