@@ -18,7 +18,7 @@ DUPLICATE_KEY: Final = 11000
 # https://www.mongodb.com/docs/manual/reference/error-codes/
 _NOT_ALLOWED: Final = {13: "the user lacks the right", 18: "authentication failed", 8000: "authentication failed"}
 _OUT_OF_SPACE: Final = (14031, 28)
-_TOO_OLD: Final = "Wire version"
+_TOO_OLD: Final = "wire version"  # PyMongo has no class of its own for it
 
 
 def translate(error: Exception) -> SesEventError:
@@ -39,10 +39,8 @@ def refused(error: errors.BulkWriteError) -> SesEventError:
     return _by_code(first.get("code"))
 
 
-def _unreachable(error: Exception) -> SesEventError:
+def _unreachable(_: Exception) -> SesEventError:
     hint = "Check that the server runs, the URI, and the network; sesevent doctor tells more."
-    if _TOO_OLD in str(error):
-        return ConfigurationError("The MongoDB server is too old for this driver.", hint="Use MongoDB 4.2 or newer.")
     return StoreUnavailable("MongoDB did not answer in time.", hint=hint)
 
 
@@ -59,6 +57,8 @@ def _by_code(code: Any) -> SesEventError:
 
 
 def _configuration(error: Exception) -> SesEventError:
+    if _TOO_OLD in str(error):
+        return ConfigurationError("The MongoDB server is too old for this driver.", hint="Use MongoDB 4.2 or newer.")
     return ConfigurationError("The MongoDB URI or an option is wrong.", hint=f"({type(error).__name__})")
 
 

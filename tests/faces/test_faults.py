@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
 from pymongo import MongoClient
 
@@ -43,6 +47,32 @@ def test_wrong_credentials_are_a_configuration_error(mongodb_uri: str) -> None:
         EventStore.connect(mongodb_uri.replace("mongodb://", "mongodb://someone:secret@"), timeout_seconds=5)
 
     assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_is_too_old_is_a_configuration_error() -> None:
+    """One that speaks the protocol of MongoDB 3.4 tells so when it is greeted."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_greet_as_an_old_server, args=(listening,), daemon=True).start()
+        uri = f"mongodb://127.0.0.1:{listening.getsockname()[1]}/?directConnection=true"
+        with pytest.raises(ConfigurationError, match="too old"):
+            EventStore.connect(uri, timeout_seconds=3)
+
+
+def _greet_as_an_old_server(listening: socket.socket) -> None:
+    told = bson.encode({"ok": 1.0, "ismaster": True, "minWireVersion": 0, "maxWireVersion": 5})
+    try:
+        while True:
+            connection, _ = listening.accept()
+            with connection:
+                length, request, _, code = struct.unpack("<iiii", connection.recv(16))
+                connection.recv(length - 16)
+                if code == 2013:  # OP_MSG: flags, then a section that is one document
+                    reply = struct.pack("<ib", 0, 0) + told
+                else:  # OP_REPLY: flags, cursor, from, documents
+                    reply, code = struct.pack("<iqii", 8, 0, 0, 1) + told, 1
+                connection.sendall(struct.pack("<iiii", 16 + len(reply), 1, request, code) + reply)
+    except (OSError, struct.error):
+        return  # the test is over
 
 
 @needs_own_server
