@@ -83,6 +83,7 @@ def server(
     ConfigurationError where a server cannot be started, with the end of its log.
     """
     with ExitStack() as cleanup:
+        ours = directory is None
         if directory is None:
             directory = cleanup.enter_context(
                 tempfile.TemporaryDirectory(prefix="sesevent-", ignore_cleanup_errors=True)
@@ -92,7 +93,7 @@ def server(
         for number, each in enumerate(ports):
             data = home if members == 1 else home / f"member-{number}"
             _readdress(data, ports)
-            cleanup.enter_context(_watched(data, each, startup_seconds))
+            cleanup.enter_context(_watched(data, each, startup_seconds, temporary=home if ours else None))
         _initiate(ports, startup_seconds)
         yield _uri(ports)
 
@@ -190,11 +191,11 @@ def _command(data: Path, port: int, *, alone: bool = False) -> list[str]:
 
 
 @contextmanager
-def _watched(data: Path, port: int, startup_seconds: float) -> Iterator[None]:
+def _watched(data: Path, port: int, startup_seconds: float, *, temporary: Path | None) -> Iterator[None]:
     """A server below a watchdog, which ends it when our end of the pipe closes, however we ended."""
     data.mkdir(parents=True, exist_ok=True)
     watchdog = subprocess.Popen(
-        [sys.executable, "-m", "sesevent.local", *_command(data, port)],
+        [sys.executable, "-m", "sesevent.local", str(temporary or ""), *_command(data, port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -212,8 +213,8 @@ def _watched(data: Path, port: int, startup_seconds: float) -> Iterator[None]:
         watchdog.wait()
 
 
-def _watch(command: list[str], pipe: IO[Any]) -> int:
-    """The watchdog: run the server until the pipe closes. Runs in a process of its own."""
+def _watch(temporary: str, command: list[str], pipe: IO[Any]) -> int:
+    """The watchdog: run the server until the pipe closes, then clean up. Runs in a process of its own."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def end_with_the_pipe() -> None:
@@ -221,7 +222,10 @@ def _watch(command: list[str], pipe: IO[Any]) -> int:
         child.terminate()
 
     threading.Thread(target=end_with_the_pipe, daemon=True).start()
-    return child.wait()
+    code = child.wait()
+    if temporary:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return code
 
 
 def _fork(command: list[str], home: Path) -> None:
@@ -364,4 +368,4 @@ def _uri(ports: list[int]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_watch(sys.argv[1:], sys.stdin))
+    sys.exit(_watch(sys.argv[1], sys.argv[2:], sys.stdin))

@@ -65,19 +65,26 @@ def test_three_members_elect_a_primary() -> None:
         assert client.test.things.insert_one({}).acknowledged
 
 
-def test_a_killed_process_takes_its_server_along() -> None:
-    """Even kill -9: the watchdog notices that the pipe is closed."""
+def test_a_killed_process_takes_its_server_along(tmp_path: Path) -> None:
+    """Even kill -9: the watchdog notices that the pipe is closed, and removes the data."""
     script = (
         "from sesevent import local\nfrom pymongo import MongoClient\nimport time\n"
         "with local.server() as uri:\n"
         "    print(MongoClient(uri).admin.command('serverStatus')['pid'], flush=True)\n    time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
+        assert list(tmp_path.iterdir())
         process.kill()
 
     assert gone(pid)
+    deadline = time.monotonic() + 10
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
