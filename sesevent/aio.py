@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
 from contextlib import closing
 from datetime import datetime
 from types import TracebackType
@@ -32,7 +32,7 @@ from sesevent.storage.reads import Cursor
 from sesevent.suppression.decide import Decision
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
-__all__ = ["AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList"]
+__all__ = ["AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting"]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -217,7 +217,7 @@ class AsyncEventStore:
         self.suppression = AsyncSuppressionList(self._collections, policy)
 
     @classmethod
-    async def connect(
+    def connect(
         cls,
         uri: str,
         *,
@@ -228,7 +228,7 @@ class AsyncEventStore:
         policy: Policy = DEFAULT_POLICY,
         clock: Callable[[], datetime] = utc_now,
         **options: Any,
-    ) -> AsyncEventStore:
+    ) -> Connecting:
         """Connect to MongoDB and make sure that it answers.
 
         *database* defaults to the URI's, then to ``cache``. *collection* is where events are
@@ -243,20 +243,10 @@ class AsyncEventStore:
             client: AsyncMongoClient[Any] = AsyncMongoClient(uri, **client_options(uri, timeout_seconds, options))
         except (PyMongoError, ValueError) as error:
             raise translate(error) from error
-        try:
-            store = cls(
-                client,
-                database=database,
-                collection=collection,
-                write_concern=write_concern,
-                policy=policy,
-                clock=clock,
-            )
-            await perform(doctor.greet(), store._collections)
-        except BaseException:
-            await client.close()
-            raise
-        return store
+        store = cls(
+            client, database=database, collection=collection, write_concern=write_concern, policy=policy, clock=clock
+        )
+        return Connecting(store)
 
     async def receive(self, raw: Raw) -> Receipt:
         """Receive one thing: store every event in it that is not stored yet, and derive suppression.
@@ -330,6 +320,32 @@ class AsyncEventStore:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+
+class Connecting:
+    """A store about to connect: await it, or enter it with ``async with``, which closes it too."""
+
+    def __init__(self, store: AsyncEventStore) -> None:
+        self._store = store
+
+    def __await__(self) -> Generator[Any, None, AsyncEventStore]:
+        return self._greeted().__await__()
+
+    async def __aenter__(self) -> AsyncEventStore:
+        return await self._greeted()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._store.close()
+
+    async def _greeted(self) -> AsyncEventStore:
+        try:
+            await perform(doctor.greet(), self._store._collections)
+        except BaseException:
+            await self._store.close()
+            raise
+        return self._store
 
 
 async def _settle(

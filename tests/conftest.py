@@ -90,7 +90,7 @@ def with_store(request: pytest.FixtureRequest, mongodb_uri: str, database: str) 
                     return await body(Face(store, "sync"))
             from sesevent import AsyncEventStore
 
-            async with await AsyncEventStore.connect(mongodb_uri, database=database) as astore:
+            async with AsyncEventStore.connect(mongodb_uri, database=database) as astore:
                 await astore.ensure_indexes()
                 return await body(Face(astore, "async"))
 

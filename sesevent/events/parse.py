@@ -72,6 +72,8 @@ def read_event(text: str, payload: dict[str, Any]) -> Event:
     PayloadError with every problem; paths start at the payload.
     """
     word = payload.get("eventType") or payload.get("notificationType")
+    if type(word) is not str:
+        raise PayloadError(_problems(payload, None, "", None))
     row: _Row = _ROWS.get(word, _UNKNOWN)
     make, body_key, named_in_mail, list_key, inner_key = row
     try:

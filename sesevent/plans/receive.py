@@ -115,7 +115,7 @@ def prepare(raw: Raw, now: datetime, prepared: Prepared) -> None:
 
 
 def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared) -> None:
-    if len(message.text) > _LARGEST:
+    if _is_too_large(message.text):
         prepared.problems.append(Problem(message.place.path, "is too large to be stored", message.place.line))
         return
     try:
@@ -127,6 +127,11 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         prepared.events.append(event)
     prepared.touched.update(touched(event))
     prepared.documents.append(document_of(event, message, now))
+
+
+def _is_too_large(text: str) -> bool:
+    # A character takes four bytes at most; only long texts are worth counting exactly.
+    return len(text) > _LARGEST // 4 and len(text.encode("utf-8", "surrogatepass")) > _LARGEST
 
 
 def store(policy: Policy, prepared: Prepared) -> Plan[Stored]:

@@ -38,7 +38,7 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         Index("recipient", ("derived.recipients", *_BY_TIME), "what happened to this person? Suppression's facts"),
         Index("time", _BY_TIME, "what happened in this hour?"),
         # These three hold rows of older shapes only: they are empty, and cost nothing, where there are none.
-        Index("legacy", ("Type",), "rows that have no `derived` yet", {"derived": None}),
+        Index("legacy", ("Type", *_BY_TIME), "rows that have no `derived` yet", {"derived": None}),
         Index("legacy_message", ("derived.messageId", *_BY_TIME), "their SES message id, once derived",
               {"derived.messageId": {"$exists": True}}),
         Index("legacy_type", ("derived.type", *_BY_TIME), "their SES type, once derived",

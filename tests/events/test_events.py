@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from sesevent import Bounce, Complaint, Event, Open, PayloadError, Received, Send, UnknownEvent, parse
-from sesevent.events.parse import EVENT_CLASSES
+from sesevent.events.parse import EVENT_CLASSES, read_event
 
 MAIL: dict[str, Any] = {
     "messageId": "m-1",
@@ -224,3 +224,10 @@ def test_parsing_a_batch_keeps_the_good_and_names_the_bad() -> None:
 
     assert [Send] == [type(parsed) for parsed in found]
     assert [problem.path for problem in found.problems] == ["$[1].mail", "$[2]"]
+
+
+def test_a_type_that_is_no_text_is_a_problem() -> None:
+    """Also for whoever reads decoded payloads directly."""
+    for payload in ({"mail": {}}, {"eventType": ["Send"], "mail": {}}, {"eventType": 3}):
+        with pytest.raises(PayloadError, match="neither eventType nor notificationType"):
+            read_event("", payload)

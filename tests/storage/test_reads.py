@@ -1,0 +1,46 @@
+"""Every question is answered from an index, in order, without sorting."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from payloads import payload
+from sesevent.storage import reads
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+AFTER = ("2024-05-01T12:00:30.000Z", None)
+QUERIES = {
+    "message": reads.event_query(reads.of_message("m-7")),
+    "type": reads.event_query(reads.of_types(["Open"])),
+    "types": reads.event_query(reads.of_types(["Open", "Bounce"]), newest_first=True),
+    "time": reads.event_query(since=NOON),
+    "recipient": reads.event_query(reads.of_recipient("p3@example.com")),
+    "next page": reads.event_query(reads.of_types(["Open"]), after=AFTER),
+    "next page, newest first": reads.event_query(reads.of_types(["Open"]), after=AFTER, newest_first=True),
+}
+
+
+def stages(plan: dict[str, Any]) -> list[str]:
+    below = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
+    return [plan["stage"], *(stage for inner in below for stage in stages(inner))]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_question_reads_little_more_than_it_answers(store: Any, rows: Any, name: str) -> None:
+    """No collection scan, no sort; the cost grows with the answer, not with the collection."""
+    store.receive_many(
+        payload(
+            kind, message_id=f"m-{n}", to=f"p{n % 50}@example.com", at=f"2024-05-01T12:{n // 60:02}:{n % 60:02}.000Z"
+        )
+        for n in range(1500)
+        for kind in ("Open", "Bounce")
+    )
+    page = QUERIES[name].page(20)
+    plan = rows.find(page.filter, sort=list(page.sort), limit=page.limit).explain()
+    used = stages(plan["queryPlanner"]["winningPlan"])
+
+    assert not {"COLLSCAN", "SORT"} & set(used)
+    assert plan["executionStats"]["totalKeysExamined"] <= 2 * 20 + 10
