@@ -19,8 +19,11 @@ class Events(list[Event]):
     problems: tuple[Problem, ...] = ()
 
 
+_TEXTS = (".Message", ".body", ".Body", ".data")
+
+
 def parse(raw: Raw) -> Events:
-    """Read every SES event in *raw*: an SNS notification, a bare event, a list of them, or JSON lines.
+    """Read every SES event in *raw*, in whatever wrapping AWS hands it over (:func:`sesevent.unwrap` lists them).
 
     Takes bytes, text, or what a JSON reader made of them. Handshakes, and messages that are
     well-formed but not SES's, yield no event. In a batch, a bad member does not hide the good
@@ -56,7 +59,7 @@ def read_message(message: UnverifiedMessage) -> Event:
 
 def _from_the_top(problem: Problem, place: Place) -> Problem:
     """Inside text that stood in the input, paths start anew: ``$.Message→$.bounce``."""
-    joint = "→$" if place.path.endswith(".Message") else ""
+    joint = "→$" if place.path.endswith(_TEXTS) else ""
     return Problem(place.path + joint + problem.path[1:], problem.message, place.line)
 
 

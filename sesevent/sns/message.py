@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from sesevent.errors import Problem
 
-__all__ = ["Kind", "Place", "SnsFacts", "UnverifiedMessage"]
+__all__ = ["Kind", "Place", "SnsFacts", "TransportFacts", "UnverifiedMessage"]
 
 Kind = Literal["event", "control", "foreign", "malformed"]
 
@@ -25,6 +25,29 @@ class SnsFacts(NamedTuple):
     """The SNS subject, which is not the mail's."""
     timestamp: str | None
     """When SNS took the message, as written: later than the event."""
+
+
+class TransportFacts(NamedTuple):
+    """What a record of Lambda, SQS, EventBridge or Firehose tells of the message in it."""
+
+    record_id: str | None
+    """By which it is acknowledged in a batch: SQS's message id, Firehose's record id, EventBridge's id."""
+    receipt_handle: str | None
+    """By which it is deleted from its SQS queue."""
+    received_by: str | None
+    """The ARN of the queue, subscription, stream or rule it came through."""
+
+
+# The transports spell these differently; the first that is there counts.
+_TRANSPORT_NAMES = (
+    ("messageId", "MessageId", "recordId", "eventID", "id"),
+    ("receiptHandle", "ReceiptHandle"),
+    ("eventSourceARN", "EventSubscriptionArn", "source"),
+)
+
+
+def _first_text(record: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    return next((record[name] for name in names if isinstance(record.get(name), str)), None)
 
 
 class Place(NamedTuple):
@@ -51,6 +74,9 @@ class UnverifiedMessage(NamedTuple):
     place: Place
     envelope: dict[str, Any] | None = None
     """The innermost SNS envelope around it, decoded; `sns` is its typed form."""
+    record: dict[str, Any] | None = None
+    """The transport's innermost record around it (Lambda, SQS, Firehose, EventBridge), decoded: `transport`
+    is what it tells."""
     problem: Problem | None = None
 
     @property
@@ -61,6 +87,12 @@ class UnverifiedMessage(NamedTuple):
             return None
         texts = [envelope.get(name) for name in ("MessageId", "TopicArn", "Subject", "Timestamp")]
         return SnsFacts(envelope["Type"], *[text if isinstance(text, str) else None for text in texts])
+
+    @property
+    def transport(self) -> TransportFacts:
+        """What the transport's record around it tells."""
+        record = self.record or {}
+        return TransportFacts(*[_first_text(record, names) for names in _TRANSPORT_NAMES])
 
     def __repr__(self) -> str:
         return f"<{self.kind} at {self.place.path} via {'/'.join(self.place.via) or 'nothing'}>"

@@ -1,59 +1,73 @@
-"""Peel off what AWS's transports wrap around a SES event: the one place where that is known.
+"""Peel off what AWS's transports wrap around a SES event.
 
-A wrapping is recognised by its content, never by where it came from, and wrappings nest. Each
-row of `WRAPPINGS` says how one is recognised and what it holds. A bad member of a batch
-becomes a message of kind ``malformed`` at its position; the others are read all the same.
+Which wrappings there are stands in one table, :mod:`sesevent.sns.wrappings`. A bad member of a
+batch becomes a message of kind ``malformed`` at its position; the others are read all the same.
 Next: :mod:`sesevent.events`, which reads what is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Union
 
 from sesevent import jsontext
 from sesevent.errors import Problem
 from sesevent.payloads import decode_payload
 from sesevent.sns.message import Place, UnverifiedMessage
+from sesevent.sns.wrappings import HANDSHAKES, WRAPPINGS, Unreadable, Wrapping
 
-__all__ = ["WRAPPINGS", "Raw", "unwrap"]
+__all__ = ["Raw", "unwrap"]
 
 Raw = Union[bytes, str, Mapping[str, Any], list[Any]]
 """What can be handed in: JSON text, or what a JSON reader made of it."""
-
 Text = Union[str, bytes, None]
 """The exact text of a value, where it stood in the input as text."""
-Envelope = Union[dict[str, Any], None]
 
-_HANDSHAKES = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 _IDENTITY_KINDS = ("Bounce", "Complaint", "Delivery", "Received")
 _DEEPEST = 8  # wrappings inside each other; AWS's own routes need four
+_GZIP = b"\x1f\x8b"
+_LARGEST_UNPACKED = 512 * 2**20  # bytes; Firehose's own objects stay below 128 MiB
 
 
-class Wrapping(NamedTuple):
-    """One way in which AWS wraps a SES event."""
+class Around(NamedTuple):
+    """What stands around a value: the innermost SNS envelope, and the transport's record."""
 
-    name: str
-    recognises: Callable[[dict[str, Any]], bool]
-    members: Callable[[dict[str, Any]], Iterable[tuple[str, Any]]]
-    """The path of each thing inside, and the thing: text, or an already decoded value."""
+    envelope: dict[str, Any] | None = None
+    record: dict[str, Any] | None = None
 
 
 def unwrap(raw: Raw) -> list[UnverifiedMessage]:
     """Every message inside *raw*, in order, each with what its wrapping tells.
 
-    Takes an SNS notification, a bare SES event, a list of them, JSON lines, or JSON documents
-    one behind the other; as bytes, text, or already decoded. Never raises for bad content:
-    that becomes a message of kind ``malformed`` with its problem.
+    Takes every form in which AWS hands over SES's events: bare, in SNS notifications, in SQS
+    messages, in Lambda's batches, in EventBridge and Firehose envelopes, in web requests handed
+    to a function, and these inside each other; lists, JSON lines, and documents one behind the
+    other, gzipped or not; as bytes, text, or already decoded. Never raises for bad content: that
+    becomes a message of kind ``malformed`` with its problem.
     """
     if not isinstance(raw, (str, bytes)):
-        return list(_peel(dict(raw) if isinstance(raw, Mapping) else raw, None, _TOP, None))
+        return list(_peel(dict(raw) if isinstance(raw, Mapping) else raw, None, _TOP, _NOTHING))
     try:
+        if raw[:2] == _GZIP:
+            raw = _unpacked(raw)
         value = jsontext.decode(raw)
     except ValueError as reason:
-        return list(_peel_several(raw, _TOP, None, reason))
+        return list(_peel_several(raw, _TOP, _NOTHING, reason))
     message = _notification(value)
-    return list(_peel(value, raw, _TOP, None)) if message is None else [message]
+    return list(_peel(value, raw, _TOP, _NOTHING)) if message is None else [message]
+
+
+def _unpacked(packed: Any) -> bytes:
+    """Undo gzip, but not a bomb."""
+    try:
+        unpacking = zlib.decompressobj(wbits=31)
+        data = unpacking.decompress(packed, _LARGEST_UNPACKED)
+    except (zlib.error, TypeError):
+        raise ValueError("is not gzip, although it begins so") from None
+    if not unpacking.eof:
+        raise ValueError("is cut off, or too large when unpacked")
+    return data
 
 
 def _notification(envelope: Any) -> UnverifiedMessage | None:
@@ -75,51 +89,53 @@ def _notification(envelope: Any) -> UnverifiedMessage | None:
     return UnverifiedMessage("event", text, payload, _IN_NOTIFICATION, envelope)
 
 
-def _peel(value: Any, text: Text, place: Place, envelope: Envelope) -> Iterator[UnverifiedMessage]:
+def _peel(value: Any, text: Text, place: Place, around: Around) -> Iterator[UnverifiedMessage]:
     """Sort one decoded value: an event, a wrapping to peel further, or neither."""
     if isinstance(value, list):
-        yield from _peel_list(value, place, envelope)
+        yield from _peel_list(value, place, around)
     elif not isinstance(value, dict) or len(place.via) > _DEEPEST:
-        yield from _not_an_event(value, place, envelope)
+        yield from _not_an_event(value, place, around)
     elif _is_ses(value):
-        yield _event(value, text, place, envelope)
+        yield _event(value, text, place, around)
     elif wrapping := next((row for row in WRAPPINGS if row.recognises(value)), None):
-        yield from _peel_members(value, wrapping, place, envelope)
+        yield from _peel_members(value, wrapping, place, around)
     else:
-        yield from _not_an_event(value, place, envelope)
+        yield from _not_an_event(value, place, around)
 
 
-def _peel_text(text: str | bytes, place: Place, envelope: Envelope) -> Iterator[UnverifiedMessage]:
+def _peel_text(text: str | bytes, place: Place, around: Around) -> Iterator[UnverifiedMessage]:
     try:
         value = jsontext.decode(text)
     except ValueError as reason:
-        return _peel_several(text, place, envelope, reason)
-    return _peel(value, text, place, envelope)
+        return _peel_several(text, place, around, reason)
+    return _peel(value, text, place, around)
 
 
-def _peel_list(values: list[Any], place: Place, envelope: Envelope) -> Iterator[UnverifiedMessage]:
+def _peel_list(values: list[Any], place: Place, around: Around) -> Iterator[UnverifiedMessage]:
     for position, value in enumerate(values):
         inside = place._replace(path=f"{place.path}[{position}]")
         if isinstance(value, list):  # AWS nests no lists, so neither does this recursion
-            yield _malformed("is a list inside a list", inside, _shown(value))
+            yield _malformed("is a list inside a list", inside, _shown(value), around)
         else:
-            yield from _peel(value, None, inside, envelope)
+            yield from _peel(value, None, inside, around)
 
 
 def _peel_members(
-    value: dict[str, Any], wrapping: Wrapping, place: Place, envelope: Envelope
+    value: dict[str, Any], wrapping: Wrapping, place: Place, around: Around
 ) -> Iterator[UnverifiedMessage]:
-    envelope = value if wrapping is SNS else envelope
-    for path, member in wrapping.members(value):
-        inside = Place(place.path + path, (*place.via, wrapping.name), place.line)
-        if wrapping is SNS and value["Type"] in _HANDSHAKES:
-            yield UnverifiedMessage("control", str(member), {}, inside, envelope)
+    for via, path, member, record in wrapping.members(value):
+        inside = Place(place.path + path, (*place.via, via), place.line)
+        about = Around(value if via == "sns" else around.envelope, record or around.record)
+        if via == "sns" and value["Type"] in HANDSHAKES:
+            yield UnverifiedMessage("control", str(member), {}, inside, *about)
+        elif isinstance(member, Unreadable):
+            yield _malformed(member.reason, inside, _shown(record), about)
         elif not isinstance(member, str):
-            yield from _peel(member, None, inside, envelope)
+            yield from _peel(member, None, inside, about)
         elif member.lstrip()[:1] in _JSON_STARTS:
-            yield from _peel_text(member, inside, envelope)
+            yield from _peel_text(member, inside, about)
         else:  # a sentence: SES's «Successfully validated SNS topic …», or somebody else's text
-            yield UnverifiedMessage("foreign", member, {}, inside, envelope)
+            yield UnverifiedMessage("foreign", member, {}, inside, *about)
 
 
 def _is_ses(value: dict[str, Any]) -> bool:
@@ -133,53 +149,51 @@ def _is_ses(value: dict[str, Any]) -> bool:
     return value.get("notificationType") in _IDENTITY_KINDS
 
 
-def _event(value: dict[str, Any], text: Text, place: Place, envelope: Envelope) -> UnverifiedMessage:
+def _event(value: dict[str, Any], text: Text, place: Place, around: Around) -> UnverifiedMessage:
     try:
         exact = jsontext.encode(value) if text is None else jsontext.as_text(text)
         storable = jsontext.storable(exact)
         payload = value if storable == exact else jsontext.decode(storable)
     except ValueError as reason:
-        return _malformed(str(reason), place, _shown(value))
-    return UnverifiedMessage("event", storable, payload, place, envelope)
+        return _malformed(str(reason), place, _shown(value), around)
+    return UnverifiedMessage("event", storable, payload, place, *around)
 
 
-def _not_an_event(value: Any, place: Place, envelope: Envelope) -> Iterator[UnverifiedMessage]:
+def _not_an_event(value: Any, place: Place, around: Around) -> Iterator[UnverifiedMessage]:
     """Inside a wrapping this is somebody else's message; bare, nobody can say what it was meant to be."""
     if isinstance(value, str) and len(place.via) <= _DEEPEST:
         # A JSON text inside a JSON string.
-        yield from _peel_text(value, place._replace(via=(*place.via, "json")), envelope)
+        yield from _peel_text(value, place._replace(via=(*place.via, "json")), around)
     elif place.via:
-        yield UnverifiedMessage("foreign", _shown(value), {}, place, envelope)
+        yield UnverifiedMessage("foreign", _shown(value), {}, place, *around)
     else:
-        yield _malformed("is no SES event, and no wrapping that AWS puts around one", place, _shown(value))
+        yield _malformed("is no SES event, and no wrapping that AWS puts around one", place, _shown(value), around)
 
 
-def _peel_several(
-    text: str | bytes, place: Place, envelope: Envelope, reason: ValueError
-) -> Iterator[UnverifiedMessage]:
+def _peel_several(text: str | bytes, place: Place, around: Around, reason: ValueError) -> Iterator[UnverifiedMessage]:
     """What is not one JSON document may be several, or lines of them; else it is malformed."""
     try:
         text = jsontext.as_text(text)
         documents = jsontext.decode_many(text)
     except ValueError as not_several:
         if isinstance(text, bytes):
-            yield _malformed(str(not_several), place, repr(text))
+            yield _malformed(str(not_several), place, repr(text), around)
         else:
-            yield from _peel_lines(text, place, envelope, reason)
+            yield from _peel_lines(text, place, around, reason)
         return
     if not documents:
-        yield _malformed("is empty", place, text)
+        yield _malformed("is empty", place, text, around)
     for position, (line, part, value) in enumerate(documents):
-        yield from _peel(value, part, Place(f"{place.path}[{position}]", place.via, line), envelope)
+        yield from _peel(value, part, Place(f"{place.path}[{position}]", place.via, line), around)
 
 
-def _peel_lines(text: str, place: Place, envelope: Envelope, reason: ValueError) -> Iterator[UnverifiedMessage]:
+def _peel_lines(text: str, place: Place, around: Around, reason: ValueError) -> Iterator[UnverifiedMessage]:
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) < 2 or not any(_is_document(line) for _, line in lines):
-        yield _malformed(str(reason), place, text)
+        yield _malformed(str(reason), place, text, around)
         return
     for number, line in lines:
-        yield from _peel_text(line, place._replace(line=number), envelope)
+        yield from _peel_text(line, place._replace(line=number), around)
 
 
 def _is_document(line: str) -> bool:
@@ -189,8 +203,8 @@ def _is_document(line: str) -> bool:
         return False
 
 
-def _malformed(message: str, place: Place, text: str) -> UnverifiedMessage:
-    return UnverifiedMessage("malformed", text, {}, place, None, Problem(place.path, message, place.line))
+def _malformed(message: str, place: Place, text: str, around: Around) -> UnverifiedMessage:
+    return UnverifiedMessage("malformed", text, {}, place, *around, Problem(place.path, message, place.line))
 
 
 def _shown(value: Any) -> str:
@@ -202,23 +216,6 @@ def _shown(value: Any) -> str:
 
 
 _TOP = Place()
+_NOTHING = Around()
 _IN_NOTIFICATION = Place("$.Message", ("sns",))
 _JSON_STARTS = ("{", "[", '"')
-
-
-# ── The table ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _is_sns(value: dict[str, Any]) -> bool:
-    kind = value.get("Type")
-    return (kind == "Notification" and "Message" in value) or kind in _HANDSHAKES
-
-
-SNS = Wrapping(
-    # https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
-    "sns",
-    _is_sns,
-    lambda value: ((".Message", value.get("Message")),),
-)
-
-WRAPPINGS: tuple[Wrapping, ...] = (SNS,)
