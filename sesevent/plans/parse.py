@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sesevent import jsontext
 from sesevent.errors import PayloadError, Problem
 from sesevent.events.event import Event
 from sesevent.events.parse import read_event
 from sesevent.sns.message import Place, UnverifiedMessage
-from sesevent.sns.unwrap import Raw, unwrap
+from sesevent.sns.unwrap import Raw, one_notification, unwrap
 
 __all__ = ["Events", "parse", "read_message"]
 
@@ -31,6 +32,9 @@ def parse(raw: Raw) -> Events:
 
     Raises PayloadError, with every problem found, where nothing at all could be read.
     """
+    short = _short(raw)
+    if short is not None:
+        return short
     events = Events()
     problems: list[Problem] = []
     messages = unwrap(raw)
@@ -47,6 +51,17 @@ def parse(raw: Raw) -> Events:
             raise PayloadError(problems)
         events.problems = tuple(problems)
     return events
+
+
+def _short(raw: Raw) -> Events | None:
+    """One event in one notification, with nothing wrong: most input, at half the cost of the long way."""
+    if not isinstance(raw, (bytes, str)):
+        return None
+    try:
+        found = one_notification(jsontext.decode(raw))
+        return None if found is None else Events((read_event(*found),))
+    except (ValueError, PayloadError):
+        return None
 
 
 def read_message(message: UnverifiedMessage) -> Event:

@@ -17,7 +17,7 @@ from sesevent.payloads import decode_payload
 from sesevent.sns.message import Place, UnverifiedMessage
 from sesevent.sns.wrappings import HANDSHAKES, WRAPPINGS, Unreadable, Wrapping
 
-__all__ = ["Raw", "unwrap"]
+__all__ = ["Raw", "one_notification", "unwrap"]
 
 Raw = Union[bytes, str, Mapping[str, Any], list[Any]]
 """What can be handed in: JSON text, or what a JSON reader made of it."""
@@ -54,8 +54,10 @@ def unwrap(raw: Raw) -> list[UnverifiedMessage]:
         value = jsontext.decode(raw)
     except ValueError as reason:
         return list(_peel_several(raw, _TOP, _NOTHING, reason))
-    message = _notification(value)
-    return list(_peel(value, raw, _TOP, _NOTHING)) if message is None else [message]
+    short = one_notification(value)
+    if short is not None:
+        return [UnverifiedMessage("event", *short, _IN_NOTIFICATION, value)]
+    return list(_peel(value, raw, _TOP, _NOTHING))
 
 
 def _unpacked(packed: Any) -> bytes:
@@ -70,23 +72,21 @@ def _unpacked(packed: Any) -> bytes:
     return data
 
 
-def _notification(envelope: Any) -> UnverifiedMessage | None:
-    """The short way for what most input is: an SNS notification that holds one event.
+def one_notification(value: Any) -> tuple[str, dict[str, Any]] | None:
+    """The short way for what most input is: of an SNS notification that holds one event, its text and payload.
 
     It only ever agrees with the long way, which everything else takes.
     """
-    if type(envelope) is not dict or envelope.get("Type") != "Notification":
+    if type(value) is not dict or value.get("Type") != "Notification":
         return None
-    text = envelope.get("Message")
+    text = value.get("Message")
     if type(text) is not str or text[:1] != "{" or not text.isascii():
         return None
     try:
         payload = decode_payload(text)
     except ValueError:
         return None
-    if type(payload) is not dict or not _is_ses(payload):
-        return None
-    return UnverifiedMessage("event", text, payload, _IN_NOTIFICATION, envelope)
+    return (text, payload) if type(payload) is dict and _is_ses(payload) else None
 
 
 def _peel(value: Any, text: Text, place: Place, around: Around) -> Iterator[UnverifiedMessage]:
