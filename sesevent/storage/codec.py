@@ -48,7 +48,9 @@ DERIVED_VERSION: Final = 1
 
 def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
     """The document to store for *event*, which arrived as *message* at *now*."""
-    return document_fields(event) | {"received": _received(message, now)}
+    document = document_fields(event)
+    document["received"] = _received(message, now)
+    return document
 
 
 def document_fields(event: Event) -> dict[str, Any]:
@@ -61,8 +63,9 @@ def document_fields(event: Event) -> dict[str, Any]:
         "Timestamp": format_moment(event.timestamp) if event.timestamp else "",
         "derived": derived_of(event),
     }
-    if event.subject is not None:
-        document["Subject"] = event.subject
+    subject = event.subject
+    if subject is not None:
+        document["Subject"] = subject
     return document
 
 
@@ -78,33 +81,33 @@ def derived_of(event: Event) -> dict[str, Any]:
         derived["recipients"] = list(dict.fromkeys([recipient.normal for recipient in people]))
         if not people[0].certain:  # all are, or none is
             derived["guess"] = True
-    if event.source:
-        derived["source"] = _normal_source(event.source)
-    return derived | _tags(event) | _details(event)
+    source = event.source
+    if source:
+        derived["source"] = _normal_source(source)
+    _add_tags(derived, event.tags)
+    _add_details(derived, event)
+    return derived
 
 
-def _tags(event: Event) -> dict[str, Any]:
+def _add_tags(derived: dict[str, Any], tags: dict[str, list[str]]) -> None:
     """The tags people set. SES's own stay in `Message`; what is asked of them has a field of its own."""
-    tags = event.tags
-    found: dict[str, Any] = {}
     if configuration_set := tags.get("ses:configuration-set"):
-        found["configurationSet"] = configuration_set[0]
+        derived["configurationSet"] = configuration_set[0]
     if campaign := tags.get("campaign"):
-        found["campaign"] = campaign[0]
+        derived["campaign"] = campaign[0]
     if own := [{"name": name, "values": values} for name, values in tags.items() if name[:4] != "ses:"]:
-        found["tags"] = own
-    return found
+        derived["tags"] = own
 
 
-def _details(event: Event) -> dict[str, Any]:
+def _add_details(derived: dict[str, Any], event: Event) -> None:
     """What a kind has of its own, under the name of its body."""
     name = event.body or ""
     wanted = _DETAILS.get(name)
     if wanted is None:
-        return {}
+        return
     body = event.essence.get(name) or {}
-    texts = {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}
-    return {name: texts} if texts else {}
+    if texts := {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}:
+        derived[name] = texts
 
 
 _normal_source = lru_cache(maxsize=1024)(addresses.normal)  # a sender has few
