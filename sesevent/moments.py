@@ -61,7 +61,7 @@ def format_moment(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         moment = _in_utc(moment)
     # A hand-made format: strftime("%Y") does not pad years before 1000 on every platform.
-    return f"{moment.isoformat(timespec='milliseconds')[:23]}Z"
+    return moment.isoformat("T", "milliseconds")[:23] + "Z"
 
 
 def _read_odd_text(text: str) -> datetime:

@@ -33,17 +33,19 @@ class Identity(NamedTuple):
 
 def event_key(event: Event) -> bytes:
     """The twelve bytes under which *event* is stored, equal for every delivery of the same event."""
-    identity = IDENTITY.get(event.type, UNKNOWN)
-    text = "\x1f".join([event.type, event.message_id, *map(str, identity.parts(event))])
+    kind = event.type
+    identity = IDENTITY.get(kind, UNKNOWN)
+    text = "\x1f".join([kind, event.message_id, *map(str, identity.parts(event))])
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return _seconds(event).to_bytes(4, "big") + digest
 
 
 def _seconds(event: Event) -> int:
     """ObjectId's clock: seconds since 1970 in 32 bits. Events outside it sort at the nearest end."""
-    if event.timestamp is None:
+    moment = event.timestamp
+    if moment is None:
         return 0
-    return min(max(int(event.timestamp.timestamp()), 0), 0xFFFFFFFF)
+    return min(max(int(moment.timestamp()), 0), 0xFFFFFFFF)
 
 
 def _body(event: Event, *names: str) -> tuple[object, ...]:
@@ -52,7 +54,8 @@ def _body(event: Event, *names: str) -> tuple[object, ...]:
 
 
 def _when(event: Event) -> str | None:
-    return format_moment(event.timestamp) if event.timestamp else None
+    moment = event.timestamp
+    return format_moment(moment) if moment else None
 
 
 def _whom(event: Event) -> str:

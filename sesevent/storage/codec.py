@@ -55,12 +55,13 @@ def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict
 
 def document_fields(event: Event) -> dict[str, Any]:
     """What is stored of *event*, however it arrived."""
+    moment = event.timestamp
     document: dict[str, Any] = {
         "_id": ObjectId(event_key(event)),
         "Type": event.type,
         "MessageId": event.message_id,
         "Message": event.text,
-        "Timestamp": format_moment(event.timestamp) if event.timestamp else "",
+        "Timestamp": format_moment(moment) if moment else "",
         "derived": derived_of(event),
     }
     subject = event.subject
@@ -75,10 +76,12 @@ def derived_of(event: Event) -> dict[str, Any]:
     derived: dict[str, Any] = {"v": DERIVED_VERSION}
     if "eventType" not in event.essence and event.type in IDENTITY_KINDS:
         derived["identity"] = True  # tells less than event publishing does of the same event: it gives way
-    if event.timestamp is not None:
-        derived["at"] = event.timestamp
+    moment = event.timestamp
+    if moment is not None:
+        derived["at"] = moment
     if people:
-        derived["recipients"] = list(dict.fromkeys([recipient.normal for recipient in people]))
+        normals = [recipient.normal for recipient in people]
+        derived["recipients"] = normals if len(normals) == 1 else list(dict.fromkeys(normals))
         if not people[0].certain:  # all are, or none is
             derived["guess"] = True
     source = event.source
