@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from sesevent.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sesevent.aio import AsyncEventStore as AsyncEventStore
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sesevent.errors import StoreConflict as StoreConflict
     from sesevent.errors import StoreError as StoreError
     from sesevent.errors import StoreUnavailable as StoreUnavailable
+    from sesevent.errors import UntrustedMessage as UntrustedMessage
+    from sesevent.errors import VerifierUnavailable as VerifierUnavailable
     from sesevent.events.bounce import Bounce as Bounce
     from sesevent.events.click import Click as Click
     from sesevent.events.complaint import Complaint as Complaint
@@ -39,18 +41,25 @@ if TYPE_CHECKING:
     from sesevent.plans.receive import Receipt as Receipt
     from sesevent.plans.receive import Summary as Summary
     from sesevent.sns.message import UnverifiedMessage as UnverifiedMessage
+    from sesevent.sns.trust import VerifiedMessage as VerifiedMessage
+    from sesevent.sns.trust import trusted as trusted
     from sesevent.sns.unwrap import unwrap as unwrap
     from sesevent.storage.codec import StoredEvent as StoredEvent
     from sesevent.storage.documents import SesEvent as SesEvent
+    from sesevent.storage.records import AuditEntry as AuditEntry
+    from sesevent.storage.records import DeadLetter as DeadLetter
     from sesevent.suppression.decide import Decision as Decision
     from sesevent.suppression.policy import Policy as Policy
     from sesevent.suppression.standing import Standing as Standing
     from sesevent.sync import EventStore as EventStore
+    from sesevent.verifier import Certificates as Certificates
+    from sesevent.verifier import Verifier as Verifier
+    from sesevent.verifier import verify as verify
 
 _HOMES = {
     "aio": "AsyncEventStore",
     "errors": "ConfigurationError MissingExtra PayloadError Problem SesEventError StoreConflict StoreError "
-    "StoreUnavailable",
+    "StoreUnavailable UntrustedMessage VerifierUnavailable",
     "events.bounce": "Bounce",
     "events.click": "Click",
     "events.complaint": "Complaint",
@@ -67,13 +76,16 @@ _HOMES = {
     "plans.parse": "parse",
     "plans.receive": "Receipt Summary",
     "sns.message": "UnverifiedMessage",
+    "sns.trust": "VerifiedMessage trusted",
     "sns.unwrap": "unwrap",
     "storage.codec": "StoredEvent",
+    "storage.records": "AuditEntry DeadLetter",
     "storage.documents": "SesEvent",
     "suppression.decide": "Decision",
     "suppression.policy": "Policy",
     "suppression.standing": "Standing",
     "sync": "EventStore",
+    "verifier": "Certificates Verifier verify",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -19,20 +19,24 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from sesevent.ops import Plan
-from sesevent.plans import bulk, doctor, read, suppress
+from sesevent.plans import audit, bulk, dead_letters, doctor, read, suppress
 from sesevent.plans import receive as receiving
+from sesevent.plans.dead_letters import Retried
 from sesevent.plans.receive import Receipt, Summary
-from sesevent.sns.unwrap import Raw
+from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, utc_now
+from sesevent.storage.connection import DURABLE, client_options, collections_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.reads import Cursor
+from sesevent.storage.records import AuditEntry, DeadLetter
 from sesevent.suppression.decide import Decision
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
-__all__ = ["AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting"]
+__all__ = [
+    "AsyncDeadLetters", "AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting",
+]  # fmt: skip
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -193,6 +197,50 @@ class AsyncSuppressionList:
                 yield decision
 
 
+class AsyncDeadLetters:
+    """What could not be understood: ``store.dead_letters``."""
+
+    def __init__(self, collections: dict[str, Any], policy: Policy) -> None:
+        self._collections = collections
+        self._policy = policy
+
+    async def list(self, *, limit: int = 100) -> list[DeadLetter]:
+        """Those that arrived last, the latest first, without their content."""
+        return await perform(dead_letters.latest(limit), self._collections)
+
+    async def count(self) -> int:
+        """How many there are."""
+        return await perform(dead_letters.count(), self._collections)
+
+    async def get(self, identifier: str) -> DeadLetter | None:
+        """One, with its content; None where there is none of this id."""
+        return await perform(dead_letters.get(identifier), self._collections)
+
+    async def retry(self, *identifiers: str, on_progress: Callable[[Retried], object] | None = None) -> Retried:
+        """Try these again, or, where none is named, all: worth it after an upgrade.
+
+        What is understood now is stored with the facts of its first arrival, and is no dead letter
+        any more. *on_progress* is called after each page of fifty.
+        """
+        if identifiers:
+            return await perform(dead_letters.retry_these(self._policy, identifiers), self._collections)
+        whole = Retried()
+        while True:
+            page = await perform(dead_letters.retry_next(self._policy, whole.last), self._collections)
+            if not page.tried:
+                return whole
+            whole += page
+            if on_progress is not None:
+                on_progress(whole)
+
+    async def purge(self, *identifiers: str, before: datetime | None = None, everything: bool = False) -> int:
+        """Forget these, those that last arrived before a time, or all; returns how many.
+
+        Raises ConfigurationError where it is not said which, or said twice.
+        """
+        return await perform(dead_letters.purge(identifiers, before, everything), self._collections)
+
+
 class AsyncEventStore:
     """The store for asyncio. Made by `AsyncEventStore.connect`; safe to share between tasks of one loop.
 
@@ -215,6 +263,7 @@ class AsyncEventStore:
         self._clock = clock
         self.events = AsyncEventRepository(self._collections)
         self.suppression = AsyncSuppressionList(self._collections, policy)
+        self.dead_letters = AsyncDeadLetters(self._collections, policy)
 
     @classmethod
     def connect(
@@ -248,34 +297,43 @@ class AsyncEventStore:
         )
         return Connecting(store)
 
-    async def receive(self, raw: Raw) -> Receipt:
+    async def receive(self, message: VerifiedMessage, *, timeout_seconds: float | None = None) -> Receipt:
         """Receive one thing: store every event in it that is not stored yet, and derive suppression.
 
-        It returns only after a durable write: then, and not before, it may be acknowledged.
-        Raises PayloadError where something in it cannot be read (what can be is stored), and
-        StoreUnavailable where MongoDB cannot be reached.
+        *message* is what `sesevent.verify` proved, or what `sesevent.trusted` vouches for. It
+        returns only after a durable write: then, and not before, it may be acknowledged.
+        *timeout_seconds* bounds all of it together.
+
+        Raises PayloadError where something in it cannot be understood: that is a dead letter now,
+        and what can be understood is stored, so this too may be acknowledged. Raises
+        StoreUnavailable where MongoDB cannot be reached, and ConfigurationError for bytes that
+        nobody vouches for.
         """
-        return await perform(receiving.receive(self._policy, raw, self._clock()), self._collections)
+        with within(timeout_seconds):
+            return await perform(receiving.receive(self._policy, message, self._clock()), self._collections)
 
     async def receive_many(
         self,
-        items: Iterable[Raw] | AsyncIterable[Raw],
+        items: Iterable[VerifiedMessage] | AsyncIterable[VerifiedMessage],
         *,
         on_progress: Callable[[Summary], object] | None = None,
         batch_size: int = bulk.BATCH,
+        dead_letters: bool = True,
     ) -> Summary:
         """Receive many things, in constant memory: the next batch is read while one is stored.
 
-        A bad item never sinks the others: see the summary's ``problems``. *on_progress* is
-        called after each stored batch. Raises StoreUnavailable where MongoDB cannot be reached;
-        what came before is stored, and it is safe to hand in everything again.
+        A bad item never sinks the others: it becomes a dead letter, unless *dead_letters* is off,
+        and is told in the summary's ``problems``. *on_progress* is called after each stored batch.
+
+        Raises StoreUnavailable where MongoDB cannot be reached; what came before is stored, and it
+        is safe to hand in everything again.
         """
         summary = Summary()
         pending: deque[asyncio.Task[Summary]] = deque()
         try:
             taken = 0
             async for some in _batches(items, batch_size):
-                batch = bulk.prepare_batch(some, taken, self._clock())
+                batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters)
                 taken += batch.items
                 plan = bulk.store_batch(self._policy, batch)
                 pending.append(asyncio.create_task(perform(plan, self._collections)))
@@ -308,6 +366,17 @@ class AsyncEventStore:
     async def examine(self) -> list[doctor.Finding]:
         """Look at the server, the indexes and the rows, and say what is missing."""
         return await perform(doctor.examine(), self._collections)
+
+    async def record_handshake(self, message: VerifiedMessage, *, confirmed: bool = False) -> None:
+        """Write an SNS handshake into the audit: a subscription was offered, *confirmed* or ended.
+
+        Raises ConfigurationError where *message* is none.
+        """
+        await perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
+
+    async def audit(self, *, limit: int = 100) -> list[AuditEntry]:
+        """What was done to the set-up, the latest first."""
+        return await perform(audit.latest(limit), self._collections)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -4,6 +4,8 @@
 
     SesEventError                 carries: hint, retryable, http_status
     ├─ PayloadError               what arrived is not what AWS documents; lists every problem with its path
+    ├─ UntrustedMessage           nothing proves that it comes from where it says; names the check it failed
+    ├─ VerifierUnavailable        whether it is genuine cannot be told right now: try again
     ├─ StoreError                 MongoDB refused or failed
     │  ├─ StoreUnavailable        …or could not be reached in time: try again
     │  └─ StoreConflict           …or other writers won every race for one document: try again
@@ -30,6 +32,8 @@ __all__ = [
     "StoreConflict",
     "StoreError",
     "StoreUnavailable",
+    "UntrustedMessage",
+    "VerifierUnavailable",
 ]
 
 
@@ -75,6 +79,27 @@ class PayloadError(SesEventError):
         listed = "; ".join(str(problem) for problem in self.problems[:5])
         more = len(self.problems) - 5
         super().__init__(listed if more <= 0 else f"{listed}; and {more} more")
+
+
+class UntrustedMessage(SesEventError):
+    """Nothing proves that a message comes from where it says: it is forged, stale, or not meant for us.
+
+    SNS drops a message for good when it is answered so.
+    """
+
+    http_status = 403
+
+    def __init__(self, check: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{check}: {message}", hint=hint)
+        self.check = check
+        """The check it failed: one of the names in `sesevent.sns.origin.CHECKS`."""
+
+
+class VerifierUnavailable(SesEventError):
+    """Whether a message is genuine cannot be told right now, mostly because a certificate cannot be had."""
+
+    retryable = True
+    http_status = 503
 
 
 class StoreError(SesEventError):

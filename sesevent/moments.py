@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from dateutil import parser as dateutil_parser
 
@@ -28,6 +28,8 @@ else:
 
 _EPOCH_MILLISECONDS = re.compile(r"[0-9]{12,14}")
 _ZONE_NAME = re.compile(r" \([^()]*\)$")  # JavaScript's Date.toString() ends with one
+# «GMT+0100» is an hour ahead of Greenwich; dateutil reads it the POSIX way, an hour behind.
+_BEFORE_OFFSET = re.compile(r"(?:GMT|UTC)(?=[+-][0-9])")
 # A date is required, or dateutil would fill the gaps from today's.
 _HAS_A_DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}|[A-Za-z]{3}.*[0-9]{4}|[0-9]{4}/[0-9]{2}/[0-9]{2}")
 
@@ -65,15 +67,24 @@ def format_moment(moment: datetime) -> str:
 
 
 def _read_odd_text(text: str) -> datetime:
-    text = _ZONE_NAME.sub("", text.strip())
+    text = _BEFORE_OFFSET.sub("", _ZONE_NAME.sub("", text.strip()))
     if _EPOCH_MILLISECONDS.fullmatch(text):
         return _from_milliseconds(int(text))
     if len(text) > 48 or not _HAS_A_DATE.search(text):
         raise ValueError("is not a timestamp")
     try:
-        return _in_utc(dateutil_parser.parse(text))
+        return _in_utc(dateutil_parser.parse(text, tzinfos=_zone))
     except (ValueError, OverflowError, TypeError):  # dateutil raises all three on hostile text
         raise ValueError("is not a timestamp") from None
+
+
+def _zone(name: str | None, offset: int | None) -> timezone | None:
+    """The zone of a text, from its offset alone: what a zone's name means depends on who is asked."""
+    if offset is not None:
+        return timezone(timedelta(seconds=offset))
+    if name is None:
+        return None  # no zone at all: UTC
+    raise ValueError("names a time zone")
 
 
 def _from_milliseconds(value: float) -> datetime:

@@ -19,20 +19,22 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from sesevent.ops import Plan
-from sesevent.plans import bulk, doctor, read, suppress
+from sesevent.plans import audit, bulk, dead_letters, doctor, read, suppress
 from sesevent.plans import receive as receiving
+from sesevent.plans.dead_letters import Retried
 from sesevent.plans.receive import Receipt, Summary
-from sesevent.sns.unwrap import Raw
+from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, utc_now
+from sesevent.storage.connection import DURABLE, client_options, collections_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.reads import Cursor
+from sesevent.storage.records import AuditEntry, DeadLetter
 from sesevent.suppression.decide import Decision
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
-__all__ = ["EventRepository", "EventStore", "Results", "SuppressionList"]
+__all__ = ["DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
 
 R = TypeVar("R")
 
@@ -190,6 +192,50 @@ class SuppressionList:
             yield from perform(suppress.check(self._policy, some), self._collections)
 
 
+class DeadLetters:
+    """What could not be understood: ``store.dead_letters``."""
+
+    def __init__(self, collections: dict[str, Any], policy: Policy) -> None:
+        self._collections = collections
+        self._policy = policy
+
+    def list(self, *, limit: int = 100) -> list[DeadLetter]:
+        """Those that arrived last, the latest first, without their content."""
+        return perform(dead_letters.latest(limit), self._collections)
+
+    def count(self) -> int:
+        """How many there are."""
+        return perform(dead_letters.count(), self._collections)
+
+    def get(self, identifier: str) -> DeadLetter | None:
+        """One, with its content; None where there is none of this id."""
+        return perform(dead_letters.get(identifier), self._collections)
+
+    def retry(self, *identifiers: str, on_progress: Callable[[Retried], object] | None = None) -> Retried:
+        """Try these again, or, where none is named, all: worth it after an upgrade.
+
+        What is understood now is stored with the facts of its first arrival, and is no dead letter
+        any more. *on_progress* is called after each page of fifty.
+        """
+        if identifiers:
+            return perform(dead_letters.retry_these(self._policy, identifiers), self._collections)
+        whole = Retried()
+        while True:
+            page = perform(dead_letters.retry_next(self._policy, whole.last), self._collections)
+            if not page.tried:
+                return whole
+            whole += page
+            if on_progress is not None:
+                on_progress(whole)
+
+    def purge(self, *identifiers: str, before: datetime | None = None, everything: bool = False) -> int:
+        """Forget these, those that last arrived before a time, or all; returns how many.
+
+        Raises ConfigurationError where it is not said which, or said twice.
+        """
+        return perform(dead_letters.purge(identifiers, before, everything), self._collections)
+
+
 class EventStore:
     """The store for blocking code. Made by `EventStore.connect`; safe to share between threads.
 
@@ -212,6 +258,7 @@ class EventStore:
         self._clock = clock
         self.events = EventRepository(self._collections)
         self.suppression = SuppressionList(self._collections, policy)
+        self.dead_letters = DeadLetters(self._collections, policy)
 
     @classmethod
     def connect(
@@ -255,34 +302,43 @@ class EventStore:
             raise
         return store
 
-    def receive(self, raw: Raw) -> Receipt:
+    def receive(self, message: VerifiedMessage, *, timeout_seconds: float | None = None) -> Receipt:
         """Receive one thing: store every event in it that is not stored yet, and derive suppression.
 
-        It returns only after a durable write: then, and not before, it may be acknowledged.
-        Raises PayloadError where something in it cannot be read (what can be is stored), and
-        StoreUnavailable where MongoDB cannot be reached.
+        *message* is what `sesevent.verify` proved, or what `sesevent.trusted` vouches for. It
+        returns only after a durable write: then, and not before, it may be acknowledged.
+        *timeout_seconds* bounds all of it together.
+
+        Raises PayloadError where something in it cannot be understood: that is a dead letter now,
+        and what can be understood is stored, so this too may be acknowledged. Raises
+        StoreUnavailable where MongoDB cannot be reached, and ConfigurationError for bytes that
+        nobody vouches for.
         """
-        return perform(receiving.receive(self._policy, raw, self._clock()), self._collections)
+        with within(timeout_seconds):
+            return perform(receiving.receive(self._policy, message, self._clock()), self._collections)
 
     def receive_many(
         self,
-        items: Iterable[Raw],
+        items: Iterable[VerifiedMessage],
         *,
         on_progress: Callable[[Summary], object] | None = None,
         batch_size: int = bulk.BATCH,
+        dead_letters: bool = True,
     ) -> Summary:
         """Receive many things, in constant memory: the next batch is read while one is stored.
 
-        A bad item never sinks the others: see the summary's ``problems``. *on_progress* is
-        called after each stored batch. Raises StoreUnavailable where MongoDB cannot be reached;
-        what came before is stored, and it is safe to hand in everything again.
+        A bad item never sinks the others: it becomes a dead letter, unless *dead_letters* is off,
+        and is told in the summary's ``problems``. *on_progress* is called after each stored batch.
+
+        Raises StoreUnavailable where MongoDB cannot be reached; what came before is stored, and it
+        is safe to hand in everything again.
         """
         summary = Summary()
         pending: deque[Future[Summary]] = deque()
         with ThreadPoolExecutor(bulk.STORING, "sesevent-store") as storing:
             taken = 0
             for some in bulk.batches(items, batch_size):
-                batch = bulk.prepare_batch(some, taken, self._clock())
+                batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters)
                 taken += batch.items
                 pending.append(storing.submit(perform, bulk.store_batch(self._policy, batch), self._collections))
                 while len(pending) >= bulk.IN_FLIGHT:
@@ -312,6 +368,17 @@ class EventStore:
     def examine(self) -> list[doctor.Finding]:
         """Look at the server, the indexes and the rows, and say what is missing."""
         return perform(doctor.examine(), self._collections)
+
+    def record_handshake(self, message: VerifiedMessage, *, confirmed: bool = False) -> None:
+        """Write an SNS handshake into the audit: a subscription was offered, *confirmed* or ended.
+
+        Raises ConfigurationError where *message* is none.
+        """
+        perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
+
+    def audit(self, *, limit: int = 100) -> list[AuditEntry]:
+        """What was done to the set-up, the latest first."""
+        return perform(audit.latest(limit), self._collections)
 
     def close(self) -> None:
         """Close the connections."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from sesevent import testing
+
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
 
@@ -54,9 +56,17 @@ def store(mongodb_uri: str, database: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def rows(mongo_client: Any, database: str) -> Any:
+def tables(request: pytest.FixtureRequest) -> Any:
+    """The test's raw collections, by name, wherever its store keeps them."""
+    if "with_store" in request.fixturenames:
+        return request.getfixturevalue("with_store").tables
+    return request.getfixturevalue("mongo_client")[request.getfixturevalue("database")]
+
+
+@pytest.fixture
+def rows(tables: Any) -> Any:
     """The raw collection of events."""
-    return mongo_client[database]["ses_event"]
+    return tables["ses_event"]
 
 
 class Face:
@@ -76,27 +86,48 @@ class Face:
         return list(answer) if hasattr(answer, "__next__") or type(answer).__name__ == "Results" else answer
 
 
-@pytest.fixture(params=["sync", "async"])
-def with_store(request: pytest.FixtureRequest, mongodb_uri: str, database: str) -> Callable[..., Any]:
-    """Run an async test body with a `Face` of either colour."""
+class Stores:
+    """Runs an async test body with a `Face` of one colour, over a server or in memory."""
 
-    def run(body: Callable[[Face], Awaitable[Any]]) -> Any:
+    def __init__(self, colour: str, tables: Any, connect: Callable[[], Any]) -> None:
+        self.tables = tables
+        self._colour, self._connect = colour, connect
+
+    def __call__(self, body: Callable[[Face], Awaitable[Any]]) -> Any:
         async def main() -> Any:
-            if request.param == "sync":
-                from sesevent import EventStore
-
-                with EventStore.connect(mongodb_uri, database=database) as store:
+            if self._colour == "sync":
+                with self._connect() as store:
                     store.ensure_indexes()
                     return await body(Face(store, "sync"))
-            from sesevent import AsyncEventStore
-
-            async with AsyncEventStore.connect(mongodb_uri, database=database) as astore:
+            async with self._connect() as astore:
                 await astore.ensure_indexes()
                 return await body(Face(astore, "async"))
 
         return asyncio.run(main())
 
-    return run
+
+def _server(colour: str, request: pytest.FixtureRequest) -> Stores:
+    from sesevent import AsyncEventStore, EventStore
+
+    uri, database = request.getfixturevalue("mongodb_uri"), request.getfixturevalue("database")
+    face = EventStore if colour == "sync" else AsyncEventStore
+    tables = request.getfixturevalue("mongo_client")[database]
+    return Stores(colour, tables, lambda: face.connect(uri, database=database))
+
+
+def _memory(colour: str, request: pytest.FixtureRequest) -> Stores:
+    client = testing.MemoryClient()
+    make = testing.memory_store if colour == "sync" else testing.async_memory_store
+    return Stores(colour, client["test"], lambda: make(client, database="test"))
+
+
+@pytest.fixture(
+    params=[f"{place.__name__[1:]}-{colour}" for place in (_server, _memory) for colour in ("sync", "async")]
+)
+def with_store(request: pytest.FixtureRequest) -> Stores:
+    """The same behaviour is asked of both colours, over a real MongoDB and in memory."""
+    place, colour = request.param.split("-")
+    return {"server": _server, "memory": _memory}[place](colour, request)
 
 
 @pytest.fixture(scope="session")

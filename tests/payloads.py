@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any
+
+from sesevent import VerifiedMessage, trusted
 
 
 def payload(kind: str, *, message_id: str = "m-1", at: str = "2024-05-01T12:00:00.000Z", to: str = "ann@example.com",
@@ -40,3 +43,22 @@ def notification(event: dict[str, Any], *, message_id: str = "n-1") -> bytes:
         "Timestamp": "2024-05-01T12:00:09.000Z",
     }
     return json.dumps(envelope).encode()
+
+
+def genuine(raw: Any) -> VerifiedMessage:
+    """Taken for genuine."""
+    return raw if isinstance(raw, VerifiedMessage) else trusted(raw, because="a test made it")
+
+
+def all_genuine(raws: Any) -> Any:
+    """Each of them, whichever way they are iterated."""
+    return _each_later(raws) if isinstance(raws, AsyncIterable) else _each(raws)
+
+
+def _each(raws: Iterable[Any]) -> Iterator[VerifiedMessage]:
+    return (genuine(raw) for raw in raws)
+
+
+async def _each_later(raws: AsyncIterable[Any]) -> AsyncIterator[VerifiedMessage]:
+    async for raw in raws:
+        yield genuine(raw)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from sesevent.errors import MissingExtra, SesEventError
 
@@ -17,17 +18,23 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line."""
     try:
-        from sesevent.cli.app import app
-    except ImportError:
-        return _leave(str(MissingExtra("The sesevent command", "cli")), 2)
-    try:
-        app()
+        _app()()
+    except KeyboardInterrupt:  # while modules are still being imported; later typer sees to it
+        sys.exit(130)
     except SesEventError as error:
         _leave(str(error), 2)
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain of it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _app() -> Callable[[], object]:
+    try:
+        from sesevent.cli.app import app
+    except ImportError:
+        raise MissingExtra("The sesevent command", "cli") from None
+    return app
 
 
 def _leave(message: str, code: int) -> None:

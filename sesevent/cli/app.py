@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sesevent import __version__
-from sesevent.cli import demo, doctor, events, files, local, suppression, testing
+from sesevent.cli import dead_letters, demo, doctor, events, files, local, suppression, testing
 
 __all__ = ["app"]
 
@@ -43,5 +43,6 @@ app.command("events")(events.events)
 app.command("timeline")(events.timeline)
 app.command("doctor")(doctor.doctor)
 app.add_typer(suppression.app, name="suppression")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _PACKAGES = ("mongoengine", "pymongo", "pydantic", "python-dateutil")
-_OPTIONAL = {"orjson": "fast", "msgspec": "fast", "fiftyone": "local"}
+_OPTIONAL = {"orjson": "fast", "msgspec": "fast", "fiftyone": "local", "cryptography": "verify"}
 
 
 def doctor(
@@ -54,7 +54,8 @@ def _installed() -> list[Finding]:
     told = [f"sesevent {__version__}", f"Python {platform.python_version()}"]
     told += [f"{name} {_version(name)}" for name in _PACKAGES]
     absent = sorted({extra for package, extra in _OPTIONAL.items() if find_spec(package) is None})
-    parts = Finding("ok", "extras", f"not installed: {', '.join(absent)}" if absent else "local and fast are installed")
+    found = f"not installed: {', '.join(absent)}" if absent else "all that matter here are installed"
+    parts = Finding("ok", "extras", found)
     return [Finding("ok", "versions", ", ".join(told)), parts]
 
 

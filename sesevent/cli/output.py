@@ -87,9 +87,9 @@ def note(message: str) -> None:
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Any]:
+def progress(label: str, *, silent: bool = False) -> Iterator[Any]:
     """A function to be told how many are done: shown on a terminal, silent elsewhere."""
-    if not sys.stderr.isatty():
+    if silent or not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console

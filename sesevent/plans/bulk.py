@@ -10,7 +10,7 @@ from typing import TypeVar
 from sesevent.errors import Problem
 from sesevent.ops import Plan
 from sesevent.plans.receive import Prepared, Summary, prepare, store
-from sesevent.sns.unwrap import Raw
+from sesevent.sns.trust import VerifiedMessage
 from sesevent.suppression.policy import Policy
 
 __all__ = ["BATCH", "IN_FLIGHT", "STORING", "Batch", "add", "batches", "prepare_batch", "store_batch"]
@@ -34,16 +34,18 @@ class Batch(Prepared):
         self.failed = 0
 
 
-def prepare_batch(raws: Iterable[Raw], first: int, now: datetime) -> Batch:
+def prepare_batch(messages: Iterable[VerifiedMessage], first: int, now: datetime, dead_letters: bool) -> Batch:
     """Prepare things that begin at position *first* of the input."""
     batch = Batch()
-    for position, raw in enumerate(raws, first):
+    for position, message in enumerate(messages, first):
         known = len(batch.problems)
-        prepare(raw, now, batch)
+        prepare(message, now, batch)
         batch.items += 1
         if len(batch.problems) > known:
             batch.failed += 1
             batch.problems[known:] = [_at(position, problem) for problem in batch.problems[known:]]
+    if not dead_letters:
+        batch.dead.clear()
     return batch
 
 

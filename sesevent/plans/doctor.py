@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sesevent.ops import Plan, ask
+from sesevent.plans import audit, dead_letters
 from sesevent.storage.layout import EVENTS, INDEXES, PLURAL, SUPPRESSION, index_models
 from sesevent.storage.operations import Command, Count, CreateIndexes, Document, ListIndexes
+from sesevent.storage.records import AuditEntry
 
 __all__ = ["Finding", "ensure_indexes", "examine", "greet"]
 
+_AUDITED = 200  # entries
 _COUNTED = 100_000  # rows; beyond it the exact number changes no advice
+
+
+Level = Literal["ok", "warning", "error"]
 
 
 class Finding(NamedTuple):
     """One thing that was looked at."""
 
-    level: Literal["ok", "warning", "error"]
+    level: Level
     subject: str
     finding: str
     remedy: str = ""
@@ -53,6 +59,8 @@ def examine() -> Plan[list[Finding]]:
         findings.append(_PLURAL_HOLDS_ROWS)
     standings = yield from ask(Count(SUPPRESSION, {}, _COUNTED))
     findings.append(Finding("ok", "suppression", f"{_about(standings)} standings"))
+    findings.append(_dead_letters((yield from dead_letters.count())))
+    findings += _subscriptions((yield from audit.latest(_AUDITED)))
     return findings
 
 
@@ -79,9 +87,35 @@ def _legacy(count: int) -> Finding:
     return Finding("warning", "older rows", found, "Run: sesevent doctor --fix")
 
 
+def _dead_letters(count: int) -> Finding:
+    if not count:
+        return Finding("ok", "dead letters", "none")
+    return Finding(
+        "warning", "dead letters", f"{_about(count)} could not be understood", "See: sesevent dead-letters list"
+    )
+
+
+def _subscriptions(entries: list[AuditEntry]) -> list[Finding]:
+    """What became last of each topic's subscription."""
+    last: dict[str, AuditEntry] = {}
+    for entry in entries:  # the latest first
+        if entry.act in _SUBSCRIPTION_ACTS:
+            last.setdefault(entry.subject, entry)
+    return [
+        Finding(*_SUBSCRIPTION_ACTS[entry.act], f"{entry.act} at {entry.at:%Y-%m-%d %H:%M} UTC: {topic}")
+        for topic, entry in sorted(last.items())
+    ]
+
+
 def _about(count: int) -> str:
     return f"at least {count:,}" if count >= _COUNTED else f"{count:,}"
 
+
+_SUBSCRIPTION_ACTS: Final[dict[str, tuple[Level, str]]] = {
+    "subscription confirmed": ("ok", "subscription"),
+    "subscription offered": ("warning", "subscription"),  # nobody confirmed it through this library
+    "unsubscribed": ("warning", "subscription"),
+}
 
 _PLURAL_HOLDS_ROWS = Finding(
     "warning",

@@ -9,6 +9,7 @@ from sesevent.errors import PayloadError, Problem
 from sesevent.events.event import Event
 from sesevent.events.parse import read_event
 from sesevent.sns.message import Place, UnverifiedMessage
+from sesevent.sns.trust import VerifiedMessage
 from sesevent.sns.unwrap import Raw, one_notification, unwrap
 
 __all__ = ["Events", "parse", "read_message"]
@@ -23,10 +24,10 @@ class Events(list[Event]):
 _TEXTS = (".Message", ".body", ".Body", ".data")
 
 
-def parse(raw: Raw) -> Events:
+def parse(raw: Raw | VerifiedMessage) -> Events:
     """Read every SES event in *raw*, in whatever wrapping AWS hands it over (:func:`sesevent.unwrap` lists them).
 
-    Takes bytes, text, or what a JSON reader made of them. Handshakes, and messages that are
+    Takes bytes, text, what a JSON reader made of them, or what `verify` proved. Handshakes, and messages that are
     well-formed but not SES's, yield no event. In a batch, a bad member does not hide the good
     ones: it is listed in the result's ``problems``. Nothing is verified: see the store for that.
 
@@ -37,7 +38,7 @@ def parse(raw: Raw) -> Events:
         return short
     events = Events()
     problems: list[Problem] = []
-    messages = unwrap(raw)
+    messages = raw.messages if isinstance(raw, VerifiedMessage) else unwrap(raw)
     for message in messages:
         if message.kind == "event":
             try:
@@ -53,7 +54,7 @@ def parse(raw: Raw) -> Events:
     return events
 
 
-def _short(raw: Raw) -> Events | None:
+def _short(raw: object) -> Events | None:
     """One event in one notification, with nothing wrong: most input, at half the cost of the long way."""
     if not isinstance(raw, (bytes, str)):
         return None

@@ -7,6 +7,7 @@ event derives again too, so that a crash between the two steps is mended by the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -17,10 +18,11 @@ from sesevent.ops import Plan, ask
 from sesevent.plans.parse import read_message
 from sesevent.plans.suppress import rederive, touched
 from sesevent.sns.message import UnverifiedMessage
-from sesevent.sns.unwrap import Raw, unwrap
+from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage.codec import IDENTITY_KINDS, document_of
 from sesevent.storage.operations import Document
-from sesevent.storage.writes import insert_events, prefer_published
+from sesevent.storage.records import dead_letter_document
+from sesevent.storage.writes import insert_events, keep_dead_letters, prefer_published
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
 
@@ -94,6 +96,8 @@ class Prepared:
     """The events in the documents, where the caller wants them: they weigh more than the documents."""
     skipped: list[UnverifiedMessage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    dead: list[Document] = field(default_factory=list)
+    """What cannot be understood, to be kept as dead letters."""
 
 
 class Stored(NamedTuple):
@@ -103,30 +107,39 @@ class Stored(NamedTuple):
     standings: list[Standing]
 
 
-def prepare(raw: Raw, now: datetime, prepared: Prepared) -> None:
-    """Read everything in *raw* and add it to *prepared*: events with their documents, problems, the rest."""
-    for message in unwrap(raw):
+def prepare(received: VerifiedMessage, now: datetime, prepared: Prepared) -> None:
+    """Read everything in *received* and add it to *prepared*: events with their documents, dead letters, the rest.
+
+    Raises ConfigurationError for anything but a `VerifiedMessage`.
+    """
+    for message in require_verified(received).messages:
         if message.kind == "event":
             _prepare_event(message, now, prepared)
         elif message.problem is not None:
-            prepared.problems.append(message.problem)
+            _bury(message, [message.problem], now, prepared)
         else:
             prepared.skipped.append(message)
 
 
 def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared) -> None:
     if _is_too_large(message.text):
-        prepared.problems.append(Problem(message.place.path, "is too large to be stored", message.place.line))
+        problem = Problem(message.place.path, "is too large to be stored", message.place.line)
+        _bury(message, [problem], now, prepared)
         return
     try:
         event = read_message(message)
     except PayloadError as error:
-        prepared.problems.extend(error.problems)
+        _bury(message, error.problems, now, prepared)
         return
     if prepared.events is not None:
         prepared.events.append(event)
     prepared.touched.update(touched(event))
     prepared.documents.append(document_of(event, message, now))
+
+
+def _bury(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime, prepared: Prepared) -> None:
+    prepared.problems.extend(problems)
+    prepared.dead.append(dead_letter_document(message, problems, now))
 
 
 def _is_too_large(text: str) -> bool:
@@ -135,7 +148,9 @@ def _is_too_large(text: str) -> bool:
 
 
 def store(policy: Policy, prepared: Prepared) -> Plan[Stored]:
-    """Store prepared events, then derive the standings they touch."""
+    """Store prepared events and dead letters, then derive the standings the events touch."""
+    if prepared.dead:
+        yield from _keep(prepared.dead)
     if not prepared.documents:
         return Stored([], [])
     fresh = yield from ask(insert_events(prepared.documents))
@@ -148,19 +163,26 @@ def store(policy: Policy, prepared: Prepared) -> Plan[Stored]:
     return Stored(fresh, standings)
 
 
+def _keep(dead: Sequence[Document]) -> Plan[None]:
+    outcome = yield from ask(keep_dead_letters(dead))
+    if outcome.refused:  # others kept the same for the first time just now: it is there to be counted
+        yield from ask(keep_dead_letters([dead[position] for position in outcome.refused]))
+
+
 def _published(document: Document) -> bool:
     """True for an event that an identity notification may have told before, and told less of."""
     return document["Type"] in IDENTITY_KINDS and "identity" not in document["derived"]
 
 
-def receive(policy: Policy, raw: Raw, now: datetime) -> Plan[Receipt]:
+def receive(policy: Policy, message: VerifiedMessage, now: datetime) -> Plan[Receipt]:
     """Receive one thing: all of the walk.
 
-    Raises PayloadError where something in it cannot be read; what could be read is stored then.
+    Raises PayloadError where something in it cannot be understood; that is a dead letter then, and
+    what could be understood is stored.
     """
     events: list[Event] = []
     prepared = Prepared(events=events)
-    prepare(raw, now, prepared)
+    prepare(message, now, prepared)
     stored = yield from store(policy, prepared)
     if prepared.problems:
         raise PayloadError(prepared.problems)

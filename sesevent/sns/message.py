@@ -68,7 +68,8 @@ class UnverifiedMessage(NamedTuple):
     """``event``: a SES event. ``control``: an SNS handshake. ``foreign``: well-formed, but not from SES
     (SES's own «Successfully validated …» sentence among them). ``malformed``: cannot be read; see *problem*."""
     text: str
-    """The SES event exactly as received, as JSON text; of the other kinds, what stood in its place."""
+    """The SES event exactly as received, as JSON text; of the other kinds, what stood in its place. Of
+    malformed bytes that are not UTF-8, the bad ones are escaped as surrogates (PEP 383)."""
     payload: dict[str, Any]
     """*text* decoded, perhaps without the mail's headers; empty unless this is an event."""
     place: Place

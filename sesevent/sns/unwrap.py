@@ -46,18 +46,22 @@ def unwrap(raw: Raw) -> list[UnverifiedMessage]:
     other, gzipped or not; as bytes, text, or already decoded. Never raises for bad content: that
     becomes a message of kind ``malformed`` with its problem.
     """
-    if not isinstance(raw, (str, bytes)):
-        return list(_peel(dict(raw) if isinstance(raw, Mapping) else raw, None, _TOP, _NOTHING))
-    try:
-        if raw[:2] == _GZIP:
-            raw = _unpacked(raw)
-        value = jsontext.decode(raw)
-    except ValueError as reason:
-        return list(_peel_several(raw, _TOP, _NOTHING, reason))
+    text: Text = None
+    value: Any = raw
+    if isinstance(raw, (str, bytes)):
+        text = raw
+        try:
+            if text[:2] == _GZIP:
+                text = _unpacked(text)
+            value = jsontext.decode(text)
+        except ValueError as reason:
+            return list(_peel_several(text, _TOP, _NOTHING, reason))
+    elif isinstance(raw, Mapping):
+        value = dict(raw)
     short = one_notification(value)
     if short is not None:
         return [UnverifiedMessage("event", *short, _IN_NOTIFICATION, value)]
-    return list(_peel(value, raw, _TOP, _NOTHING))
+    return list(_peel(value, text, _TOP, _NOTHING))
 
 
 def _unpacked(packed: Any) -> bytes:
@@ -177,7 +181,7 @@ def _peel_several(text: str | bytes, place: Place, around: Around, reason: Value
         documents = jsontext.decode_many(text)
     except ValueError as not_several:
         if isinstance(text, bytes):
-            yield _malformed(str(not_several), place, repr(text), around)
+            yield _malformed(str(not_several), place, text.decode("utf-8", "surrogateescape"), around)
         else:
             yield from _peel_lines(text, place, around, reason)
         return

@@ -35,6 +35,7 @@ __all__ = [
     "document_fields",
     "document_of",
     "legacy_derived",
+    "received_of",
     "standing_fields",
     "standing_in",
     "stored_event",
@@ -49,7 +50,7 @@ DERIVED_VERSION: Final = 1
 def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
     """The document to store for *event*, which arrived as *message* at *now*."""
     document = document_fields(event)
-    document["received"] = _received(message, now)
+    document["received"] = received_of(message, now)
     return document
 
 
@@ -202,7 +203,8 @@ def standing_in(document: Mapping[str, Any]) -> Standing:
     return Standing(document["_id"], document["policy"], tuple(holdings))
 
 
-def _received(message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
+def received_of(message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
+    """What the message itself cannot tell: when and how it arrived."""
     received: dict[str, Any] = {"at": now, "via": "/".join(message.place.via) or "direct"}
     envelope = message.envelope or {}
     for ours, theirs in (("topicArn", "TopicArn"), ("notificationId", "MessageId")):

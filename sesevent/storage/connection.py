@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Final
 
+import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import WriteConcern
 
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
-from sesevent.storage.layout import DATABASE, EVENTS, PLURAL, SUPPRESSION
+from sesevent.storage.layout import AUDIT, DATABASE, DEAD_LETTERS, EVENTS, PLURAL, SUPPRESSION
 
-__all__ = ["DURABLE", "client_options", "collections_of", "utc_now"]
+__all__ = ["DURABLE", "client_options", "collections_of", "utc_now", "within"]
 
 DURABLE: Final = WriteConcern(w="majority", j=True)
 """Acknowledged by a majority of the members, and in their journals: it survives any one of them."""
@@ -45,8 +47,13 @@ def collections_of(
 ) -> dict[str, Any]:
     """The collections of a store, by the names that operations use."""
     found = client[database] if database else client.get_default_database(DATABASE)
-    names = {EVENTS: events_collection, SUPPRESSION: SUPPRESSION, PLURAL: PLURAL}
+    names = {name: name for name in (SUPPRESSION, DEAD_LETTERS, AUDIT, PLURAL)} | {EVENTS: events_collection}
     return {
         name: found.get_collection(actual, codec_options=_CODEC, write_concern=write_concern)
         for name, actual in names.items()
     }
+
+
+def within(seconds: float | None) -> AbstractContextManager[object]:
+    """Everything asked of MongoDB inside, together, takes no longer than this; None: no such bound."""
+    return nullcontext() if seconds is None else pymongo.timeout(seconds)

@@ -6,7 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from pymongo import IndexModel
 
-__all__ = ["ALIAS", "DATABASE", "EVENTS", "INDEXES", "PLURAL", "SUPPRESSION", "Index", "index_models"]
+__all__ = [
+    "ALIAS", "AUDIT", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "SUPPRESSION", "Index", "index_models",
+]  # fmt: skip
 
 ALIAS: Final = "cache"
 """The mongoengine connection, named as in the Mongoose application."""
@@ -14,6 +16,8 @@ DATABASE: Final = "cache"
 """The database, where the URI names none."""
 EVENTS: Final = "ses_event"
 SUPPRESSION: Final = "ses_suppression"
+DEAD_LETTERS: Final = "ses_dead_letter"
+AUDIT: Final = "ses_audit"
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
@@ -45,6 +49,8 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
               {"derived.type": {"$exists": True}}),
     ),
     SUPPRESSION: (),  # asked by address, which is its `_id`
+    DEAD_LETTERS: (Index("last", ("lastAt", "_id"), "what could not be read lately?"),),
+    AUDIT: (Index("time", ("at", "_id"), "what was done lately?"),),
 }  # fmt: skip
 
 

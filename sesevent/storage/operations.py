@@ -14,7 +14,9 @@ from pymongo.errors import BulkWriteError
 
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
-__all__ = ["Command", "Count", "CreateIndexes", "Document", "Find", "Insert", "ListIndexes", "Update", "Updated"]
+__all__ = [
+    "Command", "Count", "CreateIndexes", "Delete", "Document", "Find", "Insert", "ListIndexes", "Update", "Updated",
+]  # fmt: skip
 
 Document = dict[str, Any]
 
@@ -80,6 +82,20 @@ class Update:
         lost = tuple(_duplicates(outcome))
         counts = outcome.details if isinstance(outcome, BulkWriteError) else outcome.bulk_api_result
         return Updated(counts["nMatched"] + counts["nUpserted"], lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete documents. The result is how many."""
+
+    collection: str
+    filter: Mapping[str, Any]
+
+    def start(self, collections: Any) -> Any:
+        return collections[self.collection].delete_many(self.filter)
+
+    def finish(self, outcome: Any) -> int:
+        return int(outcome.deleted_count)
 
 
 @dataclass(frozen=True, slots=True)

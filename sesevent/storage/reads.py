@@ -19,13 +19,15 @@ from sesevent import addresses
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC, format_moment
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.layout import EVENTS, SUPPRESSION
+from sesevent.storage.layout import AUDIT, DEAD_LETTERS, EVENTS, SUPPRESSION
 from sesevent.storage.operations import Find
 from sesevent.suppression.facts import Fact
 
 __all__ = [
     "Cursor",
     "EventQuery",
+    "audit_entries",
+    "dead_letters_with",
     "event_query",
     "fact_in",
     "facts_about",
@@ -33,6 +35,8 @@ __all__ = [
     "from_source",
     "in_configuration_set",
     "in_time",
+    "latest_dead_letters",
+    "next_dead_letters",
     "of_message",
     "of_recipient",
     "of_types",
@@ -143,6 +147,26 @@ def without_derived(size: int) -> Find:
 def standings_of(normals: Iterable[str]) -> Find:
     """The kept standings of these addresses, in normal form."""
     return Find(SUPPRESSION, {"_id": {"$in": list(normals)}})
+
+
+def latest_dead_letters(limit: int) -> Find:
+    """Dead letters, the one that arrived last first, without their content."""
+    return Find(DEAD_LETTERS, {}, (("lastAt", -1), ("_id", -1)), limit, {"content": 0})
+
+
+def next_dead_letters(after: ObjectId | None, size: int) -> Find:
+    """Dead letters by id, whole."""
+    return Find(DEAD_LETTERS, {} if after is None else {"_id": {"$gt": after}}, (("_id", 1),), size)
+
+
+def dead_letters_with(identifiers: Iterable[str]) -> Find:
+    """These dead letters, whole; what cannot be an id names none."""
+    return Find(DEAD_LETTERS, {"_id": {"$in": [ObjectId(text) for text in identifiers if ObjectId.is_valid(text)]}})
+
+
+def audit_entries(limit: int) -> Find:
+    """What was done, the last first."""
+    return Find(AUDIT, {}, (("at", -1), ("_id", -1)), limit)
 
 
 def facts_about(normals: Iterable[str]) -> Find:

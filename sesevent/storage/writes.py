@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bson import ObjectId
 from pymongo import UpdateOne
 
 from sesevent.storage.codec import legacy_derived, standing_fields
-from sesevent.storage.layout import EVENTS, SUPPRESSION
-from sesevent.storage.operations import Document, Insert, Update
+from sesevent.storage.layout import AUDIT, DEAD_LETTERS, EVENTS, SUPPRESSION
+from sesevent.storage.operations import Delete, Document, Insert, Update
 from sesevent.suppression.standing import Standing
 
-__all__ = ["give_derived", "insert_events", "keep_standings", "prefer_published"]
+__all__ = [
+    "drop_dead_letters", "give_derived", "insert_audit", "insert_events", "keep_dead_letters", "keep_standings",
+    "prefer_published",
+]  # fmt: skip
 
 
 def insert_events(documents: Sequence[Document]) -> Insert:
@@ -56,3 +60,25 @@ def give_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
             for row in documents
         ],
     )
+
+
+def keep_dead_letters(documents: Sequence[Document]) -> Update:
+    """Keep what could not be understood; what is kept already is counted."""
+    return Update(DEAD_LETTERS, [_keep_dead_letter(document) for document in documents])
+
+
+def _keep_dead_letter(document: Document) -> UpdateOne:
+    once = {name: document[name] for name in ("content", "size", "received")}
+    each_time = {name: document[name] for name in ("problems", "lastAt", "version")}
+    change = {"$setOnInsert": once, "$set": each_time, "$inc": {"count": 1}}
+    return UpdateOne({"_id": document["_id"]}, change, upsert=True)
+
+
+def drop_dead_letters(identifiers: Sequence[ObjectId]) -> Delete:
+    """Forget dead letters: they were understood at last, or a person said so."""
+    return Delete(DEAD_LETTERS, {"_id": {"$in": list(identifiers)}})
+
+
+def insert_audit(entry: Document) -> Insert:
+    """Write down what was done; once, if it has an ``_id`` of its own."""
+    return Insert(AUDIT, [entry])

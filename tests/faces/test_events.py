@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conftest import Face
-from payloads import notification, payload
+from payloads import all_genuine, genuine, notification, payload
 from sesevent import PayloadError, parse
 
 
@@ -22,8 +22,8 @@ def test_what_is_received_is_stored_in_the_five_strings(with_store: Any, rows: A
     raw = notification(payload("Bounce"))
 
     async def body(face: Face) -> None:
-        receipt = await face.get(lambda store: store.receive(raw))
-        row = rows.find_one()
+        receipt = await face.get(lambda store: store.receive(genuine(raw)))
+        row = rows.find().to_list()[0]
 
         assert receipt.fresh
         assert (str(row["_id"]), "Bounce", "m-1", "Hello", "2024-05-01T12:00:00.000Z") == (
@@ -44,7 +44,7 @@ def test_the_same_event_by_other_routes_is_one_document(with_store: Any, rows: A
 
     async def body(face: Face) -> None:
         forms = [notification(event), notification(event, message_id="n-2"), event, json.dumps(identity)]
-        fresh = [(await face.get(lambda store, form=form: store.receive(form))).fresh for form in forms]
+        fresh = [(await face.get(lambda store, form=form: store.receive(genuine(form)))).fresh for form in forms]
 
         assert fresh == [True, False, False, False]
         assert rows.count_documents({}) == 1
@@ -57,7 +57,7 @@ def test_what_cannot_be_read_is_refused_and_the_rest_is_kept(with_store: Any, ro
 
     async def body(face: Face) -> None:
         with pytest.raises(PayloadError, match=r"\$\[1\]"):
-            await face.get(lambda store: store.receive([payload("Send"), {"not": "ses"}]))
+            await face.get(lambda store: store.receive(genuine([payload("Send"), {"not": "ses"}])))
         assert rows.count_documents({}) == 1
 
     with_store(body)
@@ -68,7 +68,7 @@ def test_handshakes_and_foreign_messages_are_skipped(with_store: Any, rows: Any)
 
     async def body(face: Face) -> None:
         for envelope in ({"Type": "SubscriptionConfirmation", "Token": "t"}, {"Type": "Notification", "Message": "Hi"}):
-            receipt = await face.get(lambda store, envelope=envelope: store.receive(envelope))
+            receipt = await face.get(lambda store, envelope=envelope: store.receive(genuine(envelope)))
             assert (len(receipt.skipped), receipt.event, receipt.fresh) == (1, None, False)
         assert rows.count_documents({}) == 0
 
@@ -83,8 +83,11 @@ def test_many_are_received_in_batches_and_counted(with_store: Any, rows: Any) ->
     told: list[int] = []
 
     async def body(face: Face) -> None:
-        call = lambda store: store.receive_many(iter(items), batch_size=4, on_progress=lambda s: told.append(s.items))  # noqa: E731
-        summary = await face.get(call)
+        summary = await face.get(
+            lambda store: store.receive_many(
+                all_genuine(iter(items)), batch_size=4, on_progress=lambda s: told.append(s.items)
+            )
+        )
 
         assert (summary.items, summary.events, summary.fresh, summary.duplicates,
                                          summary.skipped, summary.failed) == (29, 26, 25, 1, 1, 2)  # fmt: skip
@@ -106,7 +109,7 @@ def test_an_iterable_that_fails_loses_nothing_before_it(with_store: Any, rows: A
 
     async def body(face: Face) -> None:
         with pytest.raises(OSError, match="the file ended"):
-            await face.get(lambda store: store.receive_many(failing(), batch_size=5))
+            await face.get(lambda store: store.receive_many(all_genuine(failing()), batch_size=5))
         assert rows.count_documents({}) == 10
 
     with_store(body)
@@ -123,7 +126,7 @@ async def fill(face: Face) -> None:
         ),
         payload("Bounce", message_id="m-2", at="2024-05-01T12:00:05.000Z", to="bob@example.com", tags={}),
     ]
-    await face.get(lambda store: store.receive_many(events))
+    await face.get(lambda store: store.receive_many(all_genuine(events)))
 
 
 QUESTIONS = [
@@ -160,8 +163,8 @@ def test_paging_by_cursor_visits_every_row_once_in_order(with_store: Any, rows: 
 
     async def body(face: Face) -> None:
         await fill(face)
-        await face.get(lambda store: store.receive_many([payload("Click", at="2024-05-01T11:00:00.500Z"),
-                                                         {"eventType": "New", "mail": {"messageId": "m-9"}}]))  # fmt: skip
+        await face.get(lambda store: store.receive_many(all_genuine([payload("Click", at="2024-05-01T11:00:00.500Z"),
+                                                         {"eventType": "New", "mail": {"messageId": "m-9"}}])))  # fmt: skip
         rows.insert_many([{"Type": "Bounce", "Message": "free text"} for _ in range(3)])
         whole = await face.get(lambda store: store.events.between(newest_first=newest_first))
         paged: list[Any] = []
@@ -184,7 +187,7 @@ def test_long_answers_are_fetched_page_by_page(with_store: Any) -> None:
     events = [payload("Open", at=f"2024-05-01T12:{n // 60:02}:{n % 60:02}.000Z") for n in range(1200)]
 
     async def body(face: Face) -> None:
-        await face.get(lambda store: store.receive_many(events))
+        await face.get(lambda store: store.receive_many(all_genuine(events)))
         found = await face.get(lambda store: store.events.by_type("Open"))
 
         assert len(found) == 1200
@@ -197,7 +200,7 @@ def test_one_event_by_its_key(with_store: Any) -> None:
     """As text, as bytes, and nothing for what cannot be a key."""
 
     async def body(face: Face) -> None:
-        receipt = await face.get(lambda store: store.receive(payload("Click")))
+        receipt = await face.get(lambda store: store.receive(genuine(payload("Click"))))
         identifier = receipt.events[0].id
         found = await face.get(lambda store: store.events.get(identifier))
 
@@ -237,7 +240,7 @@ def test_odd_details_are_stored_and_read_back_whole(with_store: Any, raw: Any) -
     """NUL characters, lone surrogates, strange keys, huge numbers, long and deep bodies: no event is lost."""
 
     async def body(face: Face) -> None:
-        receipt = await face.get(lambda store: store.receive(raw))
+        receipt = await face.get(lambda store: store.receive(genuine(raw)))
         found = await face.get(lambda store: store.events.get(receipt.events[0].id))
 
         assert parse(raw)[0] == found.event
@@ -250,7 +253,7 @@ def test_an_event_too_large_for_mongodb_is_a_problem_not_a_crash(with_store: Any
     large = {"eventType": "Send", "mail": {"messageId": "x" * 13 * 2**20}}
 
     async def body(face: Face) -> None:
-        summary = await face.get(lambda store: store.receive_many([large, payload("Send")]))
+        summary = await face.get(lambda store: store.receive_many(all_genuine([large, payload("Send")])))
 
         assert (summary.failed, summary.fresh) == (1, 1)
         assert "too large" in str(summary.problems[0])

@@ -16,7 +16,7 @@ import bson
 import pytest
 from pymongo import MongoClient
 
-from payloads import payload
+from payloads import all_genuine, genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreUnavailable, local
 
 needs_own_server = pytest.mark.skipif(
@@ -106,17 +106,17 @@ def test_a_server_that_goes_away_is_told_and_back_again_everything_works() -> No
         running = local.start(home)
         try:
             with EventStore.connect(running.uri, timeout_seconds=2) as store:
-                store.receive(payload("Bounce"))
+                store.receive(genuine(payload("Bounce")))
                 local.stop(home)
                 with pytest.raises(StoreUnavailable):
-                    store.receive(payload("Open"))
+                    store.receive(genuine(payload("Open")))
                 with pytest.raises(StoreUnavailable):
-                    store.receive_many([payload("Open")])
+                    store.receive_many(all_genuine([payload("Open")]))
                 local.start(home)
                 deadline = time.monotonic() + 20
                 while True:
                     try:
-                        assert store.receive(payload("Open")).fresh
+                        assert store.receive(genuine(payload("Open"))).fresh
                         break
                     except StoreUnavailable:
                         assert time.monotonic() < deadline
@@ -131,11 +131,11 @@ def test_what_a_killed_process_had_acknowledged_is_there(mongodb_uri: str, datab
     """kill -9 in the middle of a stream: every acknowledged event is stored, and its standing follows the redelivery."""
     script = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from payloads import payload
+from payloads import all_genuine, genuine, payload
 from sesevent import EventStore
 with EventStore.connect({mongodb_uri!r}, database={database!r}) as store:
     for n in range(100000):
-        store.receive(payload("Bounce", message_id=f"m-{{n}}", to=f"p-{{n}}@example.com"))
+        store.receive(genuine(payload("Bounce", message_id=f"m-{{n}}", to=f"p-{{n}}@example.com")))
         print(n, flush=True)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from payloads import notification, payload
+from payloads import all_genuine, notification, payload
 from sesevent import EventStore
 
 PEOPLE = ["ann@example.com", "Bob@example.com", "cora@example.com"]
@@ -54,7 +54,7 @@ def state(store: Any) -> tuple[Any, Any]:
 def received(store: Any, items: list[Any], size: int) -> tuple[Any, Any]:
     for name in ("ses_event", "ses_suppression"):
         store._collections[name].delete_many({})
-    store.receive_many(items, batch_size=size)
+    store.receive_many(all_genuine(items), batch_size=size)
     return state(store)
 
 
@@ -82,7 +82,7 @@ def test_several_writers_at_once_leave_the_state_of_one(store: Any, mongodb_uri:
     def write(turn: int) -> None:
         try:
             with EventStore.connect(mongodb_uri, database=database) as own:
-                own.receive_many(history[turn * 10 :] + history[: turn * 10], batch_size=3)
+                own.receive_many(all_genuine(history[turn * 10 :] + history[: turn * 10]), batch_size=3)
         except BaseException as error:  # noqa: BLE001  # a thread's error must reach the test
             failures.append(error)
 

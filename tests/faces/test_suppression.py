@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from conftest import Face
-from payloads import payload
+from payloads import all_genuine, genuine, payload
 
 
 def test_a_permanent_bounce_suppresses_with_reason_since_when_and_evidence(with_store: Any) -> None:
     """However the address is spelled."""
 
     async def body(face: Face) -> None:
-        receipt = await face.get(lambda store: store.receive(payload("Bounce", to="Ann@Example.com")))
+        receipt = await face.get(lambda store: store.receive(genuine(payload("Bounce", to="Ann@Example.com"))))
         decision = await face.get(lambda store: store.suppression.check('"Ann" <ann@EXAMPLE.com>'))
 
         assert not decision
@@ -36,7 +36,7 @@ def test_nobody_is_suppressed_for_what_did_not_happen_to_them(with_store: Any) -
     ]
 
     async def body(face: Face) -> None:
-        await face.get(lambda store: store.receive_many(events))
+        await face.get(lambda store: store.receive_many(all_genuine(events)))
         names = ["ann", "other", "soft", "happy", "reader"]
         asked = [f"{name}@example.com" for name in names]
         decisions = await face.get(lambda store: store.suppression.check_many(asked))
@@ -51,7 +51,7 @@ def test_many_are_checked_in_order_from_any_iterable(with_store: Any) -> None:
     asked = [f"person-{n}@example.com" for n in range(2500)]
 
     async def body(face: Face) -> None:
-        await face.get(lambda store: store.receive(payload("Complaint", to=asked[1700])))
+        await face.get(lambda store: store.receive(genuine(payload("Complaint", to=asked[1700]))))
         decisions = await face.get(lambda store: store.suppression.check_many(iter(asked)))
 
         assert asked == [decision.address for decision in decisions]
@@ -60,15 +60,13 @@ def test_many_are_checked_in_order_from_any_iterable(with_store: Any) -> None:
     with_store(body)
 
 
-def test_a_crash_between_storing_and_deriving_is_mended_by_the_redelivery(
-    with_store: Any, mongo_client: Any, database: str
-) -> None:
+def test_a_crash_between_storing_and_deriving_is_mended_by_the_redelivery(with_store: Any, tables: Any) -> None:
     """The event is a repeat then; its standing is derived all the same."""
 
     async def body(face: Face) -> None:
-        await face.get(lambda store: store.receive(payload("Bounce")))
-        mongo_client[database]["ses_suppression"].delete_many({})
-        receipt = await face.get(lambda store: store.receive(payload("Bounce")))
+        await face.get(lambda store: store.receive(genuine(payload("Bounce"))))
+        tables["ses_suppression"].delete_many({})
+        receipt = await face.get(lambda store: store.receive(genuine(payload("Bounce"))))
 
         assert (receipt.fresh, len(receipt.standings)) == (False, 1)
         assert not await face.get(lambda store: store.suppression.check("ann@example.com"))
@@ -84,7 +82,7 @@ def test_a_person_with_many_facts_keeps_the_earliest_as_evidence(with_store: Any
     ]
 
     async def body(face: Face) -> None:
-        await face.get(lambda store: store.receive_many(events * 2, batch_size=size))
+        await face.get(lambda store: store.receive_many(all_genuine(events * 2), batch_size=size))
         decision = await face.get(lambda store: store.suppression.check("ann@example.com"))
 
         assert (decision.since.strftime("%Y-%m-%d"), len(decision.evidence)) == ("2024-05-11", 5)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from payloads import notification, payload
+from payloads import all_genuine, genuine, notification, payload
 from sesevent import SesEvent, StoredEvent
 
 FIVE = ("Type", "MessageId", "Subject", "Message", "Timestamp")
@@ -49,7 +49,9 @@ def mongoose(node_home: Path, mongodb_uri: str, database: str) -> Any:
 def test_mongoose_reads_what_we_write(mongoose: Any, store: Any, rows: Any) -> None:
     """All five fields of every document, intact; our own fields do not disturb it."""
     kinds = ["Send", "Delivery", "Open", "Click", "Bounce", "Complaint"]
-    store.receive_many([notification(payload(kind, at=f"2024-05-01T12:00:0{n}.000Z")) for n, kind in enumerate(kinds)])
+    store.receive_many(
+        all_genuine([notification(payload(kind, at=f"2024-05-01T12:00:0{n}.000Z")) for n, kind in enumerate(kinds)])
+    )
     seen = mongoose("read")
 
     assert kinds == [document["Type"] for document in seen]
@@ -72,7 +74,7 @@ def test_we_read_query_and_count_once_what_mongoose_writes(mongoose: Any, store:
     assert sorted((event.type for event in store.events.by_message_id("m-7")), reverse=True) == ["Open", "Bounce"]
     assert [event.type for event in store.events.by_type("Bounce")] == ["Bounce"]
 
-    receipts = [store.receive(notification(event)) for event in (bounce, opened)]
+    receipts = [store.receive(genuine(notification(event))) for event in (bounce, opened)]
     assert all(receipt.fresh for receipt in receipts), "rows of others have other keys: they are told apart when read"
     assert [event.type for event in store.events.timeline("m-7")] == ["Bounce", "Open"]
 

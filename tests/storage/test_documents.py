@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from payloads import payload
+from payloads import all_genuine, payload
 from sesevent import Bounce, SesEvent, parse
 from sesevent.events.identity import event_key
 
@@ -19,12 +19,12 @@ def at(hour: int) -> datetime:
 @pytest.fixture
 def filled(store: Any, odm: Any) -> None:
     del odm
-    store.receive_many([
+    store.receive_many(all_genuine([
         payload("Send", at="2024-05-01T10:00:00.000Z"), payload("Open", at="2024-05-01T11:00:00.000Z"),
         payload("Bounce", at="2024-05-01T12:00:00.000Z", to="bob@example.com", message_id="m-2"),
         payload("Bounce", at="2024-05-01T13:00:00.000Z", body={"bounceType": "Transient"}, message_id="m-3", tags={}),
         payload("Complaint", at="2024-05-01T14:00:00.000Z"),
-    ])  # fmt: skip
+    ]))  # fmt: skip
 
 
 QUESTIONS = [

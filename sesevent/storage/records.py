@@ -1,0 +1,135 @@
+"""What is kept beside events: what could not be read, and what was done to the set-up. Records ↔ documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+from bson import ObjectId
+
+from sesevent.errors import Problem
+from sesevent.sns.message import UnverifiedMessage
+from sesevent.storage.codec import received_of
+from sesevent.version import __version__
+
+__all__ = [
+    "LARGEST_KEPT",
+    "AuditEntry",
+    "DeadLetter",
+    "audit_entry",
+    "audit_fields",
+    "dead_letter",
+    "dead_letter_document",
+    "handshake_fields",
+]
+
+LARGEST_KEPT: Final = 8 * 2**20
+"""Bytes of one dead letter that are kept; MongoDB's documents end at 16 MiB."""
+_PROBLEMS_KEPT: Final = 20
+
+
+@dataclass(frozen=True, repr=False)
+class DeadLetter:
+    """Something received that could not be understood, kept as it came."""
+
+    id: str
+    """24 hexadecimal digits, computed from the content: equal content is one dead letter."""
+    content: bytes | None
+    """What arrived, byte by byte; None in a list, which leaves it out."""
+    size: int
+    """Bytes that arrived."""
+    problems: tuple[Problem, ...]
+    """What was wrong with it when it last arrived."""
+    received: Mapping[str, Any]
+    """When (``at``) and how (``via``, ``topicArn``, ``notificationId``) it first arrived."""
+    last_at: datetime
+    """When it last arrived."""
+    count: int
+    """How often it arrived."""
+    version: str
+    """The version of sesevent that could not read it."""
+
+    @property
+    def truncated(self) -> bool:
+        """True where it was too large to be kept whole: it cannot be tried again."""
+        return self.size > LARGEST_KEPT
+
+    @property
+    def first_at(self) -> datetime:
+        """When it first arrived."""
+        at: datetime = self.received["at"]
+        return at
+
+    def __repr__(self) -> str:
+        return f"<DeadLetter {self.id}: {self.size} bytes, {self.count} times>"
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One thing that was done to the set-up, or by it."""
+
+    at: datetime
+    act: str
+    """``subscription offered``, ``subscription confirmed`` or ``unsubscribed``."""
+    subject: str
+    """What it was done to: a topic's ARN."""
+    detail: Mapping[str, Any]
+
+
+def dead_letter_document(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime) -> dict[str, Any]:
+    """The document of a message that cannot be understood."""
+    content = _bytes(message.text)
+    return {
+        "_id": ObjectId(blake2b(content, digest_size=12, person=b"dead letter").digest()),
+        "content": content[:LARGEST_KEPT],
+        "size": len(content),
+        "problems": [{"path": problem.path, "message": problem.message} for problem in problems[:_PROBLEMS_KEPT]],
+        "received": received_of(message, now),
+        "lastAt": now,
+        "version": __version__,
+    }
+
+
+def dead_letter(document: Mapping[str, Any]) -> DeadLetter:
+    """The dead letter in a document."""
+    content = document.get("content")
+    return DeadLetter(
+        str(document["_id"]),
+        None if content is None else bytes(content),
+        document["size"],
+        tuple([Problem(problem["path"], problem["message"]) for problem in document["problems"]]),
+        document["received"],
+        document["lastAt"],
+        document["count"],
+        document["version"],
+    )
+
+
+def handshake_fields(envelope: Mapping[str, str], confirmed: bool, now: datetime) -> dict[str, Any]:
+    """The audit's document of an SNS handshake; its token stays out. Repeats have the same ``_id``."""
+    ended = envelope["Type"] == "UnsubscribeConfirmation"
+    act = "unsubscribed" if ended else "subscription confirmed" if confirmed else "subscription offered"
+    identifier = str(envelope.get("MessageId"))
+    entry = AuditEntry(now, act, str(envelope.get("TopicArn")), {"notificationId": identifier})
+    return {"_id": f"{act} {identifier}"} | audit_fields(entry)
+
+
+def audit_fields(entry: AuditEntry) -> dict[str, Any]:
+    """What is kept of an audit entry."""
+    return {"at": entry.at, "act": entry.act, "subject": entry.subject, "detail": dict(entry.detail)}
+
+
+def audit_entry(document: Mapping[str, Any]) -> AuditEntry:
+    """The audit entry in a document."""
+    return AuditEntry(document["at"], document["act"], document["subject"], document["detail"])
+
+
+def _bytes(text: str) -> bytes:
+    """The bytes a text came from, bad ones included."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # text that was handed in as text, and holds surrogates of its own
+        return text.encode("utf-8", "surrogatepass")
