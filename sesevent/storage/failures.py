@@ -18,6 +18,8 @@ DUPLICATE_KEY: Final = 11000
 # https://www.mongodb.com/docs/manual/reference/error-codes/
 _NOT_ALLOWED: Final = {13: "the user lacks the right", 18: "authentication failed", 8000: "authentication failed"}
 _OUT_OF_SPACE: Final = (14031, 28)
+# Time-outs, a server on its way down or no longer primary, lost races: the same may succeed later.
+_PASSING: Final = (6, 7, 24, 50, 64, 89, 91, 112, 189, 262, 317, 462, 9001, 10058, 10107, 11600, 11602, 13435, 13436)
 _TOO_OLD: Final = "wire version"  # PyMongo has no class of its own for it
 
 
@@ -52,6 +54,10 @@ def _by_code(code: Any) -> SesEventError:
     if code in _OUT_OF_SPACE:
         return StoreUnavailable(
             "MongoDB has no disk space left.", hint="Nothing was acknowledged; it is safe to repeat."
+        )
+    if code in _PASSING:
+        return StoreUnavailable(
+            f"MongoDB could not finish in time (code {code}).", hint="Nothing was acknowledged; it is safe to repeat."
         )
     return StoreError(f"MongoDB refused the operation (code {code}).")
 
