@@ -1,11 +1,12 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
-Groups: parse, receive, indexes.
+Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, indexes.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ import sample
 from harness import Measure, paired, report
 from pymongo import MongoClient
 
-from sesevent import EventStore, jsontext, local, parse, payloads
+from sesevent import EventStore, VerifiedMessage, Verifier, jsontext, local, parse, payloads, testing, trusted
 from sesevent.plans.bulk import BATCH, prepare_batch
+from sesevent.sns.origin import canonical_text, read_claim
+from sesevent.sns.signature import read_certificate
 from sesevent.storage.connection import DURABLE
 from sesevent.storage.layout import EVENTS, index_models
+from sesevent.testing.signing import TOPIC
 
 
 def parsing(rounds: int) -> list[Measure]:
@@ -37,14 +41,76 @@ def parsing(rounds: int) -> list[Measure]:
             orjson.loads(orjson.loads(raw)["Message"])
 
     def without_extra() -> None:
-        fast = jsontext._fast_loads, payloads._scan
-        jsontext._fast_loads, payloads._scan = pydantic_core.from_json, None
+        fast = jsontext.fast_loads, payloads.scan
+        jsontext.fast_loads = payloads.scan = pydantic_core.from_json
         ours()
-        jsontext._fast_loads, payloads._scan = fast
+        jsontext.fast_loads, payloads.scan = fast
 
     common = {"baseline_name": "`orjson.loads` twice, untyped", "per_round": len(raws), "rounds": rounds}
-    return [paired("typed parse of an SNS notification", ours, untyped, goal="≤ 1.5", **common),
+    return [paired("typed parse of an SNS notification", ours, untyped, goal="≤ 1.3", **common),
             paired("the same without the extra `fast`", without_extra, untyped, goal="", **common)]  # fmt: skip
+
+
+def peers(rounds: int) -> list[Measure]:
+    """The parse of the same requests, ready in memory, by django-anymail: what its webhook does after checking them."""
+    try:
+        from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
+    except ImportError:
+        print("peers: django-anymail is not installed", file=sys.stderr)
+        return []
+    from django.conf import settings
+    from django.test import RequestFactory
+
+    settings.configure(ANYMAIL={"WEBHOOK_SECRET": "user:password"})
+    raws = [sample.notification(number) for number in range(1000)]
+    requests = [RequestFactory().post("/", raw, content_type="text/plain; charset=UTF-8") for raw in raws]
+    view = AmazonSESTrackingWebhookView()
+
+    def ours() -> None:
+        for raw in raws:
+            parse(raw)
+
+    def theirs() -> None:
+        for request in requests:
+            view.parse_events(request)
+
+    def forget() -> None:
+        for request in requests:
+            vars(request).pop("_sns_message", None)  # kept from the round before
+
+    theirs.reset = forget  # type: ignore[attr-defined]
+    return [paired("typed parse of an SNS request", ours, theirs, baseline_name="django-anymail's parse", goal="≥ 1.5",
+                   per_round=len(raws), rounds=rounds, speed=True)]  # fmt: skip
+
+
+def verifying(rounds: int) -> list[Measure]:
+    """`verify` with its certificate at hand, against the RSA check alone of the same signatures."""
+    signer = testing.Signer()
+    bodies = [signer.notification(sample.event(number)) for number in range(500)]
+    verifier = Verifier(topics=TOPIC, certificates=signer.certificates, max_age=None)
+    claims = [read_claim(body) for body in bodies]
+    key = read_certificate(signer.pem).key
+    signed = [(claim.signature, canonical_text(claim)) for claim in claims]
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    padding, digest = PKCS1v15(), SHA256()
+
+    def ours() -> None:
+        for body in bodies:
+            verifier.verify(body)
+
+    def bare() -> None:
+        for signature, text in signed:
+            key.verify(signature, text, padding, digest)
+
+    return [paired("`verify`, certificate at hand", ours, bare, baseline_name="the RSA check alone", goal="≤ 1.5",
+                   per_round=len(bodies), rounds=rounds)]  # fmt: skip
+
+
+def taken(raws: list[bytes]) -> Iterator[VerifiedMessage]:
+    """As an adapter of a guarded transport hands them over."""
+    return (trusted(raw, because="made here") for raw in raws)
 
 
 def receiving(rounds: int) -> list[Measure]:
@@ -54,12 +120,12 @@ def receiving(rounds: int) -> list[Measure]:
     """
     events = 20_000
     raws = [sample.notification(number) for number in range(events)]
-    documents = prepare_batch(raws, 0, datetime.now(timezone.utc)).documents
+    documents = prepare_batch(taken(raws), 0, datetime.now(timezone.utc), True).documents
     with local.server() as uri, MongoClient[Any](uri) as client:
 
         def ours() -> None:
             with EventStore.connect(uri, database="bench_ours") as store:
-                assert store.receive_many(raws).fresh == events
+                assert store.receive_many(taken(raws)).fresh == events
 
         def bare() -> None:
             collection = client["bench_bare"].get_collection(EVENTS, write_concern=DURABLE)
@@ -85,7 +151,7 @@ def receiving(rounds: int) -> list[Measure]:
 def indexing(rounds: int) -> list[Measure]:
     """What each index of the events costs an insert: ready documents, with it against without any but `_id`."""
     raws = [sample.notification(number) for number in range(10_000)]
-    documents = prepare_batch(raws, 0, datetime.now(timezone.utc)).documents
+    documents = prepare_batch(taken(raws), 0, datetime.now(timezone.utc), True).documents
     models = index_models(EVENTS)
     sets = {f"index `{model.document['name']}`": [model] for model in models[:4]} | {"all indexes": models}
     with local.server() as uri, MongoClient[Any](uri) as client:
@@ -108,7 +174,7 @@ def indexing(rounds: int) -> list[Measure]:
                        per_round=len(documents), rounds=max(3, rounds // 3)) for name, indexes in sets.items()]  # fmt: skip
 
 
-GROUPS = {"parse": parsing, "receive": receiving, "indexes": indexing}
+GROUPS = {"parse": parsing, "peers": peers, "verify": verifying, "receive": receiving, "indexes": indexing}
 
 if __name__ == "__main__":
     asked = [name for name in sys.argv[1:] if not name.startswith("-")] or list(GROUPS)

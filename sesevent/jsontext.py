@@ -14,13 +14,14 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-__all__ = ["as_text", "decode", "decode_many", "encode", "storable"]
+__all__ = ["as_text", "decode", "decode_many", "encode", "fast_loads", "storable"]
 
-_fast_loads: Callable[[str | bytes], Any]
+fast_loads: Callable[[str | bytes], Any]
+"""The fast reader itself. Raises ValueError also for some texts that `decode` takes."""
 try:
-    from orjson import loads as _fast_loads
+    from orjson import loads as fast_loads
 except ImportError:
-    from pydantic_core import from_json as _fast_loads
+    from pydantic_core import from_json as fast_loads
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHITESPACE = re.compile(r"[ \t\r\n\x1e]*")  # \x1e: RFC 7464 record separator
@@ -33,7 +34,7 @@ def decode(text: str | bytes) -> Any:
     too deeply. Duplicate keys: the last one wins. A lone surrogate becomes U+FFFD.
     """
     try:
-        return _fast_loads(text)
+        return fast_loads(text)
     except ValueError:
         return _decode_slowly(as_text(text))
 

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 from sesevent import jsontext
 
-__all__ = ["decode_payload"]
+__all__ = ["scan"]
 
 
 class _CommonHeaders(TypedDict, total=False):
@@ -46,24 +46,13 @@ class _Payload(TypedDict, total=False):
     receipt: Any
 
 
-_scan: Callable[[str], Any] | None
+scan: Callable[[str], Any]
+"""Decodes a SES payload, perhaps without the mail's headers. Raises ValueError or RecursionError for whatever it
+does not take: `sesevent.jsontext.decode` takes more, and its word counts. Text that is no payload may come back as
+an empty object."""
 try:
     from msgspec.json import Decoder
 except ImportError:
-    _scan = None
+    scan = jsontext.fast_loads
 else:
-    _scan = Decoder(_Payload).decode
-
-
-def decode_payload(text: str) -> Any:
-    """Decode a SES payload, or any other JSON text, perhaps without the mail's headers.
-
-    Text that is no payload may come back as an empty object. Raises ValueError as
-    :func:`sesevent.jsontext.decode` does.
-    """
-    if _scan is None:
-        return jsontext.decode(text)
-    try:
-        return _scan(text)
-    except (ValueError, RecursionError):
-        return jsontext.decode(text)  # which takes more, and whose word counts
+    scan = Decoder(_Payload).decode

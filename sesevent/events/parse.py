@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from pydantic import BaseModel
+
 from sesevent.errors import PayloadError, Problem
 from sesevent.events.bounce import Bounce
 from sesevent.events.click import Click
@@ -47,7 +49,7 @@ EVENT_CLASSES: Final[dict[str, type[Event]]] = {
 class _Row(NamedTuple):
     """What reading an event of one kind needs, looked up once."""
 
-    make: Callable[[dict[str, Any]], Any]
+    make: Callable[[dict[str, Any]], Event]
     body: str | None
     named_in_mail: bool
     list: str
@@ -55,9 +57,31 @@ class _Row(NamedTuple):
 
 
 def _row(cls: type[Event]) -> _Row:
-    # The model's own validator: half the cost of its __init__, which only forwards to it.
     where = cls.named_in
-    return _Row(cls.__pydantic_validator__.validate_python, cls.body, where.holder == "mail", where.list, where.key)
+    return _Row(_maker(cls), cls.body, where.holder == "mail", where.list, where.key)
+
+
+def _maker(cls: type[Event]) -> Callable[[dict[str, Any]], Event]:
+    """What makes an event of this kind from its fields and whatever of its cached properties is known.
+
+    It does what pydantic's `model_construct` does, without that one's loop over the fields.
+    """
+    new = cls.__new__
+    names = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")  # a model's slots
+    put_state, put_fields_set, put_extra, put_private = [vars(BaseModel)[name].__set__ for name in names]
+
+    def make(state: dict[str, Any]) -> Event:
+        event = new(cls)
+        put_state(event, state)
+        put_fields_set(event, _FIELDS)
+        put_extra(event, None)
+        put_private(event, None)
+        return event
+
+    return make
+
+
+_FIELDS: Final = set(Event.model_fields)  # shared by all: a frozen model never changes its own
 
 
 _ROWS: Final[dict[Any, _Row]] = {word: _row(cls) for word, cls in EVENT_CLASSES.items()}
@@ -68,7 +92,7 @@ _EMPTY: Final[dict[str, Any]] = {}
 def read_event(text: str, payload: dict[str, Any]) -> Event:
     """Read one SES event of either payload family: its JSON text, and that decoded.
 
-    *payload* may lack the mail's headers (:func:`sesevent.payloads.decode_payload`). Raises
+    *payload* may lack the mail's headers (:mod:`sesevent.payloads`). Raises
     PayloadError with every problem; paths start at the payload.
     """
     word = payload.get("eventType") or payload.get("notificationType")
@@ -83,10 +107,9 @@ def read_event(text: str, payload: dict[str, Any]) -> Event:
         timestamp = read_moment(when) if when else None
         entries = (mail if named_in_mail else body).get(list_key) or ()
         if type(mail.get("messageId") or "") is str and _are_addresses(entries, inner_key):
-            event: Event = make({"text": text, "essence": payload})
-            if row is not _UNKNOWN:
-                vars(event)["timestamp"] = timestamp  # where its cached property would put it
-            return event
+            if row is _UNKNOWN:  # finds its time itself, in whatever object it may have
+                return make({"text": text, "essence": payload})
+            return make({"text": text, "essence": payload, "timestamp": timestamp})
     except (AttributeError, ValueError):
         pass  # something is not what it should be; the thorough reader below says what
     raise PayloadError(_problems(payload, body_key, list_key, inner_key))

@@ -11,9 +11,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, Union
 
 from sesevent import jsontext
@@ -48,6 +49,12 @@ _AHEAD: Final = timedelta(minutes=5)
 _LARGEST: Final = 4 * 2**20  # bytes; SNS publishes 256 KiB at most, which escaping may multiply
 
 
+if sys.version_info >= (3, 11):
+    _from_base64 = partial(binascii.a2b_base64, strict_mode=True)
+else:
+    _from_base64 = partial(base64.b64decode, validate=True)  # four times as slow
+
+
 class Partition(NamedTuple):
     """A part of AWS with hosts of its own."""
 
@@ -72,7 +79,6 @@ PARTITIONS: Final[dict[str, Partition]] = {
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _HANDSHAKE = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-_CERTIFICATE_URLS = ("SigningCertURL", "SigningCertUrl")  # HTTP's spelling, Lambda's
 
 _ARN = re.compile(r"arn:([a-z-]+):sns:([a-z0-9-]+):([0-9]{12}):[A-Za-z0-9_-]{1,256}(?:\.fifo)?", re.ASCII)
 _CERTIFICATE_NAME = re.compile(r"SimpleNotificationService-[0-9a-f]{32}\.pem", re.ASCII)
@@ -138,7 +144,7 @@ def read_claim(body: Body) -> Claim:
         if type(value) is not str and not (name == "Subject" and value is None):
             raise _no_message(f"has no {name}, or one that is not text")
     version, signature = envelope.get("SignatureVersion"), envelope.get("Signature")
-    url = next((envelope[name] for name in _CERTIFICATE_URLS if name in envelope), None)
+    url = envelope.get("SigningCertURL", envelope.get("SigningCertUrl"))  # HTTP's spelling, Lambda's
     if type(version) is not str or type(signature) is not str or type(url) is not str:
         raise _no_message("is not signed")
     topic = read_topic(envelope["TopicArn"])
@@ -148,11 +154,7 @@ def read_claim(body: Body) -> Claim:
         timestamp = read_moment(envelope["Timestamp"])
     except ValueError:
         raise _no_message("has a Timestamp that is no time") from None
-    try:
-        plain = base64.b64decode(signature, validate=True)
-    except (binascii.Error, ValueError):
-        raise UntrustedMessage("signature", "is not base64") from None
-    return Claim(envelope, str(kind), topic, timestamp, version, plain, url)
+    return Claim(envelope, str(kind), topic, timestamp, version, _plain(signature), url)
 
 
 def check_claim(claim: Claim, headers: Headers | None, expected: Expected, now: datetime) -> None:
@@ -180,9 +182,12 @@ def canonical_text(claim: Claim) -> bytes:
     A subject that is absent or null is not signed; an empty one is.
     """
     envelope = claim.envelope
-    names = _NOTIFICATION if claim.type == "Notification" else _HANDSHAKE
-    parts = [f"{name}\n{envelope[name]}\n" for name in names if envelope.get(name) is not None]
-    return "".join(parts).encode("utf-8", "surrogatepass")
+    lines: list[str] = []
+    for name in _NOTIFICATION if claim.type == "Notification" else _HANDSHAKE:
+        value = envelope.get(name)
+        if value is not None:
+            lines += (name, value)
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=1024)
@@ -234,7 +239,7 @@ def _validated(made: Expected) -> Expected:
 
 
 def _envelope(body: Body) -> dict[str, Any]:
-    if isinstance(body, Mapping):
+    if not isinstance(body, (bytes, str)):
         return dict(body)
     if len(body) > _LARGEST:
         raise _no_message("is larger than any SNS message")
@@ -245,6 +250,13 @@ def _envelope(body: Body) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _no_message("is not an object")
     return value
+
+
+def _plain(signature: str) -> bytes:
+    try:
+        return _from_base64(signature)
+    except ValueError:  # binascii.Error among them
+        raise UntrustedMessage("signature", "is not base64") from None
 
 
 def _check_headers(claim: Claim, headers: Headers) -> None:

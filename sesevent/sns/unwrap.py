@@ -11,9 +11,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Union
 
-from sesevent import jsontext
+from sesevent import jsontext, payloads
 from sesevent.errors import Problem
-from sesevent.payloads import decode_payload
 from sesevent.sns.message import Place, UnverifiedMessage
 from sesevent.sns.wrappings import HANDSHAKES, WRAPPINGS, Unreadable, Wrapping
 
@@ -59,7 +58,7 @@ def unwrap(raw: Raw) -> list[UnverifiedMessage]:
     elif isinstance(raw, Mapping):
         value = dict(raw)
     short = one_notification(value)
-    if short is not None:
+    if short is not None and _is_ses(short[1]):
         return [UnverifiedMessage("event", *short, _IN_NOTIFICATION, value)]
     return list(_peel(value, text, _TOP, _NOTHING))
 
@@ -77,20 +76,21 @@ def _unpacked(packed: Any) -> bytes:
 
 
 def one_notification(value: Any) -> tuple[str, dict[str, Any]] | None:
-    """The short way for what most input is: of an SNS notification that holds one event, its text and payload.
+    """The short way for what most input is: of an SNS notification that holds one payload, its text and that decoded.
 
-    It only ever agrees with the long way, which everything else takes.
+    It only ever agrees with the long way, which everything else takes; whether the payload tells its
+    type is still to be seen.
     """
     if type(value) is not dict or value.get("Type") != "Notification":
         return None
     text = value.get("Message")
-    if type(text) is not str or text[:1] != "{" or not text.isascii():
+    if type(text) is not str:
         return None
     try:
-        payload = decode_payload(text)
-    except ValueError:
+        payload = payloads.scan(text)
+    except (ValueError, RecursionError):
         return None
-    return (text, payload) if type(payload) is dict and _is_ses(payload) else None
+    return (text, payload) if type(payload) is dict and "mail" in payload else None
 
 
 def _peel(value: Any, text: Text, place: Place, around: Around) -> Iterator[UnverifiedMessage]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -231,3 +233,17 @@ def test_a_type_that_is_no_text_is_a_problem() -> None:
     for payload in ({"mail": {}}, {"eventType": ["Send"], "mail": {}}, {"eventType": 3}):
         with pytest.raises(PayloadError, match="neither eventType nor notificationType"):
             read_event("", payload)
+
+
+@pytest.mark.parametrize("kind", list(EVENT_CLASSES))
+def test_an_event_is_a_whole_pydantic_model_although_it_is_made_the_short_way(kind: str) -> None:
+    """Validated, copied, pickled and dumped as any other; frozen."""
+    (made,) = parse({"eventType": kind, "mail": {"messageId": "m", "destination": ["ann@example.com"]}})
+    validated = type(made).model_validate({"text": made.text, "essence": made.essence})
+
+    assert validated.model_dump() == made.model_dump()
+    assert validated.model_fields_set == made.model_fields_set
+    twins = (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made)), made.model_copy(), validated)
+    assert all(twin == made and hash(twin) == hash(made) for twin in twins)
+    with pytest.raises(ValidationError, match="frozen"):
+        made.text = "{}"  # type: ignore[misc]
