@@ -34,7 +34,7 @@ from sesevent.sns.origin import (
     read_claim,
     read_topic,
 )
-from sesevent.sns.signature import Certificate, check_proof, read_certificate
+from sesevent.sns.signature import Certificate, check_proof, read_certificate, require_cryptography
 from sesevent.sns.trust import VerifiedMessage, vouched
 
 __all__ = ["Certificates", "Verifier", "confirm_subscription", "fetch", "offered_subscription", "verify"]
@@ -145,6 +145,7 @@ class Verifier:
         certificates: Certificates | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
+        require_cryptography()  # told when a service starts, not by the first bounce that gets no answer
         self._expected = Expected.of(topics, accounts, versions, max_age)
         self._certificates = certificates or _SHARED
         self._clock = clock or _utc_now

@@ -6,19 +6,23 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from sesevent import testing
 from sesevent.cli import options
-from sesevent.cli.output import note, print_rows
+from sesevent.cli.output import note, print_rows, progress
 from sesevent.sns.trust import trusted
 
 __all__ = ["demo"]
 
 
-def demo(uri: options.Uri = None, json: options.Json = False) -> None:
+def demo(
+    uri: options.Uri = None,
+    events: Annotated[int, typer.Option(min=0, help="Notifications of a busy sender to receive at the end.")] = 2000,
+    json: options.Json = False,
+) -> None:
     """Receive sample events of every type into a real MongoDB; show what was stored, who is suppressed, and why."""
     samples = testing.samples()
     with _server(uri) as where, _throw_away_store(where) as store:
@@ -32,7 +36,9 @@ def demo(uri: options.Uri = None, json: options.Json = False) -> None:
         note("\nMay you mail these people now?")
         print_rows(map(_decision, store.suppression.check_many(people)), as_json=json)
         changed = sum(len(receipt.standings) for receipt in receipts)
-        note(f"\n{len(stored)} events, {changed} changes of a suppression standing. Nothing is left of this demo.")
+        note(f"\n{len(stored)} events, {changed} changes of a suppression standing.")
+        _receive_stream(store, events)
+    note("Nothing is left of this demo.")
     _next_steps()
     raise typer.Exit(0)
 
@@ -60,6 +66,16 @@ def _throw_away_store(uri: str) -> Iterator[Any]:
             yield store
         finally:
             store.client.drop_database(database)
+
+
+def _receive_stream(store: Any, events: int) -> None:
+    if not events:
+        return
+    note(f"\nA busy sender's stream: {events:,} notifications, late, out of order and some twice …")
+    with progress("received") as told:
+        stream = (trusted(one, because="it was made here") for one in testing.stream(events))
+        done = store.receive_many(stream, on_progress=lambda so_far: told(so_far.items))
+    note(f"{done.fresh:,} events stored, {done.duplicates:,} repeats recognised.\n")
 
 
 def _event(stored: Any) -> dict[str, Any]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
-
+from sesevent.errors import MissingExtra
 from sesevent.webhook import Settings, Store, Webhook
+
+try:
+    from django.http import HttpRequest, HttpResponse
+    from django.views.decorators.csrf import csrf_exempt
+except ImportError:
+    raise MissingExtra("The Django view", "django") from None
 
 __all__ = ["webhook"]
 

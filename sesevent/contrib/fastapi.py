@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
-from starlette.routing import Route
-
 from sesevent.contrib import asgi
+from sesevent.errors import MissingExtra
 from sesevent.webhook import AsyncStore
+
+try:
+    from fastapi import APIRouter
+    from starlette.routing import Route
+except ImportError:
+    raise MissingExtra("The FastAPI router", "fastapi") from None
 
 __all__ = ["webhook"]
 

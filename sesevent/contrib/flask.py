@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
-
+from sesevent.errors import MissingExtra
 from sesevent.webhook import Settings, Store, Webhook
+
+try:
+    from flask import Blueprint, Response, request
+except ImportError:
+    raise MissingExtra("The Flask blueprint", "flask") from None
 
 __all__ = ["webhook"]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from sesevent.errors import VerifierUnavailable
+from sesevent.errors import MissingExtra, VerifierUnavailable
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.verifier import offered_subscription
 from sesevent.webhook import Confirm
+
+try:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:
+    raise MissingExtra("Confirming subscriptions through the SNS API", "aws") from None
 
 __all__ = ["confirm_by_api"]
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sesevent.errors import MissingExtra, UntrustedMessage
 from sesevent.sns.origin import Claim, canonical_text
 
-__all__ = ["Certificate", "check_proof", "read_certificate"]
+__all__ = ["Certificate", "check_proof", "read_certificate", "require_cryptography"]
 
 
 class Certificate(NamedTuple):
@@ -28,13 +28,20 @@ class Certificate(NamedTuple):
     not_after: datetime
 
 
-def read_certificate(pem: bytes) -> Certificate:
-    """Read a certificate. Raises ValueError where it is none, or one that SNS would not use; MissingExtra."""
+def require_cryptography() -> None:
+    """Raise MissingExtra where nothing could be verified."""
     try:
-        from cryptography import x509
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+        import cryptography.x509  # noqa: F401  # that it is there is all that is asked
     except ImportError:
         raise MissingExtra("Verifying SNS signatures", "verify") from None
+
+
+def read_certificate(pem: bytes) -> Certificate:
+    """Read a certificate. Raises ValueError where it is none, or one that SNS would not use; MissingExtra."""
+    require_cryptography()
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
     found = x509.load_pem_x509_certificate(pem)
     key = found.public_key()
     if not isinstance(key, RSAPublicKey) or key.key_size < 2048:

@@ -56,8 +56,9 @@ class MemoryClient:
         return self[default]
 
     def drop_database(self, name: str) -> None:
-        """Forget a database."""
-        self._databases.pop(name, None)
+        """Forget what is in a database; stores over it find it empty."""
+        for collection in self[name]._collections.values():
+            collection.delete_many({})
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
@@ -230,10 +231,22 @@ def _holds(document: Mapping[str, Any], name: str, condition: Any) -> bool:
         return all(_matches(document, part) for part in condition)
     if name == "$or":
         return any(_matches(document, part) for part in condition)
+    if name.startswith("$"):
+        raise _unknown(name)
     values = _values(document, name.split("."))
     if isinstance(condition, Mapping) and any(key.startswith("$") for key in condition):
-        return all(_OPERATORS[operator](values, wanted) for operator, wanted in condition.items())
+        return all(_known(operator)(values, wanted) for operator, wanted in condition.items())
     return _equals(values, condition)
+
+
+def _known(operator: str) -> Callable[[list[Any], Any], bool]:
+    if operator not in _OPERATORS:
+        raise _unknown(operator)
+    return _OPERATORS[operator]
+
+
+def _unknown(operator: str) -> NotImplementedError:
+    return NotImplementedError(f"the store in memory does not know {operator}")
 
 
 def _values(value: Any, path: Sequence[str]) -> list[Any]:
@@ -306,7 +319,7 @@ def _changed(document: Mapping[str, Any], change: Mapping[str, Any], *, fresh: b
             elif operator == "$set" or (operator == "$setOnInsert" and fresh):
                 holder[last] = value
             elif operator != "$setOnInsert":
-                raise NotImplementedError(f"the store in memory does not know {operator}")
+                raise _unknown(operator)
     return changed
 
 

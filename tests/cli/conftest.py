@@ -20,7 +20,7 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
         if uri is None:
             del environment["SESEVENT_MONGODB_URI"]
         places = ["--database", database] if arguments[0] in ("ingest", "events", "timeline", "doctor") else []
-        if arguments[0] == "suppression":
+        if arguments[0] in ("suppression", "dead-letters"):
             places = ["--database", database]
         command = [sys.executable, "-m", "sesevent.cli", *arguments, *places]
         return subprocess.run(command, input=stdin, env=environment | more, capture_output=True, text=True, timeout=60)

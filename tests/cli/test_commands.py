@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from payloads import payload
+from payloads import genuine, payload
 from sesevent import testing
 
 
@@ -179,10 +180,11 @@ def _read(descriptor: int) -> bytes:
 
 def test_the_demo_shows_all_and_leaves_nothing(sesevent: Any, mongo_client: Any) -> None:
     """Every event stored, every person judged; its database is dropped."""
-    done = sesevent("demo")
+    done = sesevent("demo", "--events", "300")
     told = lines(done.stdout)
 
     assert done.returncode == 0
+    assert re.search(r"\n(29\d|300) events stored, (\d) repeats recognised", done.stderr)
     assert sum("type" in row for row in told) == 24
     assert {"ben@example.org", "dave@example.com", "eve@example.net", "finn@example.net", "hana@example.com"} == {
         row["address"] for row in told if row.get("allowed") is False
@@ -228,3 +230,35 @@ def test_without_its_extra_the_command_names_it() -> None:
 
     assert done.returncode == 2
     assert "pip install 'sesevent[cli]'" in done.stderr
+
+
+def test_the_generated_stream_is_the_same_for_the_same_seed_and_can_be_ingested(sesevent: Any) -> None:
+    """JSON lines; as many as asked."""
+    first, again, other = (sesevent("testing", "generate", "--events", "200", "--seed", seed).stdout for seed in "778")
+
+    assert first == again != other
+    assert len(first.splitlines()) == 200
+    assert lines(sesevent("ingest", "-", stdin=first).stdout)[0]["failed"] == 0
+
+
+def test_dead_letters_are_listed_shown_tried_again_and_purged(sesevent: Any, mongodb_uri: str, database: str) -> None:
+    """By hand, from the command line."""
+    from sesevent import EventStore, PayloadError
+
+    with EventStore.connect(mongodb_uri, database=database) as store:
+        for raw in (b"{one", b"{two"):
+            with pytest.raises(PayloadError):
+                store.receive(genuine(raw))
+    listed = lines(sesevent("dead-letters", "list").stdout)
+    one = next(row["id"] for row in listed if row["size"] == 4 and row["problems"])
+    shown = lines(sesevent("dead-letters", "show", one).stdout)[0]
+
+    assert len(listed) == 2
+    assert shown["content"] in ("{one", "{two")
+    assert sesevent("dead-letters", "show", "0" * 24).returncode == 1
+    assert lines(sesevent("dead-letters", "retry").stdout) == [{"tried": 2, "settled": 0, "events": 0}]
+    assert sesevent("dead-letters", "purge").returncode == 2
+    assert lines(sesevent("dead-letters", "purge", one).stdout) == [{"purged": 1}]
+    assert lines(sesevent("dead-letters", "purge", "--before", "1h").stdout) == [{"purged": 0}]
+    assert lines(sesevent("dead-letters", "purge", "--all").stdout) == [{"purged": 1}]
+    assert sesevent("dead-letters", "list").stdout == ""

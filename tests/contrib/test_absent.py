@@ -1,0 +1,51 @@
+"""What is optional may be absent: importing the package costs nothing, using the part names its extra."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def said(code: str, *absent: str) -> str:
+    """What a process prints that has none of these modules."""
+    hidden = "".join(f"sys.modules[{name!r}] = None; " for name in absent)
+    script = f"import sys; {hidden}\ntry:\n    {code}\nexcept ImportError as error:\n    print(error)"
+    return subprocess.check_output([sys.executable, "-c", script], text=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "outside", "extra"),
+    [
+        ("django", "django.http", "django"),
+        ("flask", "flask", "flask"),
+        ("fastapi", "fastapi", "fastapi"),
+        ("sns", "boto3", "aws"),
+    ],
+)
+def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside: str, extra: str) -> None:
+    """Not a bare ModuleNotFoundError of somebody else's."""
+    assert f"pip install 'sesevent[{extra}]'" in said(f"import sesevent.contrib.{module}", outside)
+
+
+@pytest.mark.parametrize("module", ["asgi", "wsgi"])
+def test_the_plain_adapters_need_no_framework(module: str) -> None:
+    """Nor cryptography before the first message."""
+    code = f"import sesevent.contrib.{module}"
+
+    assert said(code, "fastapi", "starlette", "flask", "django", "boto3", "cryptography") == ""
+
+
+def test_verifying_without_cryptography_names_its_extra() -> None:
+    """And fails closed: nothing is believed."""
+    code = "from sesevent.sns.signature import read_certificate; read_certificate(b'')"
+
+    assert "pip install 'sesevent[verify]'" in said(code, "cryptography")
+
+
+def test_a_server_without_cryptography_is_told_when_it_starts() -> None:
+    """Not by the first bounce that gets no answer."""
+    code = "from sesevent import Verifier; Verifier(topics='arn:aws:sns:us-east-1:123456789012:t')"
+
+    assert "pip install 'sesevent[verify]'" in said(code, "cryptography")
