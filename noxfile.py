@@ -9,7 +9,17 @@ nox.options.default_venv_backend = "uv|virtualenv"
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 HERE = {"python": False}  # no environment of its own
-TEST_TOOLS = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "sybil"]
+EXTRAS = "local,cli,fast,verify,fastapi,django,flask,aws"
+PURE_TOOLS = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "sybil"]
+TEST_TOOLS = [*PURE_TOOLS, "httpx", "moto[server]", "uvicorn"]
+PURE_TESTS = [
+    "events",
+    "sns/test_unwrap.py",
+    "sns/test_wrappings.py",
+    "test_jsontext.py",
+    "test_corpus.py",
+    "contrib/test_absent.py",
+]
 
 
 @nox.session(**HERE)
@@ -47,14 +57,14 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def pythons(session: nox.Session) -> None:
     """The suite on every supported Python, from the built package."""
-    session.install(".[local,cli,fast]", *TEST_TOOLS)
+    session.install(f".[{EXTRAS}]", *TEST_TOOLS)
     session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0], venv_backend="uv")
 def floors(session: nox.Session) -> None:
     """The suite with the oldest dependencies that are promised."""
-    session.install("--resolution", "lowest-direct", ".[local,cli,fast]")
+    session.install("--resolution", "lowest-direct", f".[{EXTRAS}]")
     session.install(*TEST_TOOLS)
     session.run("pytest", "-n", "auto", *session.posargs)
 
@@ -62,8 +72,8 @@ def floors(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[-1])
 def bare(session: nox.Session) -> None:
     """The pure parts without any extra."""
-    session.install(".", *TEST_TOOLS)
-    session.run("pytest", "tests/events", "tests/sns", "tests/test_jsontext.py", "tests/test_corpus.py")
+    session.install(".", *PURE_TOOLS)
+    session.run("pytest", *PURE_TESTS)
 
 
 @nox.session(**HERE)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # comes with Sphinx there
+
+import sesevent.contrib.fastapi  # noqa: F401  # before autodoc does, which pretends to be a type checker
 from sesevent import __version__
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import INDEXES
 from sesevent.suppression.policy import DEFAULT_POLICY
 
@@ -57,6 +65,19 @@ _table(
     ("rule", "reason in a decision", "what happened", "why so"),
     [(f"`{rule.name}`", f"`{rule.reason}`", rule.sentence, rule.why) for rule in DEFAULT_POLICY.rules],
 )
+_table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
+_table(
+    "partitions",
+    ("partition", "SNS's host in a region of it", "certificates may bear, beside names of that region"),
+    [
+        (
+            f"`{name}`",
+            f"`sns.<region>.{partition.suffix}`",
+            ", ".join(f"`{signer}`" for signer in partition.signers) or "–",
+        )
+        for name, partition in PARTITIONS.items()
+    ],
+)
 _table(
     "indexes",
     ("collection", "index", "keys", "the question it serves"),
@@ -75,3 +96,40 @@ _table(
         for error in _tree(SesEventError)
     ],
 )  # fmt: skip
+
+
+def _house() -> None:
+    """Draw the layers as import-linter holds them."""
+    settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    height = 16 + 38 * len(layers)
+    drawn = [f'<rect width="760" height="{height}" rx="8" fill="#f6f7f9"/>']
+    for position, rooms in enumerate(layers):
+        colour, said = _ROOMS[rooms]
+        top = 10 + 38 * position
+        drawn += [
+            f'<rect x="20" y="{top}" width="720" height="32" rx="6" fill="{colour}" stroke="#475569"/>',
+            f'<text x="36" y="{top + 21}" font-size="14" font-weight="600" fill="#0f172a">{rooms}</text>',
+            f'<text x="724" y="{top + 21}" text-anchor="end" font-size="12" fill="#334155">{said}</text>',
+        ]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {height}" role="img" font-family="sans-serif">'
+    text = "\n".join([head + "<title>The layers of the package</title>", *drawn, "</svg>\n"])
+    (HERE / "_static" / "house.svg").write_text(text, encoding="utf-8")
+
+
+_DOORS, _WAIT, _VALUES, _PURE, _GROUND = "#fde68a", "#fecaca", "#dbeafe", "#dcfce7", "#e2e8f0"
+_ROOMS = {
+    "cli": (_DOORS, "the command"),
+    "contrib": (_DOORS, "one file for each thing outside"),
+    "testing | local | webhook": (_DOORS, "for your tests | a real MongoDB | what SNS is answered"),
+    "sync | aio | verifier": (_WAIT, "two faces | certificates: the only ones that wait"),
+    "plans": (_VALUES, "stories of several steps"),
+    "storage": (_VALUES, "how it is kept: values, no I/O"),
+    "suppression": (_PURE, "what it means for the next send"),
+    "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
+    "payloads": (_PURE, "what of a payload is needed at once"),
+    "addresses | moments | jsontext": (_GROUND, "the only readers of each"),
+    "ops": (_GROUND, "operations as values"),
+    "errors | version": (_GROUND, "import nothing"),
+}
+_house()

@@ -16,6 +16,7 @@ import binascii
 import hmac
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final, NamedTuple, Protocol
 
@@ -134,10 +135,14 @@ class Webhook:
             return TOO_LARGE
         if not self._free.acquire(blocking=False):
             return BUSY
+        deadline = time.monotonic() + self.settings.timeout_seconds
         try:
             message = self.settings.verifier.verify(body, headers)
+            left = deadline - time.monotonic()  # a certificate may have had to be fetched
+            if left <= 0:
+                return TOO_LATE
             if message.handshake is None:
-                self._store.receive(message, timeout_seconds=self.settings.timeout_seconds)
+                self._store.receive(message, timeout_seconds=left)
             else:
                 self._store.record_handshake(message, confirmed=self.settings.confirmed(message))
             return DONE

@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -201,6 +202,25 @@ def test_a_slow_store_or_client_is_given_up_in_time() -> None:
     for body in (arrived, drips):
         answer = asyncio.run(AsyncWebhook(Never(), settings).answer(body, ()))
         assert answer.status == 503
+
+
+def test_the_time_a_certificate_took_is_not_given_to_the_store() -> None:
+    """All of it together has one bound; what is late already is not begun."""
+    told: list[float] = []
+
+    class Told(Slow):
+        def receive(self, message: VerifiedMessage, *, timeout_seconds: float | None = None) -> None:
+            told.append(timeout_seconds or 0)
+
+    def slow(url: str) -> bytes:
+        time.sleep(0.2)
+        return SIGNER.serve(url)
+
+    for seconds, status in ((5.0, 200), (0.1, 503)):
+        verifier = Verifier(topics=TOPIC, certificates=Certificates(slow), clock=lambda: SENT)
+        assert Webhook(Told(), Settings(verifier=verifier, timeout_seconds=seconds)).answer(BODY, ()).status == status
+    assert len(told) == 1
+    assert told[0] < 4.9
 
 
 def test_a_body_that_is_too_large_is_refused(hook: Both) -> None:

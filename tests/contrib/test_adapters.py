@@ -8,10 +8,11 @@ import sys
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
-import httpx
 import pytest
 
 from sesevent import testing
+
+httpx = pytest.importorskip("httpx")
 
 Posts = list[tuple[bytes, dict[str, str], int]]
 

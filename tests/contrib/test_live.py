@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
-import httpx
 import pytest
-import uvicorn
 from pymongo import AsyncMongoClient, MongoClient
 
 from sesevent import AsyncEventStore, EventStore, Verifier, local, testing, trusted
@@ -26,7 +24,7 @@ from sesevent.contrib.sns import confirm_by_api
 from sesevent.testing.signing import TOPIC, Signer
 from sesevent.webhook import Settings, Webhook
 
-boto3 = pytest.importorskip("boto3")
+boto3, httpx, uvicorn = map(pytest.importorskip, ("boto3", "httpx", "uvicorn"))
 moto_server = pytest.importorskip("moto.server")
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "y"}
