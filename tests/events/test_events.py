@@ -157,6 +157,15 @@ def test_an_odd_detail_never_costs_the_event(odd: Any) -> None:
     assert [recipient.address for recipient in parsed.recipients] == ["a@b"]
 
 
+@pytest.mark.parametrize("sender", [[None], [None, {}], {"a": 1}, [["x"]]])
+def test_an_odd_value_of_a_field_of_two_types_costs_that_field_only(sender: Any) -> None:
+    """Both types refuse it, and it is taken out once."""
+    (parsed,) = parse({"eventType": "Send", "mail": MAIL | {"commonHeaders": {"sender": sender, "subject": "Hello"}}})
+
+    assert parsed.mail.common_headers is not None
+    assert (parsed.mail.common_headers.sender, parsed.mail.common_headers.subject) == (None, "Hello")
+
+
 def test_events_are_frozen() -> None:
     """They are facts."""
     parsed = event("Send")
