@@ -121,6 +121,25 @@ Holder = tuple[Any, Any]
 """A list or object, and the position or key of something in it."""
 
 
+_OTHERS: tuple[Any, ...] = (None, 0, "x", [], {}, [None], {"a": [1]})
+
+
+def single_changes(value: Any) -> Iterator[bytes]:
+    """*value* with one thing in it missing, or of another type: each thing, each type."""
+    root = [value]
+    for holder, key in list(_places(root)):
+        kept = holder[key]
+        for other in _OTHERS:
+            holder[key] = other
+            yield json.dumps(root[0]).encode()
+        holder[key] = kept
+        if isinstance(holder, dict):
+            whole = dict(holder)
+            del holder[key]
+            yield json.dumps(root[0]).encode()
+            holder.update(whole)
+
+
 def spoiled(chance: random.Random, data: bytes) -> bytes:
     """*data* with a few changes: of what it means where it is JSON, else of its bytes."""
     for _ in range(chance.randint(1, 3)):
@@ -140,10 +159,12 @@ def _with_another_value(chance: random.Random, data: bytes) -> bytes | None:
 
 def _spoil(chance: random.Random, root: list[Any]) -> None:
     places = list(_places(root))
-    holder, key = chance.choice(places)
+    documents = [place for place in places if _is_document(place[0][place[1]])]
+    inside = bool(documents) and chance.random() < 0.7
+    holder, key = chance.choice(documents if inside else places[1:] or places)
     value = holder[key]
-    if isinstance(value, str) and value[:1] in ("{", "[") and chance.random() < 0.8:
-        inner = [json.loads(value)]  # a document in a text: spoil that
+    if inside:
+        inner = [json.loads(value)]
         _spoil(chance, inner)
         holder[key] = json.dumps(inner[0])
         return
@@ -161,6 +182,10 @@ def _spoil(chance: random.Random, root: list[Any]) -> None:
         holder[key:key] = [value] * chance.choice((1, 2, 40))
     else:
         holder[key] = _instead(chance, change, value)
+
+
+def _is_document(value: Any) -> bool:
+    return isinstance(value, str) and value[:1] in ("{", "[")
 
 
 def _instead(chance: random.Random, change: str, value: Any) -> Any:
@@ -235,6 +260,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "closed nested lists": lambda size: b"[" * (size // 2) + b"]" * (size // 2),
     "nested objects": lambda size: b'{"a":' * (size // 5),
     "a nested part of an event": lambda size: _unknown(b"[" * 90 + b"0," * (size // 2) + b"0" + b"]" * 90),
+    "events nested deeply": lambda size: b"\n".join([_unknown(b"[" * 480 + b"]" * 480)] * (size // 1000)),
     "a list of numbers": lambda size: b"[" + b"1," * (size // 2) + b"1]",
     "lines of numbers": lambda size: b"1\n" * (size // 2),
     "documents behind one another": lambda size: b"{}" * (size // 2),

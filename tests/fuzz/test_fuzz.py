@@ -97,7 +97,7 @@ def test_what_looks_like_events_in_what_looks_like_wrappings(value: Any) -> None
     targets.check(written(value))
 
 
-@fuzzed(600)
+@fuzzed(2000)
 @given(st.sampled_from(SEEDS), st.randoms(use_true_random=False))
 def test_spoiled_payloads(data: bytes, chance: random.Random) -> None:
     """Of every kind, in every wrapping."""
@@ -105,7 +105,7 @@ def test_spoiled_payloads(data: bytes, chance: random.Random) -> None:
 
 
 @pytest.mark.skipif(not CORPUS, reason="the shared corpus is not on this machine")
-@fuzzed(300)
+@fuzzed(1000)
 @given(st.sampled_from(CORPUS or [b""]), st.randoms(use_true_random=False))
 def test_spoiled_payloads_of_the_corpus(data: bytes, chance: random.Random) -> None:
     """As AWS documents them, and public test suites hold them."""
@@ -118,6 +118,20 @@ def test_what_is_not_spoiled(some: list[bytes]) -> None:
     for data in some:
         targets.check(data)
         targets.check_jsontext(data)
+
+
+@pytest.mark.parametrize("value", EVENTS, ids=lambda event: event.get("eventType") or event["notificationType"])
+def test_every_single_change_of_every_kind(value: Any) -> None:
+    """Each thing in a payload missing, or of another type."""
+    for data in inputs.single_changes(value):
+        targets.check(data)
+
+
+@pytest.mark.parametrize("wrapping", inputs.WRAPPERS)
+def test_every_single_change_of_every_wrapping(wrapping: str) -> None:
+    """Each thing around an event missing, or of another type."""
+    for data in inputs.single_changes(inputs.WRAPPERS[wrapping]({"eventType": "Send", "mail": {"messageId": "m-1"}})):
+        targets.check(data)
 
 
 @fuzzed(200)
