@@ -11,7 +11,6 @@ import gzip
 import json
 import random
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +301,3 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 def bomb(unpacked: int) -> bytes:
     """A small file that unpacks to much."""
     return gzip.compress(b" " * unpacked, mtime=0)
-
-
-AGE = timedelta(days=365 * 50)

@@ -219,3 +219,18 @@ def test_memory_is_a_multiple_of_the_input(name: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 1_000_000 + 800 * len(data)
+
+
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it would become, what is held of it is bounded."""
+    data = inputs.bomb(64 * 2**20)
+    monkeypatch.setattr("sesevent.sns.unwrap._LARGEST_UNPACKED", 2**20)
+
+    tracemalloc.start()
+    try:
+        (message,) = unwrap(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert message.kind == "malformed"
+    assert peak < 4 * 2**20
