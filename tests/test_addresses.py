@@ -53,7 +53,7 @@ def test_the_mask_hides_the_person(address: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["(" * 5000 + " a@b", "(" * 300 + " a@b", "a@" + "ü" * 100_000, "a@" + "ü" * 900, "a@" + "ü." * 100_000, '"' * 900],
+    ["(" * 5000 + " a@b", "(" * 900 + " a@b", "a@" + "ü" * 100_000, "a@" + "ü" * 900, "a@" + "ü." * 100_000, '"' * 900],
 )
 def test_what_would_take_a_parser_long_stays_as_it_came(text: str) -> None:
     """Comments inside comments, and domains whose ASCII form takes minutes to make."""
