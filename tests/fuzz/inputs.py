@@ -289,7 +289,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
         destination=["a@" + "".join(chr(0x4E00 + one * 7919 % 20000) for one in range(size // 6))]
     ),
     "a long domain of combining marks": lambda size: _event(destination=["a@e" + "\u0301\u0323" * (size // 12)]),
-    "an address full of comments": lambda size: _event(destination=["(" * size + " a@b"], source="(" * 900 + "a@b"),
+    "an address full of comments": lambda size: _event(destination=["(" * size + " a@b", "(" * 900 + "a@b"]),
     "an address full of quotes": lambda size: _event(destination=['"\\' * (size // 4) + ' " <a@b'], source='"' * size),
     "a long time": lambda size: _event(timestamp=" (" * (size // 2)),
     "a long time zone": lambda size: _event(timestamp="2024-05-01 10:00" + "GMT+1" * (size // 5)),
