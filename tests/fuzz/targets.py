@@ -43,7 +43,8 @@ _BASE = frozenset(dir(pydantic.BaseModel))
 def check(data: bytes) -> None:
     """Everything that must hold for *data*."""
     messages = unwrap(data)
-    for message in messages:
+    as_text = data.decode("utf-8", "surrogateescape")  # text, unlike bytes, may hold surrogates itself
+    for message in messages if as_text.isascii() else [*messages, *unwrap(as_text)]:
         _check_message(message)
     told = tell(data)
     _check_agreement(data, told, messages)
