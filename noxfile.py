@@ -76,6 +76,14 @@ def bare(session: nox.Session) -> None:
     session.run("pytest", *PURE_TESTS)
 
 
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Search for inputs that break the library: 300 seconds, or ``-- --seconds 3600``."""
+    session.install(".[fast,verify]", *PURE_TOOLS)
+    session.install("atheris", success_codes=[0, 1, 2])  # there is none for some Pythons and platforms
+    session.run("python", "tests/fuzz/guided.py", *session.posargs)
+
+
 @nox.session(**HERE)
 def bench(session: nox.Session) -> None:
     """Ratios against named baselines, as a table and JSON lines."""

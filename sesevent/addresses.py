@@ -18,6 +18,10 @@ __all__ = ["bare", "mask", "normal"]
 
 # What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
+# What is longer is no address with a name, and its parsers, whose work grows with the square, never see it.
+_LONGEST = 998  # characters: a line of a mail, RFC 5322 section 2.1.1
+_LONGEST_LABEL = 63  # RFC 1035 section 2.3.4; its ASCII form is longer still
+_MOST_COMMENTS = 10  # the standard library's parser calls itself for each that stands in another
 _QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+)*")
 
@@ -25,11 +29,14 @@ _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+(?:\.[A-Za-z0-9!#$%&'*+
 def bare(text: str) -> str:
     """The address alone: ``"Doe, Jane" <Jane@EXAMPLE.com.>`` becomes ``Jane@example.com``.
 
-    Text that holds no address is returned stripped.
+    Text that holds no address, or is too long for one, is returned stripped.
     """
     if _PLAIN.fullmatch(text):
         return text
-    spec = _without_display_name(text.strip())
+    text = text.strip()
+    if len(text) > _LONGEST:
+        return text
+    spec = _without_display_name(text)
     local, at, domain = spec.rpartition("@")
     if not at or not local or not domain:
         return spec
@@ -52,7 +59,7 @@ def mask(text: str) -> str:
 def _without_display_name(text: str) -> str:
     if text.endswith(">") and "<" in text:
         return text[text.rindex("<") + 1 : -1].strip()
-    if " " in text or "(" in text:
+    if (" " in text or "(" in text) and text.count("(") <= _MOST_COMMENTS:
         found = parseaddr(text)[1]
         return found if "@" in found else text
     return text
@@ -76,6 +83,6 @@ def _ascii_domain(domain: str) -> str:
 
 def _ascii_label(label: str) -> str:
     """RFC 5891 section 4.4 without the registry's checks: whoever owns the domain passed them."""
-    if label.isascii():
+    if label.isascii() or len(label) > _LONGEST_LABEL:
         return label
     return "xn--" + label.encode("punycode").decode("ascii")

@@ -3,7 +3,9 @@
 The standard library's reader is the definition; a faster one is tried first (orjson from the
 extra ``fast``, else the one pydantic brings) and must agree with it on everything it accepts.
 What only the slow road takes: lone surrogates (a header cut in the middle of an emoji), raw
-control characters in strings, a byte order mark. It knows nothing of AWS.
+control characters in strings, a byte order mark, numbers that are too large. Readers differ in how
+they hold numbers of more than 64 bits, and in how deep they go; `settled` makes them one.
+It knows nothing of AWS.
 Next: :mod:`sesevent.sns`.
 """
 
@@ -12,16 +14,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
-__all__ = ["as_text", "decode", "decode_many", "encode", "fast_loads", "storable"]
+from pydantic_core import from_json
+
+__all__ = ["as_text", "decode", "decode_many", "encode", "fast_loads", "plain_loads", "settled", "storable"]
+
+# Levels that every reader takes; how many more it takes depends on it, and on how deep the caller's own calls are.
+_DEEPEST = 500
+
+
+def plain_loads(text: str | bytes) -> Any:
+    """The reader that is always there. Raises ValueError also for some texts that `decode` takes."""
+    try:
+        return from_json(text, allow_inf_nan=False)  # NaN and Infinity are no JSON
+    except TypeError:  # what it calls text with a lone surrogate
+        raise ValueError("is not JSON") from None
+
 
 fast_loads: Callable[[str | bytes], Any]
-"""The fast reader itself. Raises ValueError also for some texts that `decode` takes."""
+"""The fastest reader at hand. Raises ValueError also for some texts that `decode` takes."""
 try:
     from orjson import loads as fast_loads
 except ImportError:
-    from pydantic_core import from_json as fast_loads
+    fast_loads = plain_loads
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHITESPACE = re.compile(r"[ \t\r\n\x1e]*")  # \x1e: RFC 7464 record separator
@@ -31,7 +48,8 @@ def decode(text: str | bytes) -> Any:
     """Decode one JSON document.
 
     Raises ValueError with a reason that does not quote the text: not UTF-8, not JSON, nested
-    too deeply. Duplicate keys: the last one wins. A lone surrogate becomes U+FFFD.
+    too deeply. Duplicate keys: the last one wins. A lone surrogate becomes U+FFFD, a number that no
+    double can hold infinite.
     """
     try:
         return fast_loads(text)
@@ -54,7 +72,7 @@ def decode_many(text: str) -> list[tuple[int, str, Any]]:
         except (ValueError, RecursionError) as error:
             raise ValueError(_reason(error)) from None
         line, counted = line + text.count("\n", counted, start), start
-        documents.append((line, text[start:end], _without_lone_surrogates(value)))
+        documents.append((line, text[start:end], _checked(value)))
         start = _skip_space(text, end)
     return documents
 
@@ -70,11 +88,34 @@ def as_text(text: str | bytes) -> str:
 
 
 def encode(value: object) -> str:
-    """Encode as compact JSON text. Raises ValueError where the value is no JSON."""
+    """Encode as compact JSON text; what is infinite becomes null. Raises ValueError where the value is no JSON."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        try:
+            return _dumps(value, allow_nan=False)
+        except ValueError:
+            finite = json.loads(_dumps(value), parse_constant=_null_for_infinity)
+            return _dumps(finite, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(_reason(error)) from None
+
+
+def settled(value: Any, levels: int = 100) -> Any:
+    """A decoded value as it is from every reader: numbers fit into 64 bits, and no more than so many *levels* deep.
+
+    Larger integers become floats, as in JavaScript; what is infinite, or nested deeper, becomes None.
+    So whoever walks it needs no limits of their own.
+    """
+    kind = type(value)
+    if kind is dict:
+        return {key: settled(member, levels - 1) for key, member in value.items()} if levels else None
+    if kind is list:
+        return [settled(member, levels - 1) for member in value] if levels else None
+    if kind is int and not -(2**63) <= value < 2**64:
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return None if kind is float and value in _INFINITE else value
 
 
 def storable(text: str) -> str:
@@ -86,9 +127,15 @@ def storable(text: str) -> str:
 
 def _decode_slowly(text: str) -> Any:
     try:
-        value = json.loads(text, strict=False, parse_constant=_refuse_constant)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(_reason(error)) from None
+    return _checked(value)
+
+
+def _checked(value: Any) -> Any:
+    if _is_deeper(value, _DEEPEST):
+        raise ValueError("is nested too deeply")
     return _without_lone_surrogates(value)
 
 
@@ -101,6 +148,17 @@ def _without_lone_surrogates(value: Any) -> Any:
         return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
     except RecursionError as error:
         raise ValueError(_reason(error)) from None
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand more than so many *levels* inside each other."""
+    level = [value]
+    for _ in range(levels + 1):
+        holders = [holder.values() if type(holder) is dict else holder for holder in level if type(holder) in _HOLDERS]
+        if not holders:
+            return False
+        level = [member for members in holders for member in members]
+    return True
 
 
 def _skip_space(text: str, position: int) -> int:
@@ -121,4 +179,18 @@ def _reason(error: Exception) -> str:
     return str(error) if str(error).startswith("holds ") else "is not JSON"
 
 
-_DECODER = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
+def _null_for_infinity(name: str) -> None:
+    return _refuse_constant(name) if name == "NaN" else None
+
+
+def _whole(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:  # thousands of digits, which Python does not read, as it would take long
+        return float(digits)
+
+
+_INFINITE = (float("inf"), float("-inf"))
+_HOLDERS = (dict, list)
+_DECODER = json.JSONDecoder(strict=False, parse_constant=_refuse_constant, parse_int=_whole)
+_dumps = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))

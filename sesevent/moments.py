@@ -30,7 +30,9 @@ _EPOCH_MILLISECONDS = re.compile(r"[0-9]{12,14}")
 _ZONE_NAME = re.compile(r" \([^()]*\)$")  # JavaScript's Date.toString() ends with one
 # «GMT+0100» is an hour ahead of Greenwich; dateutil reads it the POSIX way, an hour behind.
 _BEFORE_OFFSET = re.compile(r"(?:GMT|UTC)(?=[+-][0-9])")
-# A date is required, or dateutil would fill the gaps from today's.
+# A date is required, and a whole one: dateutil fills gaps («May 2024», «Mon 2024») from another day, by
+# default today's, so what it reads must not depend on which day that is.
+_FILLERS = (datetime(2000, 1, 1), datetime(2001, 2, 2))  # noqa: DTZ001  # what has no zone is UTC
 _HAS_A_DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}|[A-Za-z]{3}.*[0-9]{4}|[0-9]{4}/[0-9]{2}/[0-9]{2}")
 
 
@@ -73,7 +75,10 @@ def _read_odd_text(text: str) -> datetime:
     if len(text) > 48 or not _HAS_A_DATE.search(text):
         raise ValueError("is not a timestamp")
     try:
-        return _in_utc(dateutil_parser.parse(text, tzinfos=_zone))
+        read, again = [dateutil_parser.parse(text, default=filler, tzinfos=_zone) for filler in _FILLERS]
+        if read != again:
+            raise ValueError("is not a whole date")
+        return _in_utc(read)
     except (ValueError, OverflowError, TypeError):  # dateutil raises all three on hostile text
         raise ValueError("is not a timestamp") from None
 

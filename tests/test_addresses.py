@@ -49,3 +49,13 @@ def test_the_mask_hides_the_person(address: str) -> None:
     local = bare(address).rpartition("@")[0]
 
     assert mask(address).partition("…")[0] == local[:1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(" * 5000 + " a@b", "(" * 900 + " a@b", "a@" + "ü" * 100_000, "a@" + "ü" * 900, "a@" + "ü." * 100_000, '"' * 900],
+)
+def test_what_would_take_a_parser_long_stays_as_it_came(text: str) -> None:
+    """Comments inside comments, and domains whose ASCII form takes minutes to make."""
+    assert bare(text) == text
+    assert bare(text + " " * 2000) == text

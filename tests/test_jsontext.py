@@ -43,6 +43,50 @@ def test_bad_text_is_refused_with_a_reason(text: bytes, reason: str) -> None:
         jsontext.decode(text)
 
 
+@pytest.fixture(params=["the fastest", "pydantic's", "the standard library's"])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each reader of JSON there is."""
+    if request.param != "the fastest":
+        refuse = lambda text: json.loads("")  # noqa: E731  # leaves it to the slow road
+        monkeypatch.setattr(jsontext, "fast_loads", jsontext.plain_loads if "pydantic" in request.param else refuse)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("text", [*REFUSED, '"\ud83d' + "\ud83d", "[" * 600 + "]" * 600 + "x"])
+def test_every_reader_refuses_the_same(reader: str, text: bytes | str) -> None:
+    """NaN above all, and text with lone surrogates that is no JSON."""
+    with pytest.raises(ValueError, match=r"^(is|holds) "):
+        jsontext.decode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "settled"),
+    [
+        ("1e999", "null"), ("[-1e999]", "[null]"), ("9" * 5000, "null"), ("1" * 310, "null"), ('"\\ud83d\\ud83d"', '"��"'),
+        ("18446744073709551616", "1.8446744073709552e+19"), ("18446744073709551615", "18446744073709551615"),
+        ("-9223372036854775809", "-9.223372036854775808e+18"), ("[" * 100 + "1" + "]" * 100, "[" * 100 + "1" + "]" * 100),
+        ("[" * 400 + "]" * 400, "[" * 100 + "null" + "]" * 100), ('{"a":' * 400 + "1" + "}" * 400, '{"a":' * 100 + "null" + "}" * 100),
+    ],
+)  # fmt: skip
+def test_what_readers_hold_differently_settles_to_the_same(reader: str, text: str, settled: str) -> None:
+    """Numbers of more than 64 bits, and deep nesting."""
+    found = jsontext.settled(jsontext.decode(text))
+
+    assert repr(found) == repr(json.loads(settled))
+    assert jsontext.encode(jsontext.decode(text))
+
+
+def test_the_infinite_is_written_as_null() -> None:
+    """As JavaScript does; NaN and circles are refused."""
+    circle: list[object] = [float("inf")]
+    assert jsontext.encode({"a": [float("-inf"), "Infinity"]}) == '{"a":[null,"Infinity"]}'
+
+    circle.append(circle)
+    for wrong in (float("nan"), [float("inf"), float("nan")], circle):
+        with pytest.raises(ValueError, match="JSON"):
+            jsontext.encode(wrong)
+
+
 def test_a_lone_surrogate_is_replaced_and_a_pair_is_joined() -> None:
     """A header cut in the middle of an emoji must not cost the event."""
     assert jsontext.decode(rb'{"a":"\ud83d","b":"\ud83d\ude00"}') == {"a": "\ufffd", "b": "😀"}

@@ -75,8 +75,12 @@ class Event(BaseModel):
 
     @cached_property
     def raw(self) -> dict[str, Any]:
-        """The payload, decoded, with everything SES sent."""
-        raw: dict[str, Any] = jsontext.decode(self.text)
+        """The payload, decoded, with everything SES sent; what is more than 100 levels deep is None there."""
+        try:
+            whole = jsontext.decode(self.text)
+        except ValueError:  # too deep, in a part that reading the essence skipped
+            whole = self.essence
+        raw: dict[str, Any] = jsontext.settled(whole)
         return raw
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties

@@ -50,7 +50,7 @@ def _seconds(event: Event) -> int:
 
 def _body(event: Event, *names: str) -> tuple[object, ...]:
     body = (event.essence.get(event.body) if event.body else None) or {}
-    return tuple([body.get(name) for name in names])
+    return tuple([value if type(value := body.get(name)) is str else jsontext.settled(value) for name in names])
 
 
 def _when(event: Event) -> str | None:

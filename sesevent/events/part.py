@@ -44,23 +44,36 @@ def read_part(model: type[P], value: object) -> P:
         return model.model_validate(value)
     except ValidationError as refused:
         fitting = deepcopy(dict(value))
+        gone: set[tuple[int | str, ...]] = set()
         # From the back, so that positions in lists stay true while members are taken out.
         for error in reversed(refused.errors(include_url=False, include_context=False, include_input=False)):
-            _remove(fitting, error["loc"])
+            _remove(fitting, error["loc"], gone)
         try:
             return model.model_validate(fitting)
         except ValidationError:
             return model()
 
 
-def _remove(value: Any, path: tuple[int | str, ...]) -> None:
-    """Take out what stands at *path*, or the nearest thing above it that is there."""
+def _remove(value: Any, path: tuple[int | str, ...], gone: set[tuple[int | str, ...]]) -> None:
+    """Take out what stands at *path*, or the nearest thing above it that is there, unless it is *gone*.
+
+    For a field that may be of two types there are two errors, each with the type's name behind the field's.
+    """
     holder: Any = None
     last: Any = None
-    step: Any
-    for step in path:
-        if not isinstance(value, (dict, list)) or (isinstance(value, dict) and step not in value):
+    for depth, step in enumerate(path, 1):
+        if path[:depth] in gone:
+            return
+        if not _has(value, step):
+            path = path[: depth - 1]
             break
         holder, last, value = value, step, value[step]
-    if holder is not None:
+    if path:
         del holder[last]
+        gone.add(path)
+
+
+def _has(value: Any, step: int | str) -> bool:
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, dict) and step in value

@@ -46,6 +46,7 @@ FRESH_FOR: Final = timedelta(hours=1, minutes=5)
 """SNS's longest delivery policy retries for an hour; the rest is for clocks.
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html"""
 _AHEAD: Final = timedelta(minutes=5)
+_LONGEST: Final = 512  # characters of an ARN: what is longer must not fill a cache for whoever can reach a webhook
 _LARGEST: Final = 4 * 2**20  # bytes; SNS publishes 256 KiB at most, which escaping may multiply
 
 
@@ -190,9 +191,13 @@ def canonical_text(claim: Claim) -> bytes:
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogatepass")
 
 
-@lru_cache(maxsize=1024)
 def read_topic(arn: str) -> Topic | None:
     """The topic an ARN names; None where it is none of a partition that is known."""
+    return _topic(arn) if len(arn) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)
+def _topic(arn: str) -> Topic | None:
     match = _ARN.fullmatch(arn)
     partition = PARTITIONS.get(match[1]) if match else None
     if match is None or partition is None or not re.fullmatch(partition.regions, match[2], re.ASCII):
@@ -213,7 +218,6 @@ def confirmation_url(topic: Topic, token: str) -> str:
     return f"https://{topic.host}/?{urlencode(asked)}"
 
 
-@lru_cache(maxsize=1024)
 def _is_certificate_address(url: str, host: str) -> bool:
     # Compared as text with the only form there is: no parser of URLs that might understand it otherwise.
     start = f"https://{host}/"

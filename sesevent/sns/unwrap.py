@@ -7,6 +7,8 @@ Next: :mod:`sesevent.events`, which reads what is left.
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Union
@@ -49,9 +51,12 @@ def unwrap(raw: Raw) -> list[UnverifiedMessage]:
     value: Any = raw
     if isinstance(raw, (str, bytes)):
         text = raw
+        if isinstance(raw, bytes) and raw[:2] == _GZIP:
+            try:
+                text = _unpacked(raw)
+            except ValueError as reason:
+                return [_malformed(str(reason), _TOP, raw.decode("utf-8", "surrogateescape"), _NOTHING)]
         try:
-            if text[:2] == _GZIP:
-                text = _unpacked(text)
             value = jsontext.decode(text)
         except ValueError as reason:
             return list(_peel_several(text, _TOP, _NOTHING, reason))
@@ -63,15 +68,16 @@ def unwrap(raw: Raw) -> list[UnverifiedMessage]:
     return list(_peel(value, text, _TOP, _NOTHING))
 
 
-def _unpacked(packed: Any) -> bytes:
-    """Undo gzip, but not a bomb."""
+def _unpacked(packed: bytes) -> bytes:
+    """Undo gzip, but not a bomb. A file may be several, one behind the other (RFC 1952 section 2.2)."""
     try:
-        unpacking = zlib.decompressobj(wbits=31)
-        data = unpacking.decompress(packed, _LARGEST_UNPACKED)
-    except (zlib.error, TypeError):
+        data = gzip.GzipFile(fileobj=io.BytesIO(packed)).read(_LARGEST_UNPACKED + 1)
+    except EOFError:
+        raise ValueError("is cut off") from None
+    except (OSError, zlib.error):
         raise ValueError("is not gzip, although it begins so") from None
-    if not unpacking.eof:
-        raise ValueError("is cut off, or too large when unpacked")
+    if len(data) > _LARGEST_UNPACKED:
+        raise ValueError("is too large when unpacked")
     return data
 
 

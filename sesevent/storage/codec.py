@@ -87,7 +87,7 @@ def derived_of(event: Event) -> dict[str, Any]:
             derived["guess"] = True
     source = event.source
     if source:
-        derived["source"] = _normal_source(source)
+        derived["source"] = (_normal_source if len(source) <= _LONGEST_SOURCE else addresses.normal)(source)
     _add_tags(derived, event.tags)
     _add_details(derived, event)
     return derived
@@ -115,6 +115,7 @@ def _add_details(derived: dict[str, Any], event: Event) -> None:
 
 
 _normal_source = lru_cache(maxsize=1024)(addresses.normal)  # a sender has few
+_LONGEST_SOURCE: Final = 998  # characters; the source of an inbound mail is a stranger's, and must not fill a cache
 
 _DETAILS: Final[dict[str, dict[str, str]]] = {
     "bounce": {"type": "bounceType", "subType": "bounceSubType"},

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from sesevent import Bounce, Complaint, Event, Open, PayloadError, Received, Send, UnknownEvent, parse
+from sesevent.events.identity import event_key
 from sesevent.events.parse import EVENT_CLASSES, read_event
 
 MAIL: dict[str, Any] = {
@@ -157,6 +158,38 @@ def test_an_odd_detail_never_costs_the_event(odd: Any) -> None:
     assert parsed.bounce is not None
     assert odd == parsed.raw["bounce"]
     assert [recipient.address for recipient in parsed.recipients] == ["a@b"]
+
+
+@pytest.mark.parametrize("sender", [[None], [None, {}], {"a": 1}, [["x"]]])
+def test_an_odd_value_of_a_field_of_two_types_costs_that_field_only(sender: Any) -> None:
+    """Both types refuse it, and it is taken out once."""
+    (parsed,) = parse({"eventType": "Send", "mail": MAIL | {"commonHeaders": {"sender": sender, "subject": "Hello"}}})
+
+    assert parsed.mail.common_headers is not None
+    assert (parsed.mail.common_headers.sender, parsed.mail.common_headers.subject) == (None, "Hello")
+
+
+DEEP = '{"eventType":"%s","mail":{"headersTruncated":"?","headers":%s,"z":%s},"x":%s,"bounce":{"feedbackId":%s}}'
+
+
+@pytest.mark.parametrize("kind", ["Send", "Bounce", "Forward"])
+@pytest.mark.parametrize("odd", ["[" * 480 + "]" * 480, '{"a":' * 480 + "1" + "}" * 480, "1e999", "9" * 5000])
+def test_what_is_deep_or_huge_costs_nothing_but_itself(kind: str, odd: str) -> None:
+    """Reading the parts, comparing and keying walk the payload, and must not run out of stack or of numbers."""
+    (parsed,) = parse(DEEP % (kind, odd, odd, odd, odd))
+
+    assert parsed.mail.headers_truncated is None
+    assert parsed == parsed.model_copy()
+    assert len(event_key(parsed)) == 12
+    assert parsed.model_dump_json()
+    assert parsed.mail.model_dump_json()
+
+
+def test_what_reading_the_essence_skipped_may_be_too_deep_to_read_at_all() -> None:
+    """How deep a reader goes depends on it, and on the Python: the rest of the payload is there."""
+    text = '{"eventType":"Send","mail":{"messageId":"m-1","z":' + "[" * 100_000 + "]" * 100_000 + "}}"
+
+    assert read_event(text, {"eventType": "Send", "mail": {"messageId": "m-1"}}).mail.message_id == "m-1"
 
 
 def test_events_are_frozen() -> None:

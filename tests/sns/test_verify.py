@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -381,6 +383,19 @@ def test_a_topic_is_read_whole_or_not_at_all() -> None:
     for wrong in ("arn:aws:sns:us-east-1:123456789012:", "arn:aws:sns::123456789012:t", "arn:aws:sns:us-east-1:1:t", "",
                   "arn:aws:sns:us-gov-west-1:123456789012:t", "xarn:aws:sns:us-east-1:123456789012:t"):  # fmt: skip
         assert read_topic(wrong) is None
+
+
+def test_strangers_do_not_fill_the_memory() -> None:
+    """What was long and refused is forgotten."""
+    tracemalloc.start()
+    try:
+        for number in range(50):
+            refused(signed() | {"TopicArn": f"{TOPIC}{number}" + "x" * 100_000})
+            refused(signed() | {"SigningCertURL": f"https://sns.us-east-1.amazonaws.com/{number}" + "x" * 100_000})
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def _raise(error: Exception) -> bytes:

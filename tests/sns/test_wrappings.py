@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from payloads import notification, payload
-from sesevent import parse, unwrap
+from sesevent import PayloadError, parse, unwrap
 
 EVENT = payload("Bounce")
 TEXT = json.dumps(EVENT)
@@ -113,6 +113,15 @@ def test_data_that_cannot_be_decoded_is_malformed(data: Any) -> None:
 def test_an_object_firehose_left_in_s3_may_be_gzipped_and_without_line_ends() -> None:
     """Concatenated documents."""
     assert len(parse(gzip.compress((TEXT * 3).encode()))) == 3
+
+
+def test_gzipped_files_behind_one_another_are_all_read() -> None:
+    """As log tools join them; the second is no less an event than the first."""
+    packed = gzip.compress(TEXT.encode())
+
+    assert len(parse(packed * 3)) == 3
+    with pytest.raises(PayloadError, match="gzip"):
+        parse(packed + b"nonsense")
 
 
 @pytest.mark.parametrize("data", [b"\x1f\x8bnonsense", gzip.compress(TEXT.encode())[:-9]])
