@@ -199,8 +199,8 @@ def test_four_times_the_input_is_about_four_times_the_work(name: str) -> None:
     small, large = inputs.HOSTILE[name](16_000), inputs.HOSTILE[name](64_000)
     _everything(small)
 
-    for _ in range(3):  # the machine may be busy with other things
-        ratio = _seconds(_everything, large) / max(_seconds(_everything, small), 0.004)
+    for _ in range(6):  # the machine may be busy with other things
+        ratio = _seconds(_everything, large) / max(_seconds(_everything, small), 0.01)
         if ratio < 9:
             return
     raise AssertionError(f"took {ratio:.1f} times as long")
