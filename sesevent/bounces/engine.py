@@ -1,0 +1,119 @@
+"""The rules, compiled: which phrase is in a reply, and which decides.
+
+Every phrase has its place in one order (`sesevent.bounces.priority`) and a bit in one integer. Each
+sign names, as such an integer, the phrases it is an anchor of; a reply's signs are or-ed together,
+and what remains, strongest first, is looked for until one is found. So a further rule costs a reply
+nothing unless it holds that rule's rarest words. It knows no SES words and makes no value.
+Next: :mod:`sesevent.bounces.classify`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from sesevent.bounces.phrases import Compiled, Lexicon
+from sesevent.bounces.priority import REASON_ORDER, STRENGTHS
+from sesevent.bounces.rulebook import Rule, RuleBook, load_rules
+from sesevent.bounces.text import DROPPED, Alphabet
+
+__all__ = ["Engine", "Hit", "Phrase", "the_engine"]
+
+_REASONS: Final = list(REASON_ORDER)
+
+
+class Phrase(NamedTuple):
+    """One phrase of one rule, compiled."""
+
+    rule: Rule
+    text: str
+    compiled: Compiled
+
+
+class Hit(NamedTuple):
+    """What was found."""
+
+    rule: Rule
+    start: int
+    end: int
+
+
+class Engine:
+    """All phrases of a rule book, in order."""
+
+    __slots__ = ("_always", "_anchors", "_count", "_searches", "alphabet", "phrases", "provider_signs", "rules")
+
+    def __init__(self, book: RuleBook) -> None:
+        lexicon = Lexicon(book.classes, book.stop_words)
+        found = [Phrase(rule, text, lexicon.compile(text)) for rule in book.rules for text in rule.phrases]
+        self.phrases = sorted(found, key=_place)
+        self.rules = {rule.id: rule for rule in book.rules}
+        self.provider_signs = {lexicon.sign(word): name for word, name in book.providers.items()}
+        self.alphabet = _alphabet(lexicon, book)
+        self._searches: list[Callable[[str], re.Match[str] | None] | None] = [None] * len(self.phrases)
+        self._count = len(self.phrases)
+        self._anchors, self._always = _index([phrase.compiled for phrase in self.phrases])
+
+    def candidates(self, signs: str) -> int:
+        """The phrases, as bits, of which *signs* have an anchor each from both sets."""
+        anchors, found = self._anchors, self._always
+        for sign in signs:
+            if sign in anchors:
+                found |= anchors[sign]
+        return found & (found >> self._count) & ((1 << self._count) - 1)
+
+    def find(self, signs: str, reply: str | None) -> Hit | None:
+        """The strongest phrase that is in *signs*; *reply* is the first digit of its code, if known."""
+        left = self.candidates(signs)
+        while left:
+            lowest = left & -left
+            number = lowest.bit_length() - 1
+            match = (self._searches[number] or self._compiled(number))(signs)
+            if match is not None:
+                rule = self.phrases[number].rule
+                if rule.reply is None or rule.reply == reply:
+                    return Hit(rule, match.start(), match.end())
+            left ^= lowest
+        return None
+
+    def provider(self, signs: str) -> str | None:
+        """Who runs the server, where its words give it away."""
+        known = self.provider_signs
+        return next((known[sign] for sign in signs if sign in known), None)
+
+    def _compiled(self, number: int) -> Callable[[str], re.Match[str] | None]:
+        """Compiled when first needed: most processes meet a part of the phrases only."""
+        made = self._searches[number] = re.compile(self.phrases[number].compiled.pattern).search
+        return made
+
+
+@lru_cache(maxsize=1)
+def the_engine() -> Engine:
+    """The engine of this package's rules. Made once, when first needed."""
+    return Engine(load_rules())
+
+
+def _place(phrase: Phrase) -> tuple[int, int, str]:
+    rule = phrase.rule
+    return STRENGTHS.index(rule.strength), _REASONS.index(rule.reason), rule.file
+
+
+def _alphabet(lexicon: Lexicon, book: RuleBook) -> Alphabet:
+    hosts = {name: lexicon.sign(name) for name in book.hosts}
+    dropped = dict.fromkeys([*lexicon.stop_words, "smtp", *map(str, range(400, 600))], DROPPED)
+    return Alphabet(dropped | {word: sign for word, sign in lexicon.signs.items() if word not in dropped}, hosts)
+
+
+def _index(phrases: list[Compiled]) -> tuple[dict[str, int], int]:
+    """For each sign the phrases it is an anchor of: first anchors in the lower half, second ones in the upper."""
+    anchors: dict[str, int] = {}
+    always, count = 0, len(phrases)
+    for number, phrase in enumerate(phrases):
+        for sign in phrase.first:
+            anchors[sign] = anchors.get(sign, 0) | (1 << number)
+        for sign in phrase.second:
+            anchors[sign] = anchors.get(sign, 0) | (1 << (count + number))
+        always |= 0 if phrase.second else 1 << (count + number)
+    return anchors, always

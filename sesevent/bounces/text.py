@@ -1,0 +1,151 @@
+"""From a server's words to a short string that phrases can be looked for in.
+
+A diagnostic becomes a string of *signs*, one for each word: known words have a sign of their own,
+the rest share a few (an address, an IP address, a host name, any other word). Case, accents,
+punctuation, folding, reply codes, enhanced codes and words without meaning of their own (articles,
+auxiliary verbs) leave no trace, so a phrase is found however the server broke or decorated it.
+
+It knows letters, not meanings: which words there are is told by `sesevent.bounces.words`.
+Next: :mod:`sesevent.bounces.phrases`, which writes patterns over signs.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+__all__ = [
+    "ADDRESS", "ANY", "DROPPED", "HOST", "IP", "LIMIT", "STOP", "WORD", "Alphabet", "after_prefix", "plain", "plain_words",
+    "words_of",
+]  # fmt: skip
+
+LIMIT: Final = 2000
+"""How much of a diagnostic is read. SES cuts far earlier, and no reply needs more to say what is wrong."""
+
+WORD, ADDRESS, IP, HOST, STOP, DROPPED = "~", "@", "#", "/", ".", "\0"
+"""Signs that are not words: any other word, an address, an IP address, a host, the end of a sentence, nothing."""
+ANY: Final = f"[^{STOP}]"
+
+_KEPT: Final = ".@+"  # inside addresses, host names and codes
+_ASCII_TABLE: Final = bytes(
+    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in _KEPT) else 32 for code in range(256)
+)
+# Scripts written without spaces between words, and Hangul, whose particles stick to the word: each letter is a word.
+_UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+# RFC 3464 section 2.3.6: the type of a diagnostic, «smtp; » or «x-postfix; ».
+_PREFIX: Final = re.compile(r"\s*(?:smtp|lmtp|dns|unix|x-[a-z0-9-]{1,20})\s*;", re.IGNORECASE)
+
+
+class _Letters(dict[int, str]):
+    """Character → what stands for it, worked out once for each character that is met."""
+
+    def __missing__(self, code: int) -> str:
+        made = self[code] = _plain_letter(chr(code))
+        return made
+
+
+def _plain_letter(letter: str) -> str:
+    if letter in "ıİ":  # a Turkish i, with or without its dot
+        return "i"
+    bare = unicodedata.normalize("NFKD", letter.casefold())
+    bare = "".join(part for part in bare if not unicodedata.combining(part)).casefold()
+    bare = unicodedata.normalize("NFC", bare)
+    if _UNSPACED.match(bare):
+        return f" {bare} "
+    return "".join(part if part.isalnum() or part in _KEPT else " " for part in bare) if bare else ""
+
+
+_LETTERS: Final = _Letters()
+
+
+def plain(text: str) -> str:
+    """*text* in lower case, without accents, with a space for everything that is no part of a word."""
+    if text.isascii():
+        return text.encode("ascii").translate(_ASCII_TABLE).decode("ascii")
+    return text.translate(_LETTERS)
+
+
+def words_of(text: str, start: int) -> list[str]:
+    """The words of a diagnostic from *start*; a sentence's end is a word of its own."""
+    return plain(text[start:LIMIT]).replace(". ", " . ").split()
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a phrase of the rule files, as they appear in `plain` text."""
+    return plain(text).split()
+
+
+def after_prefix(text: str) -> int:
+    """Where the words begin: after the type of diagnostic that RFC 3464 puts before them, however often."""
+    start = 0
+    while found := _PREFIX.match(text, start):
+        start = found.end()
+    return start
+
+
+class _Piece(NamedTuple):
+    sign: str
+    start: int
+    end: int
+
+
+class Alphabet:
+    """The known words and their signs."""
+
+    __slots__ = ("_hosts", "_signs")
+
+    def __init__(self, words: dict[str, str], hosts: dict[str, str]) -> None:
+        self._signs = words
+        self._hosts = hosts
+
+    def signs(self, words: list[str]) -> str:
+        """The signs of *words*, from `plain` text whose sentences end with « . »."""
+        get, odd = self._signs.get, self._odd
+        return "".join([get(word) or (WORD if word.isalpha() else odd(word)) for word in words]).replace(DROPPED, "")
+
+    def host_sign(self, name: str) -> str | None:
+        """The sign of the first part of a host's name that is known."""
+        return next((sign for label in name.split(".") if (sign := self._hosts.get(label))), None)
+
+    def locate(self, text: str, start: int, end: int) -> tuple[int, int] | None:
+        """Which part of *text* the signs from *start* to *end* stand for. Slow; only done when asked."""
+        pieces = self._pieces(text[:LIMIT], after_prefix(text[:LIMIT]))
+        return (pieces[start].start, pieces[end - 1].end) if start < end <= len(pieces) else None
+
+    def _pieces(self, text: str, offset: int) -> list[_Piece]:
+        """Every sign, with the part of the text it stands for."""
+        letters = [(part, at) for at in range(offset, len(text)) for part in plain(text[at])]
+        spaced = "".join(part for part, _ in letters)
+        found = []
+        for word in re.finditer(r"\S+", spaced):
+            start, end = letters[word.start()][1], letters[word.end() - 1][1] + 1
+            found += [_Piece(sign, start, end) for sign in self._of_one(word[0], word.end() < len(spaced))]
+        return found
+
+    def _of_one(self, word: str, more: bool) -> str:
+        ends = more and word.endswith(".")
+        return self.signs([word[:-1], STOP] if ends and word != STOP else [word])
+
+    def _odd(self, word: str) -> str:
+        """The signs of what is not letters alone, and not known."""
+        if "@" in word:
+            return ADDRESS
+        bare = word.strip(_KEPT)
+        if bare != word:
+            return (self._signs.get(bare) or (WORD if bare.isalpha() else self._odd(bare))) if bare else STOP
+        if "." not in bare:
+            return WORD
+        labels = bare.split(".")
+        if bare[0].isdigit() and bare.replace(".", "").isdigit():
+            return DROPPED if len(labels) == 3 else IP
+        return self._dotted(labels)
+
+    def _dotted(self, labels: list[str]) -> str:
+        """A host's name; or two sentences without a space between them."""
+        known = next((sign for label in labels if (sign := self._hosts.get(label))), None)
+        if known is not None:
+            return known
+        if len(labels) == 2 and (signs := [self._signs.get(label) for label in labels]) and all(signs):
+            return STOP.join(sign for sign in signs if sign)
+        return HOST
