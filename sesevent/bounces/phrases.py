@@ -117,6 +117,8 @@ class Lexicon:
         parts, rest = [], tokens
         while True:
             part, rest = self._sequence(rest)
+            if not part.pattern:
+                raise PhraseError("an alternative holds only words without meaning: it would match anywhere")
             parts.append(part)
             if rest[:1] != ["|"]:
                 return _any_of(parts, self._cost), rest

@@ -24,7 +24,8 @@ class Evidence(NamedTuple):
 PRIORITY: Final = (
     Evidence("ses", 1.0, "SES speaks of its own act here (a list, a time-out); no other server was involved"),
     Evidence("code", 0.98, "a provider's own code is documented to mean one thing"),
-    Evidence("strong", 0.95, "a phrase that means one thing wherever it is said"),
+    Evidence("exact", 0.97, "a phrase that leaves no other reading, although words in it would alone mean something else"),
+    Evidence("strong", 0.93, "a phrase that means one thing wherever it is said"),
     Evidence("plain", 0.85, "a phrase that nearly always means one thing: words are chosen for people to read"),
     Evidence("status", 0.75, "an enhanced code with one meaning (5.2.2); below the words, as many servers send 5.1.1 for "
              "anything they refuse"),
@@ -37,7 +38,7 @@ PRIORITY: Final = (
 )  # fmt: skip
 """The kinds of evidence, strongest first."""
 
-STRENGTHS: Final = ("code", "strong", "plain", "weak")
+STRENGTHS: Final = ("code", "exact", "strong", "plain", "weak")
 """The kinds that are wordings: what a rule's ``strength`` may be."""
 
 REASON_ORDER: Final = {
@@ -45,6 +46,7 @@ REASON_ORDER: Final = {
     "virus": "mail with malware is also called spam or rejected content",
     "greylisted": "«try again later» also stands in refusals for load and for rate",
     "mailbox_full": "a full mailbox is also said to be unavailable or over a limit",
+    "expired": "what was given up after days also names the network trouble behind it",
     "too_large": "a size over the limit also says that the message is rejected",
     "relocated": "an address that moved is also said to be unknown",
     "authentication": "a failed check of SPF, DKIM, DMARC or PTR is also called a block or a policy",
@@ -55,7 +57,6 @@ REASON_ORDER: Final = {
     "relaying_denied": "«relaying denied» is told of recipients and of senders alike",
     "inactive": "a disabled mailbox is also said not to be available or not to exist any more",
     "domain_not_found": "«domain not found» is also said with the user's name",
-    "expired": "what was given up after days also names the network trouble behind it",
     "network": "a time-out or an unreachable host may be told by any part",
     "user_unknown": "the commonest answer; the words around it may mean something narrower, which stands above",
     "recipient_filtered": "a person's own refusal is told with weaker words than any of the above",
