@@ -15,13 +15,14 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sesevent.bounces.phrases import Compiled, Lexicon
-from sesevent.bounces.priority import REASON_ORDER, STRENGTHS
+from sesevent.bounces.priority import REASON_ORDER, REPLY_CODES, STRENGTHS
 from sesevent.bounces.rulebook import Rule, RuleBook, load_rules
-from sesevent.bounces.text import DROPPED, Alphabet
+from sesevent.bounces.text import CODE, DROPPED, Alphabet
 
 __all__ = ["Engine", "Hit", "Phrase", "the_engine"]
 
 _REASONS: Final = list(REASON_ORDER)
+WEAKEST: Final = STRENGTHS[-1]
 
 
 class Phrase(NamedTuple):
@@ -65,7 +66,23 @@ class Engine:
         return found & (found >> self._count) & ((1 << self._count) - 1)
 
     def find(self, signs: str, reply: str | None) -> Hit | None:
-        """The strongest phrase that is in *signs*; *reply* is the first digit of its code, if known."""
+        """The strongest phrase in a reply; *reply* is the first digit of its code, if known.
+
+        What stands before the first reply code was added by the mailer that reports («host … said:»,
+        «rejected by the recipient domain»), so the words after it go first; the rest is only heard
+        where they say little.
+        """
+        before, code, after = signs.partition(CODE)
+        if not code:
+            return self._strongest(signs, reply, 0)
+        own = after.replace(CODE, "")
+        said = self._strongest(own, reply, len(before)) if own else None
+        if not before or (said is not None and said.rule.strength != WEAKEST):
+            return said
+        told = self._strongest(before + own, reply, 0)
+        return said if told is None or (said is not None and told.rule.strength == WEAKEST) else told
+
+    def _strongest(self, signs: str, reply: str | None, offset: int) -> Hit | None:
         left = self.candidates(signs)
         while left:
             lowest = left & -left
@@ -74,7 +91,7 @@ class Engine:
             if match is not None:
                 rule = self.phrases[number].rule
                 if rule.reply is None or rule.reply == reply:
-                    return Hit(rule, match.start(), match.end())
+                    return Hit(rule, match.start() + offset, match.end() + offset)
             left ^= lowest
         return None
 
@@ -103,6 +120,7 @@ def _place(phrase: Phrase) -> tuple[int, int, str]:
 def _alphabet(lexicon: Lexicon, book: RuleBook) -> Alphabet:
     hosts = {name: lexicon.sign(name) for name in book.hosts}
     dropped = dict.fromkeys([*lexicon.stop_words, "smtp", *map(str, range(400, 600))], DROPPED)
+    dropped |= dict.fromkeys(REPLY_CODES, CODE)
     return Alphabet(dropped | {word: sign for word, sign in lexicon.signs.items() if word not in dropped}, hosts)
 
 

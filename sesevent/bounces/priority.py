@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["CODES", "PRIORITY", "REASON_ORDER", "REPLIES", "STRENGTHS", "Evidence", "code_reason"]
+__all__ = ["CODES", "PRIORITY", "REASON_ORDER", "REPLIES", "REPLY_CODES", "STRENGTHS", "Evidence", "code_reason"]
 
 
 class Evidence(NamedTuple):
@@ -137,9 +137,17 @@ REPLIES: Final = {
     "530": ("policy", "authentication required"),
     "535": ("policy", "authentication failed"),
     "552": ("mailbox_full", "exceeded storage allocation"),
-    "556": ("domain_not_found", "domain does not accept mail (RFC 7504)"),
+    "556": ("not_accepting", "domain does not accept mail (RFC 7504)"),
 }
 """Basic reply codes (RFC 5321 section 4.2.3) that lean to a reason. 550, 553 and 554 say nothing by themselves."""
+
+
+REPLY_CODES: Final = frozenset(
+    "421 422 430 431 432 433 441 442 446 447 449 450 451 452 453 454 455 458 459 471 500 501 502 503 504 505 510 511 512 513 514 515 "
+    "516 517 518 519 520 521 522 523 525 530 531 533 534 535 538 541 542 544 546 547 550 551 552 553 554 555 556 557 "
+    "559 560 561 563 565 570 571 572 573 576 577 580 581 583 590".split()
+)
+"""Numbers that are reply codes wherever they stand in a reply. Seen in the wild; other numbers may be sizes or ports."""
 
 
 def code_reason(code: str) -> tuple[str, bool]:

@@ -16,15 +16,15 @@ import unicodedata
 from typing import Final, NamedTuple
 
 __all__ = [
-    "ADDRESS", "ANY", "DROPPED", "HOST", "IP", "LIMIT", "STOP", "WORD", "Alphabet", "after_prefix", "plain", "plain_words",
+    "ADDRESS", "ANY", "CODE", "DROPPED", "HOST", "IP", "LIMIT", "STOP", "WORD", "Alphabet", "after_prefix", "plain", "plain_words",
     "words_of",
 ]  # fmt: skip
 
 LIMIT: Final = 2000
 """How much of a diagnostic is read. SES cuts far earlier, and no reply needs more to say what is wrong."""
 
-WORD, ADDRESS, IP, HOST, STOP, DROPPED = "~", "@", "#", "/", ".", "\0"
-"""Signs that are not words: any other word, an address, an IP address, a host, the end of a sentence, nothing."""
+WORD, ADDRESS, IP, HOST, STOP, CODE, DROPPED = "~", "@", "#", "/", ".", "%", "\0"
+"""Signs that are not words: any other word, an address, an IP address, a host, a sentence's end, a reply code, nothing."""
 ANY: Final = f"[^{STOP}]"
 
 _KEPT: Final = ".@+"  # inside addresses, host names and codes
@@ -110,7 +110,7 @@ class Alphabet:
 
     def locate(self, text: str, start: int, end: int) -> tuple[int, int] | None:
         """Which part of *text* the signs from *start* to *end* stand for. Slow; only done when asked."""
-        pieces = self._pieces(text[:LIMIT], after_prefix(text[:LIMIT]))
+        pieces = [piece for piece in self._pieces(text[:LIMIT], after_prefix(text[:LIMIT])) if piece.sign != CODE]
         return (pieces[start].start, pieces[end - 1].end) if start < end <= len(pieces) else None
 
     def _pieces(self, text: str, offset: int) -> list[_Piece]:
