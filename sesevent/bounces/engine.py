@@ -121,7 +121,7 @@ def _alphabet(lexicon: Lexicon, book: RuleBook) -> Alphabet:
     hosts = {name: lexicon.sign(name) for name in book.hosts}
     dropped = dict.fromkeys([*lexicon.stop_words, "smtp", *map(str, range(400, 600))], DROPPED)
     dropped |= dict.fromkeys(REPLY_CODES, CODE)
-    return Alphabet(dropped | {word: sign for word, sign in lexicon.signs.items() if word not in dropped}, hosts)
+    return Alphabet(dropped | {word: sign for word, sign in lexicon.signs.items() if word not in dropped}, hosts, book.dotted)
 
 
 def _index(phrases: list[Compiled]) -> tuple[dict[str, int], int]:

@@ -64,6 +64,8 @@ class RuleBook(NamedTuple):
     stop_words: tuple[str, ...]
     hosts: tuple[str, ...]
     """Parts of host names that are words too: the names of lists and providers in the links that replies hold."""
+    dotted: frozenset[str]
+    """First parts of words joined by dots, such as ``RESOLVER.ADR.RecipNotFound``."""
     providers: dict[str, str]
     """Word → the provider whose servers say it."""
 
@@ -83,7 +85,7 @@ def load_rules() -> RuleBook:
     providers = {word: name for name, text in words["providers"].items() for word in text.split()}
     hosts = (*words["hosts"]["names"].split(), *providers)
     stops = tuple(words["stop"].values())
-    return RuleBook(reasons, tuple(rules), words["classes"], stops, hosts, providers)
+    return RuleBook(reasons, tuple(rules), words["classes"], stops, hosts, frozenset(words["dotted"]["names"].split()), providers)
 
 
 def _folder(folder: Traversable) -> Iterator[tuple[str, dict[str, Any]]]:

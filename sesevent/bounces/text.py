@@ -93,11 +93,12 @@ class _Piece(NamedTuple):
 class Alphabet:
     """The known words and their signs."""
 
-    __slots__ = ("_hosts", "_signs")
+    __slots__ = ("_dotted_words", "_hosts", "_signs")
 
-    def __init__(self, words: dict[str, str], hosts: dict[str, str]) -> None:
+    def __init__(self, words: dict[str, str], hosts: dict[str, str], dotted: frozenset[str]) -> None:
         self._signs = words
         self._hosts = hosts
+        self._dotted_words = dotted
 
     def signs(self, words: list[str]) -> str:
         """The signs of *words*, from `plain` text whose sentences end with « . »."""
@@ -142,7 +143,9 @@ class Alphabet:
         return self._dotted(labels)
 
     def _dotted(self, labels: list[str]) -> str:
-        """A host's name; or two sentences without a space between them."""
+        """A host's name; words that Exchange joins by dots; or two sentences without a space between them."""
+        if labels[0] in self._dotted_words:
+            return "".join([self._signs.get(label, WORD) for label in labels])
         known = next((sign for label in labels if (sign := self._hosts.get(label))), None)
         if known is not None:
             return known
