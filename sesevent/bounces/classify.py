@@ -132,14 +132,15 @@ def _weigh(
     action: str | None,
 ) -> tuple[Finding, int]:  # fmt: skip
     """The strongest evidence, and whether the code agrees with it (1), disagrees (-1) or says nothing (0)."""
-    meant, exact = code_reason(enhanced) if enhanced else ("", False)
+    meant, kind = code_reason(enhanced) if enhanced else ("", "none")
+    exact = _RANK[kind] <= _STATUS_RANK
     if hit is not None:
         words = Finding(hit.rule.strength, hit.rule.reason, hit.rule.id)
-        if not exact or _RANK[words.evidence] < _STATUS_RANK:
+        if not exact or _RANK[words.evidence] < _RANK[kind]:
             return words, _agreement(words.reason, meant if exact else "")
-        return Finding("status", meant, f"status.{enhanced}"), _agreement(words.reason, meant)
+        return Finding(kind, meant, f"status.{enhanced}"), _agreement(words.reason, meant)
     if exact:
-        return Finding("status", meant, f"status.{enhanced}"), 0
+        return Finding(kind, meant, f"status.{enhanced}"), 0
     return _without_words(meant, enhanced, code, bounce_type, sub_type, action), 0
 
 

@@ -44,7 +44,7 @@ class Hit(NamedTuple):
 class Engine:
     """All phrases of a rule book, in order."""
 
-    __slots__ = ("_always", "_anchors", "_count", "_searches", "alphabet", "phrases", "provider_signs", "rules")
+    __slots__ = ("_always", "_anchors", "_count", "_in_reply_to", "_searches", "alphabet", "phrases", "provider_signs", "rules")
 
     def __init__(self, book: RuleBook) -> None:
         lexicon = Lexicon(book.classes, book.stop_words)
@@ -52,6 +52,7 @@ class Engine:
         self.phrases = sorted(found, key=_place)
         self.rules = {rule.id: rule for rule in book.rules}
         self.provider_signs = {lexicon.sign(word): name for word, name in book.providers.items()}
+        self._in_reply_to = "".join(map(lexicon.sign, ("in", "reply", "to")))  # Postfix: «(in reply to RCPT TO command)»
         self.alphabet = _alphabet(lexicon, book)
         self._searches: list[Callable[[str], re.Match[str] | None] | None] = [None] * len(self.phrases)
         self._count = len(self.phrases)
@@ -72,6 +73,7 @@ class Engine:
         «rejected by the recipient domain»), so the words after it go first; the rest is only heard
         where they say little.
         """
+        signs = signs.partition(self._in_reply_to)[0]
         before, code, after = signs.partition(CODE)
         if not code:
             return self._strongest(signs, reply, 0)
@@ -79,7 +81,7 @@ class Engine:
         said = self._strongest(own, reply, len(before)) if own else None
         if not before or (said is not None and said.rule.strength != WEAKEST):
             return said
-        told = self._strongest(before + own, reply, 0)
+        told = self._strongest(before, reply, 0)
         return said if told is None or (said is not None and told.rule.strength == WEAKEST) else told
 
     def _strongest(self, signs: str, reply: str | None, offset: int) -> Hit | None:
