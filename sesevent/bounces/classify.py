@@ -8,12 +8,13 @@ raises. Next: the caller, who stores the reason or decides suppression by it.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final
 
 from sesevent.bounces import ses_words
 from sesevent.bounces.classification import Classification, Verdict
 from sesevent.bounces.engine import Engine, Hit, the_engine
-from sesevent.bounces.priority import PRIORITY, REPLIES, code_reason
+from sesevent.bounces.priority import ENHANCED_CODES, PRIORITY, REPLIES, REPLY_CODES, Finding, code_reason
 from sesevent.bounces.rulebook import load_rules
 from sesevent.bounces.ses_words import SesWord
 from sesevent.bounces.text import LIMIT, after_prefix, words_of
@@ -22,18 +23,11 @@ __all__ = ["classify", "classify_delay", "classify_reject", "classify_rendering_
 
 _RANK: Final = {row.name: place for place, row in enumerate(PRIORITY)}
 _CONFIDENCE: Final = {row.name: row.confidence for row in PRIORITY}
-_ENHANCED: Final = re.compile(r"(?<![0-9.])[245]\.[0-9]\.[0-9]{1,3}(?![0-9]|\.[0-9])")
-_REPLY: Final = re.compile(r"(?<![0-9.])[45][0-9][0-9](?![0-9]|\.[0-9])")
+_ENHANCED: Final = re.compile(r"(?<![0-9.])[45]\.[0-9]\.[0-9]{1,3}(?![0-9]|\.[0-9])")
+_GENERAL: Final = frozenset(("0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "7.1"))
+_ALL_CODES: Final = ENHANCED_CODES | REPLY_CODES
 _NOT_FAILED: Final = frozenset(("delivered", "relayed", "expanded"))  # RFC 3464 section 2.3.3
 _STATUS_RANK: Final = _RANK["status"]
-
-
-class Finding(NamedTuple):
-    """One piece of evidence: its kind, the reason it speaks for, and what said so."""
-
-    evidence: str
-    reason: str
-    rule: str
 
 
 _NONE: Final = Finding("none", "undetermined", "none")
@@ -60,16 +54,16 @@ def classify(
     engine = the_engine()
     if not diagnostic:
         return _from_codes(engine, status, bounce_type, bounce_subtype, action, reporting_mta)
-    start = after_prefix(diagnostic)
-    signs = engine.alphabet.signs(words_of(diagnostic, start))
-    said, reply = _enhanced(diagnostic, status), _REPLY.search(diagnostic, start, LIMIT)
-    code = reply[0] if reply else None
-    digit = _digit(said, code, bounce_type)
+    words = words_of(diagnostic, after_prefix(diagnostic))
+    signs = engine.alphabet.signs(words)
+    said, code = _codes(words)
+    enhanced = _better(said, _enhanced(status)) if status else said
+    digit = _digit(enhanced, code, bounce_type)
     hit = engine.find(signs, digit)
-    best, agreement = _weigh(hit, said, code, bounce_type, bounce_subtype, action)
-    provider = engine.provider(signs) or (_provider(engine, reporting_mta) if reporting_mta else None)
-    verdict = _verdict(best, digit, provider or (hit.rule.provider if hit else None), agreement)
-    if hit is None or best.rule != hit.rule.id:
+    best, agreement = _weigh(hit, enhanced, code, bounce_type, bounce_subtype, action)
+    provider = engine.provider(signs) or best.provider or (_provider(engine, reporting_mta) if reporting_mta else None)
+    verdict = _verdict(best, digit, provider, agreement)
+    if hit is None or best is not hit.finding:
         return Classification(verdict)
     return Classification(verdict, diagnostic, (hit.start, hit.end))
 
@@ -103,19 +97,37 @@ def _from_codes(
     reporting_mta: str | None,
 ) -> Classification:  # fmt: skip
     """Where there are no words."""
-    said = _enhanced("", status)
+    said = _enhanced(status) if status else None
     best, agreement = _weigh(None, said, None, bounce_type, sub_type, action)
     provider = _provider(engine, reporting_mta) if reporting_mta else None
     return Classification(_verdict(best, _digit(said, None, bounce_type), provider, agreement))
 
 
-def _enhanced(diagnostic: str, status: str | None) -> str | None:
-    """The receiving server's own code, else the report's: SES fills the latter with general ones."""
-    found = _ENHANCED.search(diagnostic, 0, LIMIT)
-    if found is not None and (not status or found[0][2:] not in ("0.0", "7.1", "1.0", "5.0")):
-        return found[0]
-    told = _ENHANCED.search(status) if status else None
-    return told[0] if told is not None and (found is None or told[0][2:] != "0.0") else found[0] if found else None
+def _codes(words: list[str]) -> tuple[str | None, str | None]:
+    """The first enhanced code and the first reply code among the words of a reply."""
+    enhanced = code = None
+    found = _ALL_CODES.intersection(words)
+    for word in found:
+        if len(word) == 3:
+            if code is None or words.index(word) < words.index(code):
+                code = word
+        elif word[0] != "2" and (enhanced is None or words.index(word) < words.index(enhanced)):
+            enhanced = word
+    return enhanced, code
+
+
+@lru_cache(maxsize=4096)
+def _enhanced(status: str) -> str | None:
+    """The code in a status field, which may hold a comment too. There are few, so they are kept."""
+    found = _ENHANCED.search(status, 0, LIMIT)
+    return found[0] if found else None
+
+
+def _better(said: str | None, reported: str | None) -> str | None:
+    """The receiving server's own code, unless it is a general one: SES and mailers fill in the report's themselves."""
+    if said is None or reported is None:
+        return said or reported
+    return reported if said[2:] in _GENERAL and reported[2:] not in _GENERAL else said
 
 
 def _digit(enhanced: str | None, code: str | None, bounce_type: str | None) -> str | None:
@@ -132,16 +144,19 @@ def _weigh(
     action: str | None,
 ) -> tuple[Finding, int]:  # fmt: skip
     """The strongest evidence, and whether the code agrees with it (1), disagrees (-1) or says nothing (0)."""
-    meant, kind = code_reason(enhanced) if enhanced else ("", "none")
+    meant, kind = _meaning(enhanced) if enhanced else ("", "none")
     exact = _RANK[kind] <= _STATUS_RANK
     if hit is not None:
-        words = Finding(hit.rule.strength, hit.rule.reason, hit.rule.id)
+        words = hit.finding
         if not exact or _RANK[words.evidence] < _RANK[kind]:
             return words, _agreement(words.reason, meant if exact else "")
         return Finding(kind, meant, f"status.{enhanced}"), _agreement(words.reason, meant)
     if exact:
         return Finding(kind, meant, f"status.{enhanced}"), 0
     return _without_words(meant, enhanced, code, bounce_type, sub_type, action), 0
+
+
+_meaning = lru_cache(maxsize=4096)(code_reason)
 
 
 def _without_words(

@@ -15,9 +15,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sesevent.bounces.phrases import Compiled, Lexicon
-from sesevent.bounces.priority import REASON_ORDER, REPLY_CODES, STRENGTHS
+from sesevent.bounces.priority import ENHANCED_CODES, REASON_ORDER, REPLY_CODES, STRENGTHS, Finding
 from sesevent.bounces.rulebook import Rule, RuleBook, load_rules
-from sesevent.bounces.text import CODE, DROPPED, Alphabet
+from sesevent.bounces.text import CODE, DROPPED, WORD, Alphabet
 
 __all__ = ["Engine", "Hit", "Phrase", "the_engine"]
 
@@ -31,12 +31,13 @@ class Phrase(NamedTuple):
     rule: Rule
     text: str
     compiled: Compiled
+    finding: Finding
 
 
 class Hit(NamedTuple):
     """What was found."""
 
-    rule: Rule
+    finding: Finding
     start: int
     end: int
 
@@ -44,14 +45,19 @@ class Hit(NamedTuple):
 class Engine:
     """All phrases of a rule book, in order."""
 
-    __slots__ = ("_always", "_anchors", "_count", "_in_reply_to", "_searches", "alphabet", "phrases", "provider_signs", "rules")
+    __slots__ = ("_always", "_anchors", "_count", "_in_reply_to", "_provider_sign", "_searches", "alphabet", "phrases", "provider_signs", "rules")
 
     def __init__(self, book: RuleBook) -> None:
         lexicon = Lexicon(book.classes, book.stop_words)
-        found = [Phrase(rule, text, lexicon.compile(text)) for rule in book.rules for text in rule.phrases]
+        found = [
+            Phrase(rule, text, lexicon.compile(text), Finding(rule.strength, rule.reason, rule.id, rule.provider))
+            for rule in book.rules
+            for text in rule.phrases
+        ]
         self.phrases = sorted(found, key=_place)
         self.rules = {rule.id: rule for rule in book.rules}
         self.provider_signs = {lexicon.sign(word): name for word, name in book.providers.items()}
+        self._provider_sign = re.compile(f"[{''.join(self.provider_signs)}]").search
         self._in_reply_to = "".join(map(lexicon.sign, ("in", "reply", "to")))  # Postfix: «(in reply to RCPT TO command)»
         self.alphabet = _alphabet(lexicon, book)
         self._searches: list[Callable[[str], re.Match[str] | None] | None] = [None] * len(self.phrases)
@@ -61,7 +67,7 @@ class Engine:
     def candidates(self, signs: str) -> int:
         """The phrases, as bits, of which *signs* have an anchor each from both sets."""
         anchors, found = self._anchors, self._always
-        for sign in signs:
+        for sign in signs.replace(WORD, ""):
             if sign in anchors:
                 found |= anchors[sign]
         return found & (found >> self._count) & ((1 << self._count) - 1)
@@ -79,28 +85,29 @@ class Engine:
             return self._strongest(signs, reply, 0)
         own = after.replace(CODE, "")
         said = self._strongest(own, reply, len(before)) if own else None
-        if not before or (said is not None and said.rule.strength != WEAKEST):
+        if not before or (said is not None and said.finding.evidence != WEAKEST):
             return said
         told = self._strongest(before, reply, 0)
-        return said if told is None or (said is not None and told.rule.strength == WEAKEST) else told
+        return said if told is None or (said is not None and told.finding.evidence == WEAKEST) else told
 
     def _strongest(self, signs: str, reply: str | None, offset: int) -> Hit | None:
         left = self.candidates(signs)
+        searches = self._searches
         while left:
             lowest = left & -left
             number = lowest.bit_length() - 1
-            match = (self._searches[number] or self._compiled(number))(signs)
+            match = (searches[number] or self._compiled(number))(signs)
             if match is not None:
-                rule = self.phrases[number].rule
+                rule, _, _, finding = self.phrases[number]
                 if rule.reply is None or rule.reply == reply:
-                    return Hit(rule, match.start() + offset, match.end() + offset)
+                    return Hit(finding, match.start() + offset, match.end() + offset)
             left ^= lowest
         return None
 
     def provider(self, signs: str) -> str | None:
         """Who runs the server, where its words give it away."""
-        known = self.provider_signs
-        return next((known[sign] for sign in signs if sign in known), None)
+        found = self._provider_sign(signs)
+        return None if found is None else self.provider_signs[found[0]]
 
     def _compiled(self, number: int) -> Callable[[str], re.Match[str] | None]:
         """Compiled when first needed: most processes meet a part of the phrases only."""
@@ -122,7 +129,7 @@ def _place(phrase: Phrase) -> tuple[int, int, str]:
 def _alphabet(lexicon: Lexicon, book: RuleBook) -> Alphabet:
     hosts = {name: lexicon.sign(name) for name in book.hosts}
     dropped = dict.fromkeys([*lexicon.stop_words, "smtp", *map(str, range(400, 600))], DROPPED)
-    dropped |= dict.fromkeys(REPLY_CODES, CODE)
+    dropped |= dict.fromkeys(ENHANCED_CODES, DROPPED) | dict.fromkeys(REPLY_CODES, CODE)
     return Alphabet(dropped | {word: sign for word, sign in lexicon.signs.items() if word not in dropped}, hosts, book.dotted)
 
 

@@ -10,8 +10,19 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 __all__ = [
-    "CODES", "GENERAL_CODES", "OWN_CODES", "PRIORITY", "REASON_ORDER", "REPLIES", "REPLY_CODES", "STRENGTHS", "Evidence", "code_reason",
+    "CODES", "ENHANCED_CODES", "GENERAL_CODES", "OWN_CODES", "PRIORITY", "REASON_ORDER", "REPLIES", "REPLY_CODES", "STRENGTHS", "Evidence",
+    "Finding", "code_reason",
 ]  # fmt: skip
+
+
+class Finding(NamedTuple):
+    """One piece of evidence: its kind, the reason it speaks for, and what said so."""
+
+    evidence: str
+    """A row of `PRIORITY`."""
+    reason: str
+    rule: str
+    provider: str | None = None
 
 
 class Evidence(NamedTuple):
@@ -186,3 +197,9 @@ def code_reason(code: str) -> tuple[str, str]:
 
 
 _SILENT: Final = frozenset(("0.0", "1.0", "2.0"))
+ENHANCED_CODES: Final = frozenset(
+    f"{kind}.{detail}"
+    for kind in "245"
+    for detail in [*(f"{subject}.{number}" for subject in range(8) for number in range(100)), *OWN_CODES]
+)
+"""Every enhanced code that is known, or may one day be, in the form in which it stands in replies."""

@@ -68,7 +68,7 @@ def plain(text: str) -> str:
 
 def words_of(text: str, start: int) -> list[str]:
     """The words of a diagnostic from *start*; a sentence's end is a word of its own."""
-    return plain(text[start:LIMIT]).replace(". ", " . ").split()
+    return plain(text[start:LIMIT] + " ").replace(". ", " . ").split()
 
 
 def plain_words(text: str) -> list[str]:
@@ -79,7 +79,7 @@ def plain_words(text: str) -> list[str]:
 def after_prefix(text: str) -> int:
     """Where the words begin: after the type of diagnostic that RFC 3464 puts before them, however often."""
     start = 0
-    while found := _PREFIX.match(text, start):
+    while ";" in text[start : start + 24] and (found := _PREFIX.match(text, start)):
         start = found.end()
     return start
 
@@ -103,7 +103,7 @@ class Alphabet:
     def signs(self, words: list[str]) -> str:
         """The signs of *words*, from `plain` text whose sentences end with « . »."""
         get, odd = self._signs.get, self._odd
-        return "".join([get(word) or (WORD if word.isalpha() else odd(word)) for word in words]).replace(DROPPED, "")
+        return "".join([get(word) or (WORD if word.isalnum() else odd(word)) for word in words]).replace(DROPPED, "")
 
     def host_sign(self, name: str) -> str | None:
         """The sign of the first part of a host's name that is known."""
@@ -121,12 +121,9 @@ class Alphabet:
         found = []
         for word in re.finditer(r"\S+", spaced):
             start, end = letters[word.start()][1], letters[word.end() - 1][1] + 1
-            found += [_Piece(sign, start, end) for sign in self._of_one(word[0], word.end() < len(spaced))]
+            parts = [word[0][:-1], STOP] if word[0].endswith(STOP) and word[0] != STOP else [word[0]]
+            found += [_Piece(sign, start, end) for sign in self.signs(parts)]
         return found
-
-    def _of_one(self, word: str, more: bool) -> str:
-        ends = more and word.endswith(".")
-        return self.signs([word[:-1], STOP] if ends and word != STOP else [word])
 
     def _odd(self, word: str) -> str:
         """The signs of what is not letters alone, and not known."""
@@ -134,7 +131,7 @@ class Alphabet:
             return ADDRESS
         bare = word.strip(_KEPT)
         if bare != word:
-            return (self._signs.get(bare) or (WORD if bare.isalpha() else self._odd(bare))) if bare else STOP
+            return (self._signs.get(bare) or (WORD if bare.isalnum() else self._odd(bare))) if bare else STOP
         if "." not in bare:
             return WORD
         labels = bare.split(".")
