@@ -14,9 +14,10 @@ TEST_TOOLS = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "sybil"]
 
 @nox.session(**HERE)
 def lint(session: nox.Session) -> None:
-    """Style and mistakes (ruff)."""
+    """Style and mistakes (ruff), and flaws in the bounce rules."""
     session.run("ruff", "check", ".", external=True)
     session.run("ruff", "format", "--check", ".", external=True)
+    session.run("python", "-m", "sesevent.bounces.lint", external=True)
 
 
 @nox.session(**HERE)
@@ -63,13 +64,19 @@ def floors(session: nox.Session) -> None:
 def bare(session: nox.Session) -> None:
     """The pure parts without any extra."""
     session.install(".", *TEST_TOOLS)
-    session.run("pytest", "tests/events", "tests/sns", "tests/test_jsontext.py", "tests/test_corpus.py")
+    session.run("pytest", "tests/events", "tests/sns", "tests/bounces", "tests/test_jsontext.py", "tests/test_corpus.py")
 
 
 @nox.session(**HERE)
 def bench(session: nox.Session) -> None:
     """Ratios against named baselines, as a table and JSON lines."""
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)
+
+
+@nox.session(name="bounce-scores", **HERE)
+def bounce_scores(session: nox.Session) -> None:
+    """How often the reason of a bounce is right, as tables and as the documentation's picture."""
+    session.run("python", "benchmarks/bounce_scores.py", *session.posargs, external=True)
 
 
 @nox.session(**HERE)

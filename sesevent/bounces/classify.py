@@ -24,7 +24,8 @@ __all__ = ["classify", "classify_delay", "classify_reject", "classify_rendering_
 _RANK: Final = {row.name: place for place, row in enumerate(PRIORITY)}
 _CONFIDENCE: Final = {row.name: row.confidence for row in PRIORITY}
 _ENHANCED: Final = re.compile(r"(?<![0-9.])[45]\.[0-9]\.[0-9]{1,3}(?![0-9]|\.[0-9])")
-_GENERAL: Final = frozenset(("0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "7.1"))
+_SILENT: Final = frozenset(("0.0", "1.0", "2.0"))
+_GENERAL: Final = frozenset(("3.0", "4.0", "5.0", "6.0", "7.0", "7.1"))
 _ALL_CODES: Final = ENHANCED_CODES | REPLY_CODES
 _NOT_FAILED: Final = frozenset(("delivered", "relayed", "expanded"))  # RFC 3464 section 2.3.3
 _STATUS_RANK: Final = _RANK["status"]
@@ -75,6 +76,8 @@ def classify_delay(
     found = classify(status=status, diagnostic=diagnostic, bounce_type="Transient")
     told = ses_words.DELAY_TYPES.get(delay_type or "")
     known = told is not None and told.reason != "undetermined"
+    if found.reason == "expired":  # it has not: SES goes on trying
+        found = _as_network(found)
     if told is None or (found.reason != "undetermined" and not (known and found.confidence < _CONFIDENCE["sub_type"])):
         return _for_now(found)
     return Classification(_verdict(Finding("sub_type", told.reason, f"ses.delay.{delay_type}"), "4", found.provider, 0))
@@ -127,7 +130,11 @@ def _better(said: str | None, reported: str | None) -> str | None:
     """The receiving server's own code, unless it is a general one: SES and mailers fill in the report's themselves."""
     if said is None or reported is None:
         return said or reported
-    return reported if said[2:] in _GENERAL and reported[2:] not in _GENERAL else said
+    return reported if _telling(reported) > _telling(said) else said
+
+
+def _telling(code: str) -> int:
+    return 0 if code[2:] in _SILENT else 1 if code[2:] in _GENERAL else 2
 
 
 def _digit(enhanced: str | None, code: str | None, bounce_type: str | None) -> str | None:
@@ -187,6 +194,13 @@ def _for_now(found: Classification) -> Classification:
         return found
     soft = kept._replace(bounce_class="soft", recommendation="count", retry_after=kept.retry_after or 3600)
     return Classification(soft, found._text, found._hit)
+
+
+def _as_network(found: Classification) -> Classification:
+    """A time-out, seen while the mail is still on its way."""
+    kept = found.verdict
+    made = _verdict(Finding(kept.evidence, "network", kept.rule), "4", kept.provider, 0)
+    return Classification(made, found._text, found._hit)
 
 
 def _provider(engine: Engine, reporting_mta: str) -> str | None:

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 from sesevent.bounces.text import ADDRESS, ANY, HOST, IP, STOP, plain_words
 
-__all__ = ["GAPS", "Compiled", "Lexicon", "PhraseError", "expand", "read_class"]
+__all__ = ["COMMON", "GAPS", "Compiled", "Lexicon", "PhraseError", "expand", "read_class"]
 
 GAPS: Final = {"..": 2, "...": 5, "....": 12}
 _BUILT_IN: Final = {"addr": ADDRESS, "ip": IP, "host": f"{HOST}", "any": ANY, "stop": re.escape(STOP)}
@@ -31,7 +31,7 @@ _TOKEN: Final = re.compile(r"\s*(\{\w+\}|\.{2,4}(?!\S)|[()|?^$]|[^\s(){}|?^$]+)"
 _CLASS: Final = re.compile(r"\{([\w ]+)\}")
 _BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
 # Words in so many replies that they hardly choose between rules; everything else counts as rare.
-_COMMON: Final = dict.fromkeys(
+COMMON: Final = dict.fromkeys(
     "not no t mailbox user recipient address mail message rejected account sender host to for from domain".split(), 20
 )
 
@@ -84,7 +84,7 @@ class Lexicon:
         made = self.signs.get(word)
         if made is None:
             made = self.signs[word] = chr(0x4E00 + len(self.signs))  # letters: no expression gives them a meaning
-            self._weights[made] = _COMMON.get(word, 1)
+            self._weights[made] = COMMON.get(word, 1)
         return made
 
     def compile(self, phrase: str) -> Compiled:

@@ -12,10 +12,12 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sesevent.bounces.taxonomy import Reason
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable  # elsewhere on Python 3.10
 
 if sys.version_info >= (3, 11):
     import tomllib
