@@ -123,7 +123,7 @@ class Classification:
         base = self.verdict.retry_after
         if base is None:
             return None
-        waited = min(base * 2 ** min(max(attempt, 0), 20), _LONGEST_WAIT)
+        waited = min(float(base) * 2.0 ** min(max(attempt, 0), 20), float(_LONGEST_WAIT))
         return waited * (0.5 + min(max(random_fraction, 0.0), 1.0))
 
     def as_dict(self) -> dict[str, Any]:

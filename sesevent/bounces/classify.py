@@ -1,4 +1,4 @@
-"""Why did it bounce, whose fault is it, and what should be done?
+"""Classification: why it bounced, whose fault it is, and what should be done.
 
 Two stages: gather what the words, the codes and SES say; then take the strongest, by the table of
 `sesevent.bounces.priority`. Pure: no clock, no chance, no network; any text is answered, none
@@ -84,7 +84,7 @@ def classify_delay(
 
 
 def classify_reject(reason: str | None = None) -> Classification:
-    """Classify a Reject: SES did not take the message. An unknown reason concerns the content, as every known one does."""
+    """Classify a Reject: SES did not take the message. An unknown reason concerns the content, as the known one."""
     told = ses_words.REJECTS.get((reason or "").strip().capitalize(), SesWord("content_rejected", ""))
     return Classification(_verdict(Finding("ses", told.reason, "ses.reject"), "5", None, 0))
 

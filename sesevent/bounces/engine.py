@@ -45,7 +45,18 @@ class Hit(NamedTuple):
 class Engine:
     """All phrases of a rule book, in order."""
 
-    __slots__ = ("_always", "_anchors", "_count", "_in_reply_to", "_provider_sign", "_searches", "alphabet", "phrases", "provider_signs", "rules")
+    __slots__ = (
+        "_always",
+        "_anchors",
+        "_count",
+        "_in_reply_to",
+        "_provider_sign",
+        "_searches",
+        "alphabet",
+        "phrases",
+        "provider_signs",
+        "rules",
+    )
 
     def __init__(self, book: RuleBook) -> None:
         lexicon = Lexicon(book.classes, book.stop_words)
@@ -58,7 +69,9 @@ class Engine:
         self.rules = {rule.id: rule for rule in book.rules}
         self.provider_signs = {lexicon.sign(word): name for word, name in book.providers.items()}
         self._provider_sign = re.compile(f"[{''.join(self.provider_signs)}]").search
-        self._in_reply_to = "".join(map(lexicon.sign, ("in", "reply", "to")))  # Postfix: «(in reply to RCPT TO command)»
+        self._in_reply_to = "".join(
+            map(lexicon.sign, ("in", "reply", "to"))
+        )  # Postfix: «(in reply to RCPT TO command)»
         self.alphabet = _alphabet(lexicon, book)
         self._searches: list[Callable[[str], re.Match[str] | None] | None] = [None] * len(self.phrases)
         self._count = len(self.phrases)
@@ -130,7 +143,9 @@ def _alphabet(lexicon: Lexicon, book: RuleBook) -> Alphabet:
     hosts = {name: lexicon.sign(name) for name in book.hosts}
     dropped = dict.fromkeys([*lexicon.stop_words, "smtp", *map(str, range(400, 600))], DROPPED)
     dropped |= dict.fromkeys(ENHANCED_CODES, DROPPED) | dict.fromkeys(REPLY_CODES, CODE)
-    return Alphabet(dropped | {word: sign for word, sign in lexicon.signs.items() if word not in dropped}, hosts, book.dotted)
+    return Alphabet(
+        dropped | {word: sign for word, sign in lexicon.signs.items() if word not in dropped}, hosts, book.dotted
+    )
 
 
 def _index(phrases: list[Compiled]) -> tuple[dict[str, int], int]:

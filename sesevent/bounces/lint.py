@@ -163,7 +163,9 @@ def main() -> int:
     flaws = find_flaws(load_rules())
     book = load_rules()
     sys.stdout.write("".join(f"{flaw}\n" for flaw in flaws))
-    sys.stdout.write(f"{len(book.rules)} rules, {sum(len(rule.phrases) for rule in book.rules)} phrases, {len(flaws)} flaws\n")
+    sys.stdout.write(
+        f"{len(book.rules)} rules, {sum(len(rule.phrases) for rule in book.rules)} phrases, {len(flaws)} flaws\n"
+    )
     return 1 if flaws else 0
 
 

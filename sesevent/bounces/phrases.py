@@ -29,10 +29,30 @@ GAPS: Final = {"..": 2, "...": 5, "....": 12}
 _BUILT_IN: Final = {"addr": ADDRESS, "ip": IP, "host": f"{HOST}", "any": ANY, "stop": re.escape(STOP)}
 _TOKEN: Final = re.compile(r"\s*(\{\w+\}|\.{2,4}(?!\S)|[()|?^$]|[^\s(){}|?^$]+)")
 _CLASS: Final = re.compile(r"\{([\w ]+)\}")
+_OPEN: Final = "("
 _BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
 # Words in so many replies that they hardly choose between rules; everything else counts as rare.
 COMMON: Final = dict.fromkeys(
-    "not no t mailbox user recipient address mail message rejected account sender host to for from domain".split(), 20
+    [
+        "not",
+        "no",
+        "t",
+        "mailbox",
+        "user",
+        "recipient",
+        "address",
+        "mail",
+        "message",
+        "rejected",
+        "account",
+        "sender",
+        "host",
+        "to",
+        "for",
+        "from",
+        "domain",
+    ],
+    20,
 )
 
 
@@ -137,7 +157,7 @@ class Lexicon:
 
     def _one(self, tokens: list[str]) -> tuple[_Part, list[str]]:
         token, rest = tokens[0], tokens[1:]
-        if token == "(":  # noqa: S105 - no password, a token of the grammar
+        if token.startswith(_OPEN):
             part, rest = self._either(rest)
             if rest[:1] != [")"]:
                 raise PhraseError("a bracket is not closed")
@@ -145,7 +165,7 @@ class Lexicon:
         if token in GAPS:
             return _Part(f"{ANY}{{0,{GAPS[token]}}}?", ()), rest
         if token in "^$":
-            return _Part("^" if token == "^" else rf"{re.escape(STOP)}?$", ()), rest  # noqa: S105
+            return _Part("^" if token.startswith("^") else rf"{re.escape(STOP)}?$", ()), rest  # noqa: S105
         if token.startswith("{"):
             return self._class(token[1:-1]), rest
         return self._words(token), rest
@@ -194,5 +214,3 @@ def _tokens(phrase: str) -> list[str]:
         found.append(match[1].replace("\x01", "{").replace("\x02", ",").replace("\x03", "}"))
         position = match.end()
     return found
-
-

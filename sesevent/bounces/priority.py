@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 __all__ = [
-    "CODES", "ENHANCED_CODES", "GENERAL_CODES", "OWN_CODES", "PRIORITY", "REASON_ORDER", "REPLIES", "REPLY_CODES", "STRENGTHS", "Evidence",
-    "Finding", "code_reason",
+    "CODES", "ENHANCED_CODES", "GENERAL_CODES", "OWN_CODES", "PRIORITY", "REASON_ORDER", "REPLIES",
+    "REPLY_CODES", "STRENGTHS", "Evidence", "Finding", "code_reason",
 ]  # fmt: skip
 
 
@@ -37,12 +37,11 @@ class Evidence(NamedTuple):
 PRIORITY: Final = (
     Evidence("ses", 1.0, "SES speaks of its own act here (a list, a time-out); no other server was involved"),
     Evidence("code", 0.98, "a provider's own code is documented to mean one thing"),
-    Evidence("exact", 0.97, "a phrase that leaves no other reading, although words in it would alone mean something else"),
+    Evidence("exact", 0.97, "a phrase that leaves no other reading, though single words of it do"),
     Evidence("own_code", 0.95, "an enhanced code that no server sends by default: who sets it means it"),
     Evidence("strong", 0.93, "a phrase that means one thing wherever it is said"),
     Evidence("plain", 0.85, "a phrase that nearly always means one thing: words are chosen for people to read"),
-    Evidence("status", 0.75, "an enhanced code with one meaning (5.2.2); below the words, as many servers send 5.1.1 for "
-             "anything they refuse"),
+    Evidence("status", 0.75, "an enhanced code with one meaning (5.2.2); below most words: 5.1.1 is sent for much"),
     Evidence("weak", 0.6, "single words that only lean one way: they count where nothing better is there"),
     Evidence("sub_type", 0.55, "SES's reading of the reply, from the same words and codes"),
     Evidence("general_status", 0.45, "a code that names a field only (5.7.1: some policy)"),
@@ -177,11 +176,85 @@ REPLIES: Final = {
 
 
 REPLY_CODES: Final = frozenset(
-    "421 422 430 431 432 433 441 442 446 447 449 450 451 452 453 454 455 458 459 471 500 501 502 503 504 505 510 511 512 513 514 515 "
-    "516 517 518 519 520 521 522 523 525 530 531 533 534 535 538 541 542 544 546 547 550 551 552 553 554 555 556 557 "
-    "559 560 561 563 565 570 571 572 573 576 577 580 581 583 590".split()
+    [
+        "421",
+        "422",
+        "430",
+        "431",
+        "432",
+        "433",
+        "441",
+        "442",
+        "446",
+        "447",
+        "449",
+        "450",
+        "451",
+        "452",
+        "453",
+        "454",
+        "455",
+        "458",
+        "459",
+        "471",
+        "500",
+        "501",
+        "502",
+        "503",
+        "504",
+        "505",
+        "510",
+        "511",
+        "512",
+        "513",
+        "514",
+        "515",
+        "516",
+        "517",
+        "518",
+        "519",
+        "520",
+        "521",
+        "522",
+        "523",
+        "525",
+        "530",
+        "531",
+        "533",
+        "534",
+        "535",
+        "538",
+        "541",
+        "542",
+        "544",
+        "546",
+        "547",
+        "550",
+        "551",
+        "552",
+        "553",
+        "554",
+        "555",
+        "556",
+        "557",
+        "559",
+        "560",
+        "561",
+        "563",
+        "565",
+        "570",
+        "571",
+        "572",
+        "573",
+        "576",
+        "577",
+        "580",
+        "581",
+        "583",
+        "590",
+    ]
 )
-"""Numbers that are reply codes wherever they stand in a reply. Seen in the wild; other numbers may be sizes or ports."""
+"""Numbers that are taken for reply codes wherever they stand. Others may be sizes or ports."""
 
 
 def code_reason(code: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ else:
 __all__ = ["RULES_VERSION", "Rule", "RuleBook", "load_rules"]
 
 RULES_VERSION: Final = "1"
-"""Changes with every change of a rule, a word or the priority: stored beside a reason, it tells which to work out anew."""
+"""Changes with every change of a rule, a word or the priority: kept beside a reason, it tells which are outdated."""
 
 
 class Rule(NamedTuple):
@@ -87,7 +87,9 @@ def load_rules() -> RuleBook:
     providers = {word: name for name, text in words["providers"].items() for word in text.split()}
     hosts = (*words["hosts"]["names"].split(), *providers)
     stops = tuple(words["stop"].values())
-    return RuleBook(reasons, tuple(rules), words["classes"], stops, hosts, frozenset(words["dotted"]["names"].split()), providers)
+    return RuleBook(
+        reasons, tuple(rules), words["classes"], stops, hosts, frozenset(words["dotted"]["names"].split()), providers
+    )
 
 
 def _folder(folder: Traversable) -> Iterator[tuple[str, dict[str, Any]]]:

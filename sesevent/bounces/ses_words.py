@@ -47,7 +47,9 @@ DELAY_TYPES: Final = {
     "RecipientServerError": SesWord("system_error", "a fault of the receiving server"),
     "IPFailure": SesWord("blocked", "the receiver blocks or throttles the IP address that sends"),
     "TransientCommunicationFailure": SesWord("network", "the conversation broke off"),
-    "BYOIPHostNameLookupUnavailable": SesWord("authentication", "the DNS host name of our own IP address cannot be found"),
+    "BYOIPHostNameLookupUnavailable": SesWord(
+        "authentication", "the DNS host name of our own IP address cannot be found"
+    ),
     "Undetermined": SesWord("undetermined", "SES cannot tell"),
     "SendingDeferral": SesWord("rate_limited", "SES itself holds the message back"),
 }

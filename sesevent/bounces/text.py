@@ -16,15 +16,15 @@ import unicodedata
 from typing import Final, NamedTuple
 
 __all__ = [
-    "ADDRESS", "ANY", "CODE", "DROPPED", "HOST", "IP", "LIMIT", "STOP", "WORD", "Alphabet", "after_prefix", "plain", "plain_words",
-    "words_of",
+    "ADDRESS", "ANY", "CODE", "DROPPED", "HOST", "IP", "LIMIT", "STOP", "WORD", "Alphabet", "after_prefix",
+    "plain", "plain_words", "words_of",
 ]  # fmt: skip
 
 LIMIT: Final = 2000
 """How much of a diagnostic is read. SES cuts far earlier, and no reply needs more to say what is wrong."""
 
 WORD, ADDRESS, IP, HOST, STOP, CODE, DROPPED = "~", "@", "#", "/", ".", "%", "\0"
-"""Signs that are not words: any other word, an address, an IP address, a host, a sentence's end, a reply code, nothing."""
+"""Any other word, an address, an IP address, a host, the end of a sentence, a reply code, nothing at all."""
 ANY: Final = f"[^{STOP}]"
 
 _KEPT: Final = ".@+"  # inside addresses, host names and codes
