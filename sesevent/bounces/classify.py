@@ -73,7 +73,7 @@ def classify_delay(
     *, delay_type: str | None = None, status: str | None = None, diagnostic: str | None = None
 ) -> Classification:
     """Classify one recipient of a DeliveryDelay: always for now, since SES goes on trying."""
-    found = classify(status=status, diagnostic=diagnostic, bounce_type="Transient")
+    found = classify(status=status, diagnostic=diagnostic, bounce_type="Transient", action="delayed")
     told = ses_words.DELAY_TYPES.get(delay_type or "")
     known = told is not None and told.reason != "undetermined"
     if found.reason == "expired":  # it has not: SES goes on trying

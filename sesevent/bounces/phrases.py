@@ -30,6 +30,7 @@ _BUILT_IN: Final = {"addr": ADDRESS, "ip": IP, "host": f"{HOST}", "any": ANY, "s
 _TOKEN: Final = re.compile(r"\s*(\{\w+\}|\.{2,4}(?!\S)|[()|?^$]|[^\s(){}|?^$]+)")
 _CLASS: Final = re.compile(r"\{([\w ]+)\}")
 _OPEN: Final = "("
+_ENDS: Final = ("^", "$")
 _BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
 # Words in so many replies that they hardly choose between rules; everything else counts as rare.
 COMMON: Final = dict.fromkeys(
@@ -164,8 +165,8 @@ class Lexicon:
             return _Part(f"(?:{part.pattern})", part.anchors), rest[1:]
         if token in GAPS:
             return _Part(f"{ANY}{{0,{GAPS[token]}}}?", ()), rest
-        if token in "^$":
-            return _Part("^" if token.startswith("^") else rf"{re.escape(STOP)}?$", ()), rest  # noqa: S105
+        if token in _ENDS:
+            return _Part("^" if token.startswith("^") else rf"{re.escape(STOP)}?$", ()), rest
         if token.startswith("{"):
             return self._class(token[1:-1]), rest
         return self._words(token), rest
