@@ -19,7 +19,7 @@ from sesevent.bounces.engine import Engine
 from sesevent.bounces.phrases import COMMON, Compiled, Lexicon, PhraseError
 from sesevent.bounces.priority import STRENGTHS
 from sesevent.bounces.rulebook import Rule, RuleBook, load_rules
-from sesevent.bounces.text import after_prefix, words_of
+from sesevent.bounces.text import after_prefix, plain_words, words_of
 
 __all__ = ["Flaw", "check_pattern", "find_flaws"]
 
@@ -33,7 +33,7 @@ class Flaw(NamedTuple):
 
     rule: str
     kind: str
-    """duplicate, reason, strength, source, example, phrase, broad, gap, runaway, dead, shadowed."""
+    """duplicate, reason, strength, source, example, phrase, word, broad, gap, runaway, dead, shadowed."""
     message: str
 
     def __str__(self) -> str:
@@ -44,6 +44,7 @@ def find_flaws(book: RuleBook) -> list[Flaw]:
     """Everything that is wrong with *book*; the examples are only tried where every phrase can be read."""
     flaws = [*_of_ids(book), *(flaw for rule in book.rules for flaw in _of_fields(rule, book))]
     lexicon = Lexicon(book.classes, book.stop_words)
+    flaws += _of_classes(book, lexicon)
     unreadable = [flaw for rule in book.rules for flaw in _of_phrases(rule, lexicon)]
     flaws += unreadable
     if any(flaw.kind in ("phrase", "reason", "strength") for flaw in flaws):
@@ -77,6 +78,13 @@ def _of_fields(rule: Rule, book: RuleBook) -> Iterator[Flaw]:
         yield Flaw(rule.id, "example", "has no example")
     if not rule.phrases:
         yield Flaw(rule.id, "phrase", "has no phrase")
+
+
+def _of_classes(book: RuleBook, lexicon: Lexicon) -> Iterator[Flaw]:
+    for name in book.classes:
+        for entry in lexicon.words_of(name):
+            if all(word in lexicon.stop_words for word in plain_words(entry)):
+                yield Flaw(f"{{{name}}}", "word", f"{entry!r} is made of words without meaning")
 
 
 def _of_phrases(rule: Rule, lexicon: Lexicon) -> Iterator[Flaw]:
