@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 __all__ = ["Classification", "Verdict"]
 
 _LONGEST_WAIT: Final = 24 * 3600
-_set = object.__setattr__
 
 
 class Verdict(NamedTuple):
@@ -30,19 +29,14 @@ class Verdict(NamedTuple):
     retry_after: int | None
 
 
-class Classification:
+class Classification(NamedTuple):
     """Why a mail bounced, whose fault it is, and what to do about it. Immutable, and cheap to make."""
 
-    __slots__ = ("_hit", "_text", "verdict")
-
     verdict: Verdict
-    _text: str | None
-    _hit: tuple[int, int] | None
-
-    def __init__(self, verdict: Verdict, text: str | None = None, hit: tuple[int, int] | None = None) -> None:
-        _set(self, "verdict", verdict)
-        _set(self, "_text", text)
-        _set(self, "_hit", hit)
+    diagnostic: str | None = None
+    """The diagnostic as given, where its words decided."""
+    hit: tuple[int, int] | None = None
+    """Which of the diagnostic's signs decided; `span` makes offsets of them."""
 
     @property
     def reason(self) -> str:
@@ -102,17 +96,17 @@ class Classification:
     @property
     def span(self) -> tuple[int, int] | None:
         """Where in the diagnostic the words stand that decided; None where no words did."""
-        if self._text is None or self._hit is None:
+        if self.diagnostic is None or self.hit is None:
             return None
         from sesevent.bounces.engine import the_engine  # only needed by who asks, and it imports this module
 
-        return the_engine().alphabet.locate(self._text, *self._hit)
+        return the_engine().alphabet.locate(self.diagnostic, *self.hit)
 
     @property
     def matched(self) -> str | None:
         """The words that decided, as the server wrote them. They may hold an address: mind where they are shown."""
         span = self.span
-        return None if span is None or self._text is None else self._text[span[0] : span[1]]
+        return None if span is None or self.diagnostic is None else self.diagnostic[span[0] : span[1]]
 
     def backoff(self, attempt: int = 0, random_fraction: float = 0.5) -> float | None:
         """Seconds to wait before attempt number *attempt* (0 is the first retry), doubled each time, a day at most.
@@ -129,23 +123,6 @@ class Classification:
     def as_dict(self) -> dict[str, Any]:
         """Every field but the diagnostic, as plain values; `span` included."""
         return {**self.verdict._asdict(), "permanent": self.permanent, "span": self.span}
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{name}: a Classification does not change")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{name}: a Classification does not change")
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Classification):
-            return NotImplemented
-        return self.verdict == other.verdict and self._text == other._text and self._hit == other._hit
-
-    def __hash__(self) -> int:
-        return hash((self.verdict, self._text, self._hit))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Classification, (self.verdict, self._text, self._hit)
 
     def __repr__(self) -> str:
         kept = self.verdict

@@ -4,20 +4,21 @@ Every phrase has its place in one order (`sesevent.bounces.priority`) and a bit 
 sign names, as such an integer, the phrases it is an anchor of; a reply's signs are or-ed together,
 and what remains, strongest first, is looked for until one is found. So a further rule costs a reply
 nothing unless it holds that rule's rarest words. It knows no SES words and makes no value.
-Next: :mod:`sesevent.bounces.classify`.
+Next: :mod:`sesevent.bounces.decide`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 from sesevent.bounces.phrases import Compiled, Lexicon
 from sesevent.bounces.priority import ENHANCED_CODES, REASON_ORDER, REPLY_CODES, STRENGTHS, Finding
 from sesevent.bounces.rulebook import Rule, RuleBook, load_rules
-from sesevent.bounces.text import CODE, DROPPED, WORD, Alphabet
+from sesevent.bounces.text import ADDRESS, CODE, DROPPED, HOST, IP, STOP, WORD, Alphabet
 
 __all__ = ["Engine", "Hit", "Phrase", "the_engine"]
 
@@ -34,12 +35,8 @@ class Phrase(NamedTuple):
     finding: Finding
 
 
-class Hit(NamedTuple):
-    """What was found."""
-
-    finding: Finding
-    start: int
-    end: int
+Hit = tuple[Finding, int, int]
+"""What was found, and from which sign to which. A bare tuple: one is made for every reply."""
 
 
 class Engine:
@@ -50,6 +47,7 @@ class Engine:
         "_anchors",
         "_count",
         "_in_reply_to",
+        "_lowest",
         "_provider_sign",
         "_searches",
         "alphabet",
@@ -75,15 +73,13 @@ class Engine:
         self.alphabet = _alphabet(lexicon, book)
         self._searches: list[Callable[[str], re.Match[str] | None] | None] = [None] * len(self.phrases)
         self._count = len(self.phrases)
-        self._anchors, self._always = _index([phrase.compiled for phrase in self.phrases])
+        self._lowest = (1 << self._count) - 1
+        self._anchors, self._always = _index([phrase.compiled for phrase in self.phrases], lexicon.signs.values())
 
     def candidates(self, signs: str) -> int:
         """The phrases, as bits, of which *signs* have an anchor each from both sets."""
-        anchors, found = self._anchors, self._always
-        for sign in signs.replace(WORD, ""):
-            if sign in anchors:
-                found |= anchors[sign]
-        return found & (found >> self._count) & ((1 << self._count) - 1)
+        found = reduce(or_, map(self._anchors.__getitem__, signs.replace(WORD, "")), self._always)
+        return found & (found >> self._count) & self._lowest
 
     def find(self, signs: str, reply: str | None) -> Hit | None:
         """The strongest phrase in a reply; *reply* is the first digit of its code, if known.
@@ -98,10 +94,10 @@ class Engine:
             return self._strongest(signs, reply, 0)
         own = after.replace(CODE, "")
         said = self._strongest(own, reply, len(before)) if own else None
-        if not before or (said is not None and said.finding.evidence != WEAKEST):
+        if not before or (said is not None and said[0].evidence != WEAKEST):
             return said
         told = self._strongest(before, reply, 0)
-        return said if told is None or (said is not None and told.finding.evidence == WEAKEST) else told
+        return said if told is None or (said is not None and told[0].evidence == WEAKEST) else told
 
     def _strongest(self, signs: str, reply: str | None, offset: int) -> Hit | None:
         left = self.candidates(signs)
@@ -113,7 +109,8 @@ class Engine:
             if match is not None:
                 rule, _, _, finding = self.phrases[number]
                 if rule.reply is None or rule.reply == reply:
-                    return Hit(finding, match.start() + offset, match.end() + offset)
+                    start, end = match.span()
+                    return finding, start + offset, end + offset
             left ^= lowest
         return None
 
@@ -148,14 +145,14 @@ def _alphabet(lexicon: Lexicon, book: RuleBook) -> Alphabet:
     )
 
 
-def _index(phrases: list[Compiled]) -> tuple[dict[str, int], int]:
+def _index(phrases: list[Compiled], signs: Iterable[str]) -> tuple[dict[str, int], int]:
     """For each sign the phrases it is an anchor of: first anchors in the lower half, second ones in the upper."""
-    anchors: dict[str, int] = {}
+    anchors = dict.fromkeys([*signs, ADDRESS, IP, HOST, STOP, CODE], 0)
     always, count = 0, len(phrases)
     for number, phrase in enumerate(phrases):
         for sign in phrase.first:
-            anchors[sign] = anchors.get(sign, 0) | (1 << number)
+            anchors[sign] |= 1 << number
         for sign in phrase.second:
-            anchors[sign] = anchors.get(sign, 0) | (1 << (count + number))
+            anchors[sign] |= 1 << (count + number)
         always |= 0 if phrase.second else 1 << (count + number)
     return anchors, always

@@ -124,7 +124,7 @@ def _winner(engine: Engine, example: str) -> str | None:
     words = words_of(example, after_prefix(example))
     code = re.search(r"(?<![0-9.])[45](?=[0-9][0-9](?![0-9]))", example)
     hit = engine.find(engine.alphabet.signs(words), code[0] if code else None)
-    return hit.finding.rule if hit else None
+    return hit[0].rule if hit else None
 
 
 def _nested(parsed: Any, inside: bool) -> str | None:

@@ -3,7 +3,7 @@
 Sources: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html and
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html.
 Words that are not here are no error: SES may add some at any time.
-Next: :mod:`sesevent.bounces.classify`.
+Next: :mod:`sesevent.bounces.decide`.
 """
 
 from __future__ import annotations

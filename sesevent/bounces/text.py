@@ -68,7 +68,10 @@ def plain(text: str) -> str:
 
 def words_of(text: str, start: int) -> list[str]:
     """The words of a diagnostic from *start*; a sentence's end is a word of its own."""
-    return plain(text[start:LIMIT] + " ").replace(". ", " . ").split()
+    own = text[start:LIMIT] + " "
+    if own.isascii():
+        return own.encode("ascii").translate(_ASCII_TABLE).decode("ascii").replace(". ", " . ").split()
+    return own.translate(_LETTERS).replace(". ", " . ").split()
 
 
 def plain_words(text: str) -> list[str]:
@@ -96,14 +99,15 @@ class Alphabet:
     __slots__ = ("_dotted_words", "_hosts", "_signs")
 
     def __init__(self, words: dict[str, str], hosts: dict[str, str], dotted: frozenset[str]) -> None:
-        self._signs = words
+        self._signs = {STOP: STOP} | words
         self._hosts = hosts
         self._dotted_words = dotted
 
     def signs(self, words: list[str]) -> str:
         """The signs of *words*, from `plain` text whose sentences end with « . »."""
         get, odd = self._signs.get, self._odd
-        return "".join([get(word) or (WORD if word.isalnum() else odd(word)) for word in words]).replace(DROPPED, "")
+        signs = [get(word) or (WORD if word.isalnum() else ADDRESS if "@" in word else odd(word)) for word in words]
+        return "".join(signs).replace(DROPPED, "")
 
     def host_sign(self, name: str) -> str | None:
         """The sign of the first part of a host's name that is known."""
@@ -126,26 +130,22 @@ class Alphabet:
         return found
 
     def _odd(self, word: str) -> str:
-        """The signs of what is not letters alone, and not known."""
-        if "@" in word:
-            return ADDRESS
-        bare = word.strip(_KEPT)
-        if bare != word:
+        """The signs of what is not known and not letters and digits alone, nor an address."""
+        if word[0] in _KEPT or word[-1] in _KEPT:
+            bare = word.strip(_KEPT)
             return (self._signs.get(bare) or (WORD if bare.isalnum() else self._odd(bare))) if bare else STOP
-        if "." not in bare:
-            return WORD
-        labels = bare.split(".")
-        if bare[0].isdigit() and bare.replace(".", "").isdigit():
+        labels = word.split(".")
+        hosts = self._hosts
+        for label in labels:
+            if label in hosts and labels[0] not in self._dotted_words:
+                return hosts[label]
+        if labels[-1].isdigit() and word.replace(".", "").isdigit():
             return DROPPED if len(labels) == 3 else IP
-        return self._dotted(labels)
+        return self._dotted(labels) if len(labels) == 2 or labels[0] in self._dotted_words else HOST
 
     def _dotted(self, labels: list[str]) -> str:
-        """A host's name; words that Exchange joins by dots; or two sentences without a space between them."""
+        """Words that Exchange joins by dots; or two sentences without a space between them."""
         if labels[0] in self._dotted_words:
             return "".join([self._signs.get(label, WORD) for label in labels])
-        known = next((sign for label in labels if (sign := self._hosts.get(label))), None)
-        if known is not None:
-            return known
-        if len(labels) == 2 and (signs := [self._signs.get(label) for label in labels]) and all(signs):
-            return STOP.join(sign for sign in signs if sign)
-        return HOST
+        signs = [self._signs.get(label) for label in labels]
+        return STOP.join(sign for sign in signs if sign) if all(signs) else HOST

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sesevent.bounces import classify, lint
-from sesevent.bounces.classify import classify_delay
+from sesevent.bounces.decide import classify_delay
 from sesevent.bounces.engine import the_engine
 from sesevent.bounces.phrases import Lexicon, PhraseError, expand
 from sesevent.bounces.priority import REASON_ORDER, STRENGTHS

@@ -64,9 +64,9 @@ def classify(
     best, agreement = _weigh(hit, enhanced, code, bounce_type, bounce_subtype, action)
     provider = engine.provider(signs) or best.provider or (_provider(engine, reporting_mta) if reporting_mta else None)
     verdict = _verdict(best, digit, provider, agreement)
-    if hit is None or best is not hit.finding:
+    if hit is None or best is not hit[0]:
         return Classification(verdict)
-    return Classification(verdict, diagnostic, (hit.start, hit.end))
+    return Classification(verdict, diagnostic, hit[1:])
 
 
 def classify_delay(
@@ -154,7 +154,7 @@ def _weigh(
     meant, kind = _meaning(enhanced) if enhanced else ("", "none")
     exact = _RANK[kind] <= _STATUS_RANK
     if hit is not None:
-        words = hit.finding
+        words = hit[0]
         if not exact or _RANK[words.evidence] < _RANK[kind]:
             return words, _agreement(words.reason, meant if exact else "")
         return Finding(kind, meant, f"status.{enhanced}"), _agreement(words.reason, meant)
@@ -193,14 +193,14 @@ def _for_now(found: Classification) -> Classification:
     if kept.bounce_class != "hard":
         return found
     soft = kept._replace(bounce_class="soft", recommendation="count", retry_after=kept.retry_after or 3600)
-    return Classification(soft, found._text, found._hit)
+    return Classification(soft, found.diagnostic, found.hit)
 
 
 def _as_network(found: Classification) -> Classification:
     """A time-out, seen while the mail is still on its way."""
     kept = found.verdict
     made = _verdict(Finding(kept.evidence, "network", kept.rule), "4", kept.provider, 0)
-    return Classification(made, found._text, found._hit)
+    return Classification(made, found.diagnostic, found.hit)
 
 
 def _provider(engine: Engine, reporting_mta: str) -> str | None:
