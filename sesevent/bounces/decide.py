@@ -31,6 +31,7 @@ _NOT_FAILED: Final = frozenset(("delivered", "relayed", "expanded"))  # RFC 3464
 _STATUS_RANK: Final = _RANK["status"]
 
 
+_made: Final = tuple.__new__  # a named tuple without the detour over its own constructor: one is made for every bounce
 _NONE: Final = Finding("none", "undetermined", "none")
 
 
@@ -55,7 +56,8 @@ def classify(
     engine = the_engine()
     if not diagnostic:
         return _from_codes(engine, status, bounce_type, bounce_subtype, action, reporting_mta)
-    words = words_of(diagnostic, after_prefix(diagnostic))
+    start = after_prefix(diagnostic) if ";" in diagnostic[:24] else 0
+    words = words_of(diagnostic, start)
     signs = engine.alphabet.signs(words)
     said, code = _codes(words)
     enhanced = _better(said, _enhanced(status)) if status else said
@@ -63,10 +65,11 @@ def classify(
     hit = engine.find(signs, digit)
     best, agreement = _weigh(hit, enhanced, code, bounce_type, bounce_subtype, action)
     provider = engine.provider(signs) or best.provider or (_provider(engine, reporting_mta) if reporting_mta else None)
-    verdict = _verdict(best, digit, provider, agreement)
+    key = (best, digit, provider, agreement)
+    verdict = _verdicts.get(key) or _verdict(*key)
     if hit is None or best is not hit[0]:
         return Classification(verdict)
-    return Classification(verdict, diagnostic, hit[1:])
+    return _made(Classification, (verdict, diagnostic, (hit[1], hit[2])))
 
 
 def classify_delay(
@@ -214,10 +217,9 @@ _verdicts: dict[tuple[Finding, str | None, str | None, int], Verdict] = {}
 def _verdict(finding: Finding, digit: str | None, provider: str | None, agreement: int) -> Verdict:
     """The shared part of an answer. As many exist as rules times replies, so they are kept."""
     key = (finding, digit, provider, agreement)
-    made = _verdicts.get(key)
-    if made is None:
-        made = _verdicts[key] = _new_verdict(*key)
-    return made
+    if key not in _verdicts:
+        _verdicts[key] = _new_verdict(*key)
+    return _verdicts[key]
 
 
 def _new_verdict(finding: Finding, digit: str | None, provider: str | None, agreement: int) -> Verdict:

@@ -57,7 +57,7 @@ class Engine:
     )
 
     def __init__(self, book: RuleBook) -> None:
-        lexicon = Lexicon(book.classes, book.stop_words)
+        lexicon = Lexicon(book.classes, book.stop_words, book.common)
         found = [
             Phrase(rule, text, lexicon.compile(text), Finding(rule.strength, rule.reason, rule.id, rule.provider))
             for rule in book.rules

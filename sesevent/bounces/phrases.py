@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import chain, count
 from typing import Final, NamedTuple
 
 from sesevent.bounces.text import ADDRESS, ANY, HOST, IP, STOP, plain_words
@@ -27,6 +28,8 @@ __all__ = ["COMMON", "GAPS", "Compiled", "Lexicon", "PhraseError", "expand", "re
 
 GAPS: Final = {"..": 2, "...": 5, "....": 12}
 _BUILT_IN: Final = {"addr": ADDRESS, "ip": IP, "host": f"{HOST}", "any": ANY, "stop": re.escape(STOP)}
+# Letters, to which no regular expression gives a meaning; Python keeps one object for each of the first 256.
+_FAST_SIGNS: Final = [chr(code) for code in range(256) if chr(code).isalpha()]
 _TOKEN: Final = re.compile(r"\s*(\{\w+\}|\.{2,4}(?!\S)|[()|?^$]|[^\s(){}|?^$]+)")
 _CLASS: Final = re.compile(r"\{([\w ]+)\}")
 _OPEN: Final = "("
@@ -93,18 +96,21 @@ def read_class(text: str) -> list[str]:
 class Lexicon:
     """Gives each word a sign, and turns phrases into expressions over them."""
 
-    def __init__(self, classes: dict[str, str], stop_words: Iterable[str]) -> None:
+    def __init__(self, classes: dict[str, str], stop_words: Iterable[str], common: Iterable[str] = ()) -> None:
         self.signs: dict[str, str] = {}
+        self._fresh = chain(_FAST_SIGNS, map(chr, count(0x4E00)))
         self.stop_words = frozenset(word for text in stop_words for word in plain_words(text))
         self._weights: dict[str, int] = {}
         self._sources = classes
         self._classes: dict[str, _Part] = {}
+        for word in common:
+            self.sign(word)
 
     def sign(self, word: str) -> str:
         """The sign of a word, a new one if it has none."""
         made = self.signs.get(word)
         if made is None:
-            made = self.signs[word] = chr(0x4E00 + len(self.signs))  # letters: no expression gives them a meaning
+            made = self.signs[word] = next(self._fresh)
             self._weights[made] = COMMON.get(word, 1)
         return made
 

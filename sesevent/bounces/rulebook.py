@@ -68,6 +68,8 @@ class RuleBook(NamedTuple):
     """Parts of host names that are words too: the names of lists and providers in the links that replies hold."""
     dotted: frozenset[str]
     """First parts of words joined by dots, such as ``RESOLVER.ADR.RecipNotFound``."""
+    common: tuple[str, ...]
+    """The words that most replies hold, commonest first."""
     providers: dict[str, str]
     """Word → the provider whose servers say it."""
 
@@ -87,8 +89,16 @@ def load_rules() -> RuleBook:
     providers = {word: name for name, text in words["providers"].items() for word in text.split()}
     hosts = (*words["hosts"]["names"].split(), *providers)
     stops = tuple(words["stop"].values())
+    common = tuple(words["common"]["names"].split())
     return RuleBook(
-        reasons, tuple(rules), words["classes"], stops, hosts, frozenset(words["dotted"]["names"].split()), providers
+        reasons,
+        tuple(rules),
+        words["classes"],
+        stops,
+        hosts,
+        frozenset(words["dotted"]["names"].split()),
+        common,
+        providers,
     )
 
 

@@ -34,6 +34,9 @@ _ASCII_TABLE: Final = bytes(
 # Scripts written without spaces between words, and Hangul, whose particles stick to the word: each letter is a word.
 _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 # RFC 3464 section 2.3.6: the type of a diagnostic, «smtp; » or «x-postfix; ».
+_MOST_NAMES: Final = (
+    4096  # of host names and IP addresses that are remembered: a sender meets the same ones all the time
+)
 _PREFIX: Final = re.compile(r"\s*(?:smtp|lmtp|dns|unix|x-[a-z0-9-]{1,20})\s*;", re.IGNORECASE)
 
 
@@ -96,12 +99,13 @@ class _Piece(NamedTuple):
 class Alphabet:
     """The known words and their signs."""
 
-    __slots__ = ("_dotted_words", "_hosts", "_signs")
+    __slots__ = ("_dotted_words", "_hosts", "_names", "_signs")
 
     def __init__(self, words: dict[str, str], hosts: dict[str, str], dotted: frozenset[str]) -> None:
         self._signs = {STOP: STOP} | words
         self._hosts = hosts
         self._dotted_words = dotted
+        self._names: dict[str, str] = {}
 
     def signs(self, words: list[str]) -> str:
         """The signs of *words*, from `plain` text whose sentences end with « . »."""
@@ -134,6 +138,15 @@ class Alphabet:
         if word[0] in _KEPT or word[-1] in _KEPT:
             bare = word.strip(_KEPT)
             return (self._signs.get(bare) or (WORD if bare.isalnum() else self._odd(bare))) if bare else STOP
+        known = self._names.get(word)
+        if known is None:
+            known = self._name(word)
+            if len(self._names) < _MOST_NAMES:
+                self._names[word] = known
+        return known
+
+    def _name(self, word: str) -> str:
+        """The signs of a host name, an IP address, a code, or words joined by dots."""
         labels = word.split(".")
         hosts = self._hosts
         for label in labels:
@@ -141,6 +154,8 @@ class Alphabet:
                 return hosts[label]
         if labels[-1].isdigit() and word.replace(".", "").isdigit():
             return DROPPED if len(labels) == 3 else IP
+        if len(labels) == 1:
+            return WORD
         return self._dotted(labels) if len(labels) == 2 or labels[0] in self._dotted_words else HOST
 
     def _dotted(self, labels: list[str]) -> str:
