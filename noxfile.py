@@ -64,7 +64,9 @@ def floors(session: nox.Session) -> None:
 def bare(session: nox.Session) -> None:
     """The pure parts without any extra."""
     session.install(".", *TEST_TOOLS)
-    session.run("pytest", "tests/events", "tests/sns", "tests/bounces", "tests/test_jsontext.py", "tests/test_corpus.py")
+    session.run(
+        "pytest", "tests/events", "tests/sns", "tests/bounces", "tests/test_jsontext.py", "tests/test_corpus.py"
+    )
 
 
 @nox.session(**HERE)

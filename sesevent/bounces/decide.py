@@ -26,7 +26,7 @@ _CONFIDENCE: Final = {row.name: row.confidence for row in PRIORITY}
 _ENHANCED: Final = re.compile(r"(?<![0-9.])[45]\.[0-9]\.[0-9]{1,3}(?![0-9]|\.[0-9])")
 _SILENT: Final = frozenset(("0.0", "1.0", "2.0"))
 _GENERAL: Final = frozenset(("3.0", "4.0", "5.0", "6.0", "7.0", "7.1"))
-_ALL_CODES: Final = ENHANCED_CODES | REPLY_CODES
+_is_code: Final = (ENHANCED_CODES | REPLY_CODES).__contains__
 _NOT_FAILED: Final = frozenset(("delivered", "relayed", "expanded"))  # RFC 3464 section 2.3.3
 _STATUS_RANK: Final = _RANK["status"]
 
@@ -63,8 +63,11 @@ def classify(
     enhanced = _better(said, _enhanced(status)) if status else said
     digit = _digit(enhanced, code, bounce_type)
     hit = engine.find(signs, digit)
-    best, agreement = _weigh(hit, enhanced, code, bounce_type, bounce_subtype, action)
-    provider = engine.provider(signs) or best.provider or (_provider(engine, reporting_mta) if reporting_mta else None)
+    if hit is not None and enhanced is None:
+        best, agreement = hit[0], 0
+    else:
+        best, agreement = _weigh(hit, enhanced, code, bounce_type, bounce_subtype, action)
+    provider = best.provider or engine.provider(signs) or (_provider(engine, reporting_mta) if reporting_mta else None)
     key = (best, digit, provider, agreement)
     verdict = _verdicts.get(key) or _verdict(*key)
     if hit is None or best is not hit[0]:
@@ -112,13 +115,13 @@ def _from_codes(
 def _codes(words: list[str]) -> tuple[str | None, str | None]:
     """The first enhanced code and the first reply code among the words of a reply."""
     enhanced = code = None
-    found = _ALL_CODES.intersection(words)
-    for word in found:
+    for word in filter(_is_code, words):
         if len(word) == 3:
-            if code is None or words.index(word) < words.index(code):
-                code = word
-        elif word[0] != "2" and (enhanced is None or words.index(word) < words.index(enhanced)):
-            enhanced = word
+            code = code or word
+        elif word[0] != "2":
+            enhanced = enhanced or word
+        if code and enhanced:
+            break
     return enhanced, code
 
 
@@ -129,6 +132,7 @@ def _enhanced(status: str) -> str | None:
     return found[0] if found else None
 
 
+@lru_cache(maxsize=4096)
 def _better(said: str | None, reported: str | None) -> str | None:
     """The receiving server's own code, unless it is a general one: SES and mailers fill in the report's themselves."""
     if said is None or reported is None:

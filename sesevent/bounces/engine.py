@@ -46,6 +46,7 @@ class Engine:
         "_always",
         "_anchors",
         "_count",
+        "_findings",
         "_in_reply_to",
         "_lowest",
         "_provider_sign",
@@ -73,6 +74,7 @@ class Engine:
         self.alphabet = _alphabet(lexicon, book)
         self._searches: list[Callable[[str], re.Match[str] | None] | None] = [None] * len(self.phrases)
         self._count = len(self.phrases)
+        self._findings = [(phrase.rule.reply, phrase.finding) for phrase in self.phrases]
         self._lowest = (1 << self._count) - 1
         self._anchors, self._always = _index([phrase.compiled for phrase in self.phrases], lexicon.signs.values())
 
@@ -107,8 +109,8 @@ class Engine:
             number = lowest.bit_length() - 1
             match = (searches[number] or self._compiled(number))(signs)
             if match is not None:
-                rule, _, _, finding = self.phrases[number]
-                if rule.reply is None or rule.reply == reply:
+                needed, finding = self._findings[number]
+                if needed is None or needed == reply:
                     start, end = match.span()
                     return finding, start + offset, end + offset
             left ^= lowest

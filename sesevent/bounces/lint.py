@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from sesevent.bounces.engine import Engine
-from sesevent.bounces.phrases import COMMON, Compiled, Lexicon, PhraseError
+from sesevent.bounces.phrases import Compiled, Lexicon, PhraseError
 from sesevent.bounces.priority import STRENGTHS
 from sesevent.bounces.rulebook import Rule, RuleBook, load_rules
 from sesevent.bounces.text import after_prefix, plain_words, words_of
 
 __all__ = ["Flaw", "check_pattern", "find_flaws"]
 
+_BROAD: Final = 22  # the weight of the twenty commonest words and the like
 _LONGEST_REPEAT: Final = 64
 _SLOWEST: Final = 0.25  # seconds for one expression on 20,000 signs; a sound one needs a fiftieth
 _parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
@@ -43,7 +44,7 @@ class Flaw(NamedTuple):
 def find_flaws(book: RuleBook) -> list[Flaw]:
     """Everything that is wrong with *book*; the examples are only tried where every phrase can be read."""
     flaws = [*_of_ids(book), *(flaw for rule in book.rules for flaw in _of_fields(rule, book))]
-    lexicon = Lexicon(book.classes, book.stop_words)
+    lexicon = Lexicon(book.classes, book.stop_words, book.common)
     flaws += _of_classes(book, lexicon)
     unreadable = [flaw for rule in book.rules for flaw in _of_phrases(rule, lexicon)]
     flaws += unreadable
@@ -105,8 +106,8 @@ def _of_phrases(rule: Rule, lexicon: Lexicon) -> Iterator[Flaw]:
 
 def _is_broad(compiled: Compiled, lexicon: Lexicon) -> bool:
     """A single word, and one that every reply holds."""
-    common = {lexicon.signs[word] for word in COMMON if word in lexicon.signs}
-    return not compiled.second and bool(compiled.first & common)
+    common = (sign for sign in lexicon.signs.values() if lexicon.weight(sign) > _BROAD)
+    return not compiled.second and any(re.fullmatch(compiled.pattern, sign) for sign in common)
 
 
 def _of_examples(book: RuleBook) -> Iterator[Flaw]:

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 from sesevent.bounces.text import ADDRESS, ANY, HOST, IP, STOP, plain_words
 
-__all__ = ["COMMON", "GAPS", "Compiled", "Lexicon", "PhraseError", "expand", "read_class"]
+__all__ = ["GAPS", "Compiled", "Lexicon", "PhraseError", "expand", "read_class"]
 
 GAPS: Final = {"..": 2, "...": 5, "....": 12}
 _BUILT_IN: Final = {"addr": ADDRESS, "ip": IP, "host": f"{HOST}", "any": ANY, "stop": re.escape(STOP)}
@@ -35,29 +35,6 @@ _CLASS: Final = re.compile(r"\{([\w ]+)\}")
 _OPEN: Final = "("
 _ENDS: Final = ("^", "$")
 _BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
-# Words in so many replies that they hardly choose between rules; everything else counts as rare.
-COMMON: Final = dict.fromkeys(
-    [
-        "not",
-        "no",
-        "t",
-        "mailbox",
-        "user",
-        "recipient",
-        "address",
-        "mail",
-        "message",
-        "rejected",
-        "account",
-        "sender",
-        "host",
-        "to",
-        "for",
-        "from",
-        "domain",
-    ],
-    20,
-)
 
 
 class PhraseError(ValueError):
@@ -100,19 +77,22 @@ class Lexicon:
         self.signs: dict[str, str] = {}
         self._fresh = chain(_FAST_SIGNS, map(chr, count(0x4E00)))
         self.stop_words = frozenset(word for text in stop_words for word in plain_words(text))
-        self._weights: dict[str, int] = {}
+        self._weights: dict[str, int] = {ADDRESS: 30, IP: 30, HOST: 30}
         self._sources = classes
         self._classes: dict[str, _Part] = {}
-        for word in common:
-            self.sign(word)
+        for rank, word in enumerate(common):
+            self._weights[self.sign(word)] = max(2, 26 - rank // 5)
 
     def sign(self, word: str) -> str:
         """The sign of a word, a new one if it has none."""
         made = self.signs.get(word)
         if made is None:
             made = self.signs[word] = next(self._fresh)
-            self._weights[made] = COMMON.get(word, 1)
         return made
+
+    def weight(self, sign: str) -> int:
+        """How little a word chooses between rules: 1 for nearly all, up to 30 for what most replies hold."""
+        return self._weights.get(sign, 1)
 
     def compile(self, phrase: str) -> Compiled:
         """The expression and the anchors of one phrase."""
@@ -138,7 +118,7 @@ class Lexicon:
         return [more for word in words for more in self._with_classes(before + word + after)]
 
     def _cost(self, anchors: frozenset[str]) -> int:
-        return sum(self._weights.get(sign, 1) for sign in anchors)
+        return sum(map(self.weight, anchors))
 
     def _either(self, tokens: list[str]) -> tuple[_Part, list[str]]:
         parts, rest = [], tokens

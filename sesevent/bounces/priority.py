@@ -273,6 +273,6 @@ _SILENT: Final = frozenset(("0.0", "1.0", "2.0"))
 ENHANCED_CODES: Final = frozenset(
     f"{kind}.{detail}"
     for kind in "245"
-    for detail in [*(f"{subject}.{number}" for subject in range(8) for number in range(100)), *OWN_CODES]
+    for detail in [*(f"{subject}.{number}" for subject in range(8) for number in range(31)), *OWN_CODES]
 )
 """Every enhanced code that is known, or may one day be, in the form in which it stands in replies."""

@@ -109,8 +109,11 @@ class Alphabet:
 
     def signs(self, words: list[str]) -> str:
         """The signs of *words*, from `plain` text whose sentences end with « . »."""
-        get, odd = self._signs.get, self._odd
-        signs = [get(word) or (WORD if word.isalnum() else ADDRESS if "@" in word else odd(word)) for word in words]
+        get, name, odd = self._signs.get, self._names.get, self._odd
+        signs = [
+            get(word) or (WORD if word.isalnum() else ADDRESS if "@" in word else name(word) or odd(word))
+            for word in words
+        ]
         return "".join(signs).replace(DROPPED, "")
 
     def host_sign(self, name: str) -> str | None:
@@ -138,11 +141,9 @@ class Alphabet:
         if word[0] in _KEPT or word[-1] in _KEPT:
             bare = word.strip(_KEPT)
             return (self._signs.get(bare) or (WORD if bare.isalnum() else self._odd(bare))) if bare else STOP
-        known = self._names.get(word)
-        if known is None:
-            known = self._name(word)
-            if len(self._names) < _MOST_NAMES:
-                self._names[word] = known
+        known = self._name(word)
+        if len(self._names) < _MOST_NAMES:
+            self._names[word] = known
         return known
 
     def _name(self, word: str) -> str:
