@@ -24,7 +24,6 @@ __all__ = ["Engine", "Hit", "Phrase", "the_engine"]
 
 _REASONS: Final = list(REASON_ORDER)
 WEAKEST: Final = STRENGTHS[-1]
-PERMANENT: Final = "5"  # what a reply without any code is taken for, where a rule asks
 
 
 class Phrase(NamedTuple):
@@ -111,7 +110,7 @@ class Engine:
             match = (searches[number] or self._compiled(number))(signs)
             if match is not None:
                 needed, finding = self._findings[number]
-                if needed is None or needed == (reply or PERMANENT):
+                if needed is None or needed == reply or (needed == "not 4" and reply != "4"):
                     start, end = match.span()
                     return finding, start + offset, end + offset
             left ^= lowest

@@ -44,7 +44,7 @@ class Rule(NamedTuple):
     """Where it is documented, or on which servers the wording is common."""
     provider: str | None
     reply: str | None
-    """Only where the reply is of this class: ``4`` or ``5``."""
+    """Only where the reply is of this class: ``4``, ``5``, or ``not 4`` where a reply without a code will do too."""
     file: str
 
     @classmethod
