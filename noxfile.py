@@ -24,9 +24,10 @@ PURE_TESTS = [
 
 @nox.session(**HERE)
 def lint(session: nox.Session) -> None:
-    """Style and mistakes (ruff)."""
+    """Style and mistakes (ruff), and flaws in the bounce rules."""
     session.run("ruff", "check", ".", external=True)
     session.run("ruff", "format", "--check", ".", external=True)
+    session.run("python", "-m", "sesevent.bounces.lint", external=True)
 
 
 @nox.session(**HERE)
@@ -88,6 +89,12 @@ def fuzz(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Ratios against named baselines, as a table and JSON lines."""
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)
+
+
+@nox.session(name="bounce-scores", **HERE)
+def bounce_scores(session: nox.Session) -> None:
+    """How often the reason of a bounce is right, as tables and as the documentation's picture."""
+    session.run("python", "benchmarks/bounce_scores.py", *session.posargs, external=True)
 
 
 @nox.session(**HERE)

@@ -1,10 +1,11 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
-Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, indexes.
+Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, indexes, bounces.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -19,6 +20,8 @@ from harness import Measure, paired, report
 from pymongo import MongoClient
 
 from sesevent import EventStore, VerifiedMessage, Verifier, jsontext, local, parse, payloads, testing, trusted
+from sesevent.bounces import classify
+from sesevent.bounces.rulebook import load_rules
 from sesevent.plans.bulk import BATCH, prepare_batch
 from sesevent.sns.origin import canonical_text, read_claim
 from sesevent.sns.signature import read_certificate
@@ -173,7 +176,39 @@ def indexing(rounds: int) -> list[Measure]:
                        per_round=len(documents), rounds=max(3, rounds // 3)) for name, indexes in sets.items()]  # fmt: skip
 
 
-GROUPS = {"parse": parsing, "peers": peers, "verify": verifying, "receive": receiving, "indexes": indexing}
+def bouncing(rounds: int) -> list[Measure]:
+    """`classify` against decoding the bounce's own JSON: that is what a receiver does with it anyway.
+
+    The shared labelled rows where they are at hand, else the rules' own examples.
+    """
+    shared = Path(__file__).parents[2] / "shared" / "bounces" / "dev.tsv"
+    if shared.exists():
+        lines = [line.split("\t") for line in shared.read_text(encoding="utf-8").splitlines()[1:]]
+        pairs = [(line[1] or None, line[2]) for line in lines] * 10
+    else:
+        pairs = [(None, text) for rule in load_rules().rules for text in rule.examples] * 10
+    texts = [sample.notification(number) for number in range(len(pairs))]
+
+    def ours() -> None:
+        for status, diagnostic in pairs:
+            classify(status=status, diagnostic=diagnostic)
+
+    def plain() -> None:
+        for _, diagnostic in pairs:
+            set(diagnostic.lower().split())
+
+    def decoding() -> None:
+        for text in texts:
+            json.loads(text)
+
+    common = {"goal": "", "per_round": len(pairs), "rounds": rounds, "speed": True}
+    return [paired("`classify`, no cache", ours, decoding, baseline_name="`json.loads` of an SNS envelope", **common),
+            paired("the same", ours, plain, baseline_name="`set(text.lower().split())`", **common)]  # fmt: skip
+
+
+GROUPS = {
+    "parse": parsing, "peers": peers, "verify": verifying, "receive": receiving, "indexes": indexing, "bounces": bouncing,
+}  # fmt: skip
 
 if __name__ == "__main__":
     asked = [name for name in sys.argv[1:] if not name.startswith("-")] or list(GROUPS)

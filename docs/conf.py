@@ -12,6 +12,10 @@ else:
 
 import sesevent.contrib.fastapi  # noqa: F401  # before autodoc does, which pretends to be a type checker
 from sesevent import __version__
+from sesevent.bounces import ses_words
+from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
+from sesevent.bounces.rulebook import load_rules
+from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.parse import EVENT_CLASSES
@@ -97,6 +101,77 @@ _table(
     ],
 )  # fmt: skip
 
+BOUNCES = load_rules()
+
+
+def _on_4xx(ordinary: str, later: str) -> str:
+    return f"`{ordinary}`" if ordinary == later else f"`{ordinary}` (4xx: `{later}`)"
+
+
+_table(
+    "bounce_reasons",
+    ("reason", "meaning", "codes", "fault", "class", "recommendation", "what to do"),
+    [
+        (f"`{name}`", reason.meaning, ", ".join(reason.references), f"`{reason.fault}`",
+         _on_4xx(reason.bounce_class, reason.transient_class),
+         _on_4xx(reason.recommendation, reason.transient_recommendation), reason.advice)
+        for name in REASON_ORDER
+        for reason in [BOUNCES.reasons[name]]
+    ],
+)  # fmt: skip
+_table(
+    "bounce_priority",
+    ("", "evidence", "confidence", "because"),
+    [(str(place), f"`{row.name}`", f"{row.confidence:.2f}", row.why) for place, row in enumerate(PRIORITY, start=1)],
+)
+_table(
+    "bounce_order",
+    ("", "reason", "tried there because"),
+    [(str(place), f"`{name}`", why) for place, (name, why) in enumerate(REASON_ORDER.items(), start=1)],
+)
+_table(
+    "bounce_codes",
+    ("code", "evidence", "reason", "meaning"),
+    [
+        (f"`{'' if evidence == 'reply' else 'x.'}{code}`", f"`{evidence}`", f"`{reason}`", meaning)
+        for evidence, table in (
+            ("own_code", OWN_CODES), ("status", CODES), ("general_status", GENERAL_CODES), ("reply", REPLIES),
+        )
+        for code, (reason, meaning) in table.items()
+    ],
+)  # fmt: skip
+_table(
+    "bounce_ses",
+    ("SES's word", "where", "reason", "because"),
+    [
+        (f"`{word}`", where, f"`{meant.reason}`", meant.why)
+        for where, table in (
+            ("`bounceSubType`, settles it", ses_words.SETTLED), ("`bounceSubType`", ses_words.SUB_TYPES),
+            ("`delayType`", ses_words.DELAY_TYPES), ("`reject.reason`", ses_words.REJECTS),
+        )
+        for word, meant in table.items()
+    ],
+)  # fmt: skip
+_table(
+    "bounce_rules",
+    ("rule", "reason", "strength", "provider", "source", "an example"),
+    [
+        (f"`{rule.id}`", f"`{rule.reason}`", rule.strength, rule.provider or "", rule.source, f"`{rule.examples[0]}`")
+        for rule in sorted(BOUNCES.rules, key=lambda rule: rule.file)
+    ],
+)
+_table(
+    "bounce_words",
+    ("field", "word", "meaning"),
+    [
+        (field, f"`{word}`", meaning)
+        for field, words in (
+            ("`fault`", FAULTS), ("`bounce_class`", BOUNCE_CLASSES), ("`recommendation`", RECOMMENDATIONS),
+        )
+        for word, meaning in words.items()
+    ],
+)  # fmt: skip
+
 
 def _house() -> None:
     """Draw the layers as import-linter holds them."""
@@ -125,6 +200,7 @@ _ROOMS = {
     "sync | aio | verifier": (_WAIT, "two faces | certificates: the only ones that wait"),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
+    "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "suppression": (_PURE, "what it means for the next send"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),

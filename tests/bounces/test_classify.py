@@ -1,0 +1,288 @@
+"""Classification: what is said of a bounce, and which evidence decides."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import time
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sesevent.bounces import classify, classify_delay, classify_reject, classify_rendering_failure
+from sesevent.bounces.rulebook import load_rules
+from sesevent.bounces.text import LIMIT, plain
+
+SAMPLES = [text for rule in load_rules().rules for text in rule.examples]
+ANY_TEXT = st.one_of(st.none(), st.text(max_size=300), st.sampled_from(SAMPLES))
+
+
+def outcome(**fields: Any) -> tuple[Any, ...]:
+    found = classify(**fields)
+    return found.verdict
+
+
+# ── what decides ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "evidence"),
+    [
+        # SES's own acts stand above everything.
+        ({"bounce_subtype": "OnAccountSuppressionList", "diagnostic": "550 user unknown"}, "suppressed", "ses"),
+        ({"bounce_subtype": "Suppressed"}, "suppressed", "ses"),
+        ({"bounce_subtype": "OnTenantSuppressionList"}, "suppressed", "ses"),
+        ({"bounce_subtype": "EmailValidationSuppressed"}, "suppressed", "ses"),
+        ({"bounce_subtype": "UnsubscribedRecipient", "bounce_type": "Permanent"}, "unsubscribed", "ses"),
+        ({"bounce_subtype": "CustomTimeoutExceeded", "bounce_type": "Transient"}, "expired", "ses"),
+        # A provider's code above an exact code.
+        ({"diagnostic": "550 5.1.1 refused (S3140)"}, "blocked", "code"),
+        # A code nobody sends by default above strong words; those above a common code.
+        ({"diagnostic": "550 5.7.25 user unknown"}, "authentication", "own_code"),
+        ({"diagnostic": "550 5.1.1 mailbox is full"}, "mailbox_full", "strong"),
+        # A common code above weak words, those above SES's reading, that above a general code.
+        ({"diagnostic": "550 5.1.1 rejected"}, "user_unknown", "status"),
+        ({"diagnostic": "550 5.7.1 rejected", "bounce_subtype": "ContentRejected"}, "policy", "weak"),
+        ({"status": "5.6.0", "bounce_subtype": "MailboxFull"}, "mailbox_full", "sub_type"),
+        ({"status": "5.6.0"}, "content_rejected", "general_status"),
+        ({"diagnostic": "452 zebra"}, "mailbox_full", "reply"),
+        ({"bounce_subtype": "NoEmail"}, "user_unknown", "sub_type"),
+        ({"bounce_subtype": "AttachmentRejected"}, "content_rejected", "sub_type"),
+        ({"bounce_subtype": "MessageTooLarge"}, "too_large", "sub_type"),
+        # Not a failure at all.
+        ({"bounce_type": "Transient", "bounce_subtype": "General"}, "auto_reply", "ses_type"),
+        ({"bounce_type": "Transient", "bounce_subtype": "General", "action": "delivered"}, "auto_reply", "ses_type"),
+        ({"bounce_type": "Transient", "bounce_subtype": "General", "action": "failed"}, "undetermined", "none"),
+        ({"bounce_type": "Permanent", "bounce_subtype": "General"}, "undetermined", "none"),
+        ({"bounce_type": "Undetermined", "bounce_subtype": "Undetermined"}, "undetermined", "none"),
+        ({"bounce_type": "Permanent", "bounce_subtype": "SomethingNew"}, "undetermined", "none"),
+        ({}, "undetermined", "none"),
+    ],
+)
+def test_the_strongest_evidence_decides(fields: dict[str, Any], reason: str, evidence: str) -> None:
+    """Row by row of the priority table."""
+    found = classify(**fields)
+    assert (found.reason, found.evidence) == (reason, evidence)
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "reason"),
+    [
+        ("host mx.example.com[192.0.2.1] said: 550 Denied by policy (in reply to RCPT TO command)", "policy"),
+        ("SMTP error from remote mail server after RCPT TO:<a@x.example>: host mx.x.example [192.0.2.1]: 550 no such user",
+         "user_unknown"),
+        ("it was rejected by the recipient domain; the other server said: 552 5.2.2 mailbox is full", "mailbox_full"),
+        ("connect to mx.example.com[192.0.2.1]: server refused to talk to me: 421 Service not available", "blocked"),
+        ("Mailbox is full (552)", "mailbox_full"),
+        ("550-5.1.1 The address that you\r\n 550-5.1.1 wrote to does\r\n 550 5.1.1 not exist", "user_unknown"),
+    ],
+)  # fmt: skip
+def test_the_servers_own_words_come_before_the_mailers_wrapping(diagnostic: str, reason: str) -> None:
+    """What stands before the reply code was added by the side that sends."""
+    assert classify(diagnostic=diagnostic).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("said", "reported", "reason"),
+    [("550 5.0.0 zebra", "5.1.1", "user_unknown"), ("550 5.2.2 zebra", "5.1.1", "mailbox_full"),
+     ("550 5.0.0 zebra", "5.3.0", "system_error"), ("550 zebra", "5.1.1 (bad mailbox)", "user_unknown")],
+)  # fmt: skip
+def test_the_more_telling_of_two_codes_counts(said: str, reported: str, reason: str) -> None:
+    """The server's own, unless it says nothing: reports are filled in with general ones."""
+    assert classify(diagnostic=said, status=reported).reason == reason
+
+
+@pytest.mark.parametrize("text", ["account disabled", "unknown domain"])
+def test_what_may_pass_is_not_final(text: str) -> None:
+    """Inactive mailboxes and missing domains are hard on 5xx, and counted on 4xx or SES's Transient."""
+    assert classify(diagnostic=f"550 {text}").permanent
+    later = classify(diagnostic=f"450 {text}")
+    assert (later.bounce_class, later.recommendation) == ("soft", "count")
+    assert classify(diagnostic=text, bounce_type="Transient").bounce_class == "soft"
+    assert classify(diagnostic=text, bounce_type="Permanent").permanent
+
+
+def test_a_missing_mailbox_stays_missing_under_a_transient_label() -> None:
+    """Postfix says 450 for an unknown user if told to; SES files that under Transient."""
+    assert classify(diagnostic="450 4.1.1 user unknown", bounce_type="Transient").permanent
+
+
+def test_a_block_on_us_does_not_make_an_address_dead() -> None:
+    """Whatever SES calls it."""
+    found = classify(diagnostic="554 5.7.1 your IP is blacklisted", bounce_type="Permanent", bounce_subtype="General")
+    assert (found.fault, found.bounce_class, found.permanent) == ("sender", "block", False)
+
+
+def test_agreement_moves_the_confidence() -> None:
+    """A code that says the same makes the words surer, one that differs less sure."""
+    alone, agreed, opposed = (classify(diagnostic=text).confidence
+                              for text in ("550 user unknown", "550 5.1.1 user unknown", "550 5.2.2 user unknown"))  # fmt: skip
+    assert 0 < opposed < alone < agreed <= 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "provider"),
+    [
+        ({"diagnostic": "550 5.7.1 blocked - gsmtp"}, "Google"),
+        ({"diagnostic": "550 5.5.0 mailbox unavailable [x.prod.protection.outlook.com]"}, "Microsoft"),
+        ({"diagnostic": "421 4.7.0 [TSS04] deferred"}, "Yahoo"),
+        ({"diagnostic": "550 no", "reporting_mta": "dns; mta7.am0.yahoodns.net"}, "Yahoo"),
+        ({"reporting_mta": "dsn; mx0a.pphosted.com"}, "Proofpoint"),
+        ({"diagnostic": "550 user unknown <jane@gmail.example>"}, None),
+    ],
+)
+def test_the_provider_is_named_where_its_words_give_it_away(fields: dict[str, str], provider: str | None) -> None:
+    """From the reply or the reporting host; never from the recipient's address."""
+    assert classify(**fields).provider == provider
+
+
+# ── what is handed over ──────────────────────────────────────────────────────────────────────
+
+
+def test_the_span_points_at_the_words_that_decided() -> None:
+    """Offsets are into the diagnostic as given, prefix, folds and accents included."""
+    text = "smtp; 552-5.2.2 Désolé,\r\n 552 5.2.2 la BOÎTE est\tpleine!"
+    found = classify(diagnostic=text)
+    assert found.matched == "BOÎTE est\tpleine!"[:-1]
+    assert found.span is not None
+    assert text[slice(*found.span)] == found.matched
+
+
+def test_there_is_no_span_where_no_words_decided() -> None:
+    """Codes and SES's words are named by the rule's id."""
+    found = classify(status="5.1.1")
+    assert (found.span, found.matched, found.rule) == (None, None, "status.5.1.1")
+
+
+def test_a_repr_shows_no_words_of_the_diagnostic() -> None:
+    """Diagnostics name people."""
+    found = classify(diagnostic="550 5.1.1 <jane.doe@example.com>: user unknown")
+    assert "jane" not in repr(found)
+    assert "jane" not in str(found)
+    assert "jane" not in str(found.as_dict())
+
+
+def test_a_classification_does_not_change() -> None:
+    """Neither its fields nor what it holds."""
+    found = classify(diagnostic="550 user unknown")
+    for change in (
+        lambda: setattr(found, "verdict", None),
+        lambda: setattr(found, "reason", ""),
+        lambda: delattr(found, "verdict"),
+    ):
+        with pytest.raises(AttributeError):
+            change()
+
+
+def test_a_classification_is_a_value() -> None:
+    """Equal, hashable, and the same after a copy or a pickle."""
+    found = classify(diagnostic="550 user unknown")
+    assert found == classify(diagnostic="550 user unknown")
+    assert found != classify(diagnostic="550 mailbox full")
+    assert found != "user_unknown"
+    assert copy.copy(found) == pickle.loads(pickle.dumps(found)) == found
+    assert len({found, classify(diagnostic="550 user unknown")}) == 1
+
+
+def test_waits_grow_and_are_spread() -> None:
+    """Doubled each time up to a day; chance comes from the caller."""
+    found = classify(diagnostic="451 greylisted")
+    assert found.retry_after == 300
+    assert [found.backoff(attempt) for attempt in range(3)] == [300.0, 600.0, 1200.0]
+    assert (found.backoff(0, 0.0), found.backoff(0, 1.0)) == (150.0, 450.0)
+    assert found.backoff(99) == 86400.0
+    assert classify(diagnostic="550 user unknown").backoff() is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"delay_type": "MailboxFull"}, "mailbox_full"),
+        ({"delay_type": "IPFailure"}, "blocked"),
+        ({"delay_type": "SendingDeferral"}, "rate_limited"),
+        ({"delay_type": "TransientCommunicationFailure"}, "network"),
+        ({"delay_type": "TransientCommunicationFailure", "diagnostic": "450 greylisted"}, "greylisted"),
+        ({"delay_type": "General", "diagnostic": "452 4.2.2 mailbox full"}, "mailbox_full"),
+        ({"delay_type": "SpamDetected", "status": "4.0.0"}, "spam_content"),
+        ({"delay_type": "SomethingNew"}, "undetermined"),
+        ({"diagnostic": "4.4.1 Connection timed out"}, "network"),
+        ({}, "undetermined"),
+    ],
+)
+def test_a_delay_has_a_reason_too(fields: dict[str, Any], reason: str) -> None:
+    """The words, else SES's delay type."""
+    found = classify_delay(**fields)
+    assert found.reason == reason
+    assert found.bounce_class != "hard"
+
+
+def test_rejects_and_rendering_failures_have_a_reason_too() -> None:
+    """Both concern the content; an unknown reject is no virus."""
+    assert classify_reject("Bad content").reason == "virus"
+    assert classify_reject("Something new").reason == "content_rejected"
+    assert classify_reject(None).reason == "content_rejected"
+    failed = classify_rendering_failure("Attribute 'name' is missing: jane@example.com")
+    assert (failed.reason, failed.rule, failed.fault) == ("content_rejected", "ses.rendering.missing_data", "content")
+    assert classify_rendering_failure().rule == "ses.rendering"
+
+
+# ── for any text ─────────────────────────────────────────────────────────────────────────────
+
+
+@given(st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT))
+def test_it_never_raises(texts: tuple[str | None, ...]) -> None:
+    """Whatever SES or a server may send; and what it answers is of the taxonomy."""
+    names = ("status", "diagnostic", "bounce_type", "bounce_subtype", "action", "reporting_mta")
+    found = classify(**dict(zip(names, texts, strict=True)))
+    assert found.reason in load_rules().reasons
+    assert 0 <= found.confidence <= 1
+    assert found.span is None or found.matched
+
+
+@given(st.one_of(st.sampled_from(SAMPLES), st.text(st.characters(codec="ascii"), max_size=200)))
+def test_it_is_stable_under_case(text: str) -> None:
+    """Servers shout."""
+    assert outcome(diagnostic=text.upper()) == outcome(diagnostic=text.lower()) == outcome(diagnostic=text)
+
+
+@given(st.sampled_from(SAMPLES), st.sampled_from(["  ", "\t", "\r\n ", "\n\t", " \r\n  "]))
+@example("550 5.1.1 user unknown.", "\r\n ")
+def test_it_is_stable_under_white_space_and_folding(text: str, space: str) -> None:
+    """Headers are folded anywhere between words."""
+    assert outcome(diagnostic=space + text.replace(" ", space) + space) == outcome(diagnostic=text)
+
+
+@given(st.sampled_from(SAMPLES), st.sampled_from(["smtp; ", "SMTP;", "x-unix; ", "x-postfix;  ", "smtp; smtp; "]))
+def test_it_is_stable_under_the_type_of_the_diagnostic(text: str, prefix: str) -> None:
+    """RFC 3464 puts one in front; some mailers put two."""
+    assert outcome(diagnostic=prefix + text) == outcome(diagnostic=text)
+
+
+@given(st.sampled_from(SAMPLES))
+def test_the_matched_words_alone_lead_to_the_same_reason(text: str) -> None:
+    """What is shown as the proof is one, unless a narrower rule needs less."""
+    found = classify(diagnostic=text)
+    if found.matched is not None:
+        assert set(plain(found.matched).split()) <= set(plain(text).split())
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["user unknown " * 1000, "not " * 4000, "a" * 10_000, ";" * 10_000, "smtp;" * 3000, "5.1.1 " * 3000, "@." * 5000, "." * 10_000,
+     "mailbox not rejected sender " * 500, "\u0130\u00df\u0345" * 3000, "用户不存在" * 2000, "550-" * 3000, "a.b." * 4000],
+    ids=range(13),
+)  # fmt: skip
+def test_hostile_text_costs_no_more_than_any_other(hostile: str) -> None:
+    """The first 2,000 characters are read, and no expression runs away on them."""
+    classify(diagnostic=hostile)
+    started = time.process_time()
+    for _ in range(5):
+        classify(diagnostic=hostile)
+    assert (time.process_time() - started) / 5 < 0.02
+
+
+def test_what_stands_beyond_the_limit_is_not_read() -> None:
+    """And said to be so."""
+    assert classify(diagnostic="x " * (LIMIT // 2) + "550 user unknown").reason == "undetermined"
