@@ -204,7 +204,7 @@ _ROOMS = {
     "suppression": (_PURE, "what it means for the next send"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),
-    "addresses | moments | jsontext": (_GROUND, "the only readers of each"),
+    "addresses | moments | jsontext | tomltext": (_GROUND, "the only readers of each"),
     "ops": (_GROUND, "operations as values"),
     "errors | version": (_GROUND, "import nothing"),
 }

@@ -13,6 +13,9 @@ from sesevent.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sesevent.aio import AsyncEventStore as AsyncEventStore
+    from sesevent.bounces.classification import Classification as Classification
+    from sesevent.bounces.decide import classify as classify
+    from sesevent.bounces.of_event import classify_event as classify_event
     from sesevent.errors import ConfigurationError as ConfigurationError
     from sesevent.errors import MissingExtra as MissingExtra
     from sesevent.errors import PayloadError as PayloadError
@@ -58,6 +61,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "aio": "AsyncEventStore",
+    "bounces.classification": "Classification",
+    "bounces.decide": "classify",
+    "bounces.of_event": "classify_event",
     "errors": "ConfigurationError MissingExtra PayloadError Problem SesEventError StoreConflict StoreError "
     "StoreUnavailable UntrustedMessage VerifierUnavailable",
     "events.bounce": "Bounce",

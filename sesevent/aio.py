@@ -19,10 +19,11 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from sesevent.ops import Plan
-from sesevent.plans import audit, bulk, dead_letters, doctor, read, suppress
+from sesevent.plans import audit, bulk, dead_letters, doctor, read, reclassify, suppress
 from sesevent.plans import receive as receiving
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.receive import Receipt, Summary
+from sesevent.plans.reclassify import Reclassified
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
@@ -153,11 +154,24 @@ class AsyncEventRepository:
             recipient=address, since=since, until=until, newest_first=newest_first, limit=limit, after=after
         )
 
+    def by_reason(
+        self,
+        *reasons: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> AsyncResults:
+        """Bounces for these reasons, in the words of `sesevent.bounces`, such as ``mailbox_full``."""
+        return self.find(reasons=reasons, since=since, until=until, newest_first=newest_first, limit=limit, after=after)
+
     def find(
         self,
         *,
         message_id: str | None = None,
         types: Iterable[str] = (),
+        reasons: Iterable[str] = (),
         recipient: str | None = None,
         tag: tuple[str, str | None] | None = None,
         configuration_set: str | None = None,
@@ -168,7 +182,7 @@ class AsyncEventRepository:
         after: Cursor | None = None,
     ) -> AsyncResults:
         """Events for which everything that is given holds."""
-        filters = reads.filters(message_id, types, recipient, tag, configuration_set)
+        filters = reads.filters(message_id, types, reasons, recipient, tag, configuration_set)
         query = reads.event_query(
             *filters, since=since, until=until, newest_first=newest_first, limit=limit, after=after
         )
@@ -362,6 +376,19 @@ class AsyncEventStore:
             if on_progress is not None:
                 on_progress(done)
         return done
+
+    async def reclassify(self, *, on_progress: Callable[[Reclassified], object] | None = None) -> Reclassified:
+        """Work out anew why mails failed, for rows that other rules than today's told the reason of.
+
+        Suppression standings follow. Safe to run while others write, and to run again: what is done is
+        not done twice. *on_progress* is called after each page of five hundred rows.
+        """
+        whole = Reclassified()
+        while page := await perform(reclassify.next_page(self._policy, whole.last), self._collections):
+            whole += page
+            if on_progress is not None:
+                on_progress(whole)
+        return whole
 
     async def examine(self) -> list[doctor.Finding]:
         """Look at the server, the indexes and the rows, and say what is missing."""

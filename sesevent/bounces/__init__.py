@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from sesevent.bounces.classification import Classification
 from sesevent.bounces.decide import classify, classify_delay, classify_reject, classify_rendering_failure
-from sesevent.bounces.rulebook import RULES_VERSION
+from sesevent.bounces.edition import rules_version
+from sesevent.bounces.of_event import CLASSIFIED, classify_event
 
 __all__ = [
-    "RULES_VERSION",
+    "CLASSIFIED",
     "Classification",
     "classify",
     "classify_delay",
+    "classify_event",
     "classify_reject",
     "classify_rendering_failure",
+    "rules_version",
 ]

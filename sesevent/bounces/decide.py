@@ -29,6 +29,7 @@ _GENERAL: Final = frozenset(("3.0", "4.0", "5.0", "6.0", "7.0", "7.1"))
 _is_code: Final = (ENHANCED_CODES | REPLY_CODES).__contains__
 _NOT_FAILED: Final = frozenset(("delivered", "relayed", "expanded"))  # RFC 3464 section 2.3.3
 _STATUS_RANK: Final = _RANK["status"]
+_STATUS: Final = 64  # characters of a status field that are read
 
 
 _made: Final = tuple.__new__  # a named tuple without the detour over its own constructor: one is made for every bounce
@@ -50,7 +51,7 @@ def classify(
     *reporting_mta* only helps to name the provider. Whatever is missing is None. The first
     2,000 characters of the diagnostic are read.
     """
-    settled = ses_words.SETTLED.get(bounce_subtype) if bounce_subtype else None
+    settled = ses_words.settled(bounce_subtype) if bounce_subtype else None
     if settled is not None:
         return Classification(_verdict(Finding("ses", settled.reason, f"ses.{bounce_subtype}"), "5", None, 0))
     engine = the_engine()
@@ -60,7 +61,7 @@ def classify(
     words = words_of(diagnostic, start)
     signs = engine.alphabet.signs(words)
     said, code = _codes(words)
-    enhanced = _better(said, _enhanced(status)) if status else said
+    enhanced = _better(said, _enhanced(status[:_STATUS])) if status else said
     digit = _digit(enhanced, code, bounce_type)
     hit = engine.find(signs, digit)
     if hit is not None and enhanced is None:
@@ -106,7 +107,7 @@ def _from_codes(
     reporting_mta: str | None,
 ) -> Classification:  # fmt: skip
     """Where there are no words."""
-    said = _enhanced(status) if status else None
+    said = _enhanced(status[:_STATUS]) if status else None
     best, agreement = _weigh(None, said, None, bounce_type, sub_type, action)
     provider = _provider(engine, reporting_mta) if reporting_mta else None
     return Classification(_verdict(best, _digit(said, None, bounce_type), provider, agreement))
@@ -128,7 +129,7 @@ def _codes(words: list[str]) -> tuple[str | None, str | None]:
 @lru_cache(maxsize=4096)
 def _enhanced(status: str) -> str | None:
     """The code in a status field, which may hold a comment too. There are few, so they are kept."""
-    found = _ENHANCED.search(status, 0, LIMIT)
+    found = _ENHANCED.search(status)
     return found[0] if found else None
 
 
@@ -187,6 +188,8 @@ def _without_words(
         return Finding("reply", REPLIES[code][0], f"reply.{code}")
     if (action or "").lower() in _NOT_FAILED or (bounce_type == "Transient" and not (action or enhanced or code)):
         return Finding("ses_type", "auto_reply", "ses.no_failure")
+    if bounce_type == "Permanent":
+        return Finding("ses_type", "user_unknown", "ses.permanent")
     return _NONE
 
 

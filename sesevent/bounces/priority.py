@@ -46,7 +46,7 @@ PRIORITY: Final = (
     Evidence("sub_type", 0.55, "SES's reading of the reply, from the same words and codes"),
     Evidence("general_status", 0.45, "a code that names a field only (5.7.1: some policy)"),
     Evidence("reply", 0.3, "basic reply codes were made before most of the reasons"),
-    Evidence("ses_type", 0.25, "SES's last resort: an answer that is no report of failure"),
+    Evidence("ses_type", 0.25, "SES's bare word: Permanent mostly means a dead mailbox, Transient alone no failure"),
     Evidence("none", 0.0, "nothing says why"),
 )  # fmt: skip
 """The kinds of evidence, strongest first."""

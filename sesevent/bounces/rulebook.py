@@ -8,26 +8,18 @@ Next: :mod:`sesevent.bounces.engine`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sesevent.bounces.taxonomy import Reason
+from sesevent.tomltext import decode_toml
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable  # elsewhere on Python 3.10
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-__all__ = ["RULES_VERSION", "Rule", "RuleBook", "load_rules"]
-
-RULES_VERSION: Final = "1"
-"""Changes with every change of a rule, a word or the priority: kept beside a reason, it tells which are outdated."""
+__all__ = ["Rule", "RuleBook", "load_rules", "rule_files"]
 
 
 class Rule(NamedTuple):
@@ -102,6 +94,15 @@ def load_rules() -> RuleBook:
     )
 
 
+def rule_files() -> Iterator[str]:
+    """The text of each rule file, in a fixed order."""
+    root = files("sesevent.bounces") / "rules"
+    for folder in (root, root / "providers", root / "reasons"):
+        for file in sorted(folder.iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".toml"):
+                yield file.read_text(encoding="utf-8")
+
+
 def _folder(folder: Traversable) -> Iterator[tuple[str, dict[str, Any]]]:
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".toml"):
@@ -109,4 +110,4 @@ def _folder(folder: Traversable) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _read(file: Traversable) -> dict[str, Any]:
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    return decode_toml(file.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["DELAY_TYPES", "REJECTS", "SETTLED", "SUB_TYPES", "SesWord"]
+__all__ = ["DELAY_TYPES", "REJECTS", "SETTLED", "SUB_TYPES", "SesWord", "settled"]
 
 
 class SesWord(NamedTuple):
@@ -29,6 +29,17 @@ SETTLED: Final = {
     "CustomTimeoutExceeded": SesWord("expired", "the configuration set's MaxDeliverySeconds ran out"),
 }
 """Bounce sub-types by which SES tells what it did itself: they settle the matter."""
+
+_NAMED_ALIKE: Final = (
+    ("suppress", SesWord("suppressed", "a list of SES's")),
+    ("unsubscrib", SesWord("unsubscribed", "an opt-out")),
+)
+
+
+def settled(sub_type: str) -> SesWord | None:
+    """What SES did itself, by a bounce's sub-type; lists that it adds are known by names alike."""
+    return SETTLED.get(sub_type) or next((word for part, word in _NAMED_ALIKE if part in sub_type.lower()), None)
+
 
 SUB_TYPES: Final = {
     "MailboxFull": SesWord("mailbox_full", "SES read it so"),

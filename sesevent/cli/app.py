@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sesevent import __version__
-from sesevent.cli import dead_letters, demo, doctor, events, files, local, suppression, testing
+from sesevent.cli import bounces, dead_letters, demo, doctor, events, files, local, suppression, testing
 
 __all__ = ["app"]
 
@@ -39,9 +39,12 @@ def _options(
 app.command("demo")(demo.demo)
 app.command("parse")(files.parse)
 app.command("ingest")(files.ingest)
+app.command("classify")(bounces.classify_lines)
+app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)
 app.command("timeline")(events.timeline)
 app.command("doctor")(doctor.doctor)
+app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(local.app, name="local")

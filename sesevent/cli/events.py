@@ -18,6 +18,9 @@ __all__ = ["events", "timeline"]
 def events(
     message_id: Annotated[str | None, typer.Option(help="SES's id of the mail.")] = None,
     type: Annotated[list[str] | None, typer.Option(help="SES's word, such as Bounce; may be repeated.")] = None,  # noqa: A002  # the option's name
+    reason: Annotated[
+        list[str] | None, typer.Option(help="Why a mail bounced, such as mailbox_full; may be repeated.")
+    ] = None,
     recipient: Annotated[str | None, typer.Option(help="An address, however spelled.")] = None,
     tag: Annotated[str | None, typer.Option(help="Message tag: NAME or NAME=VALUE.")] = None,
     configuration_set: Annotated[str | None, typer.Option(help="Configuration set of the mail.")] = None,
@@ -36,6 +39,7 @@ def events(
         found = store.events.find(
             message_id=message_id,
             types=type or (),
+            reasons=reason or (),
             recipient=recipient,
             tag=options.tag(tag),
             configuration_set=configuration_set,

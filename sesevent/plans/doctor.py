@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from sesevent.bounces import rules_version
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit, dead_letters
+from sesevent.storage import reads
 from sesevent.storage.layout import EVENTS, INDEXES, PLURAL, SUPPRESSION, index_models
 from sesevent.storage.operations import Command, Count, CreateIndexes, Document, ListIndexes
 from sesevent.storage.records import AuditEntry
@@ -54,6 +56,8 @@ def examine() -> Plan[list[Finding]]:
     findings.append(_indexes(present))
     legacy = yield from ask(Count(EVENTS, {"derived": None}, _COUNTED))
     findings.append(_legacy(legacy))
+    stale = yield from ask(Count(EVENTS, reads.classified_by_others(rules_version()).filter, _COUNTED))
+    findings.append(_stale(stale))
     plural = yield from ask(Count(PLURAL, {}, 1))
     if plural:
         findings.append(_PLURAL_HOLDS_ROWS)
@@ -85,6 +89,12 @@ def _legacy(count: int) -> Finding:
         return Finding("ok", "older rows", "none without `derived`")
     found = f"{_about(count)} rows without `derived`: not found by recipient, and no ground for suppression"
     return Finding("warning", "older rows", found, "Run: sesevent doctor --fix")
+
+
+def _stale(count: int) -> Finding:
+    if not count:
+        return Finding("ok", "reasons", f"all failures are classified by the rules of today ({rules_version()})")
+    return Finding("warning", "reasons", f"{_about(count)} were classified by other rules", "Run: sesevent reclassify")
 
 
 def _dead_letters(count: int) -> Finding:

@@ -8,7 +8,7 @@ Three shapes exist. Ours: the five strings as the Mongoose schema means them, `d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from sesevent import addresses, jsontext
+from sesevent import addresses, bounces, jsontext
 from sesevent.errors import PayloadError
 from sesevent.events.event import Event
 from sesevent.events.identity import event_key
@@ -43,8 +43,8 @@ __all__ = [
 
 IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
 """Kinds that SES may report twice: by event publishing, and by identity notifications."""
-DERIVED_VERSION: Final = 1
-"""Which rules made a row's `derived`."""
+DERIVED_VERSION: Final = 2
+"""Which rules made a row's `derived`. 2: with the reasons of failures."""
 
 
 def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
@@ -110,8 +110,22 @@ def _add_details(derived: dict[str, Any], event: Event) -> None:
     if wanted is None:
         return
     body = event.essence.get(name) or {}
-    if texts := {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}:
-        derived[name] = texts
+    found: dict[str, Any] = {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}
+    if event.type in bounces.CLASSIFIED:
+        found |= _reasons(event, derived.get("recipients", ()))
+        derived["rules"] = bounces.rules_version()
+    if found:
+        derived[name] = found
+
+
+def _reasons(event: Event, normals: Sequence[str]) -> dict[str, Any]:
+    """Reason and class; of a failure that has several, lists in the order of the recipients."""
+    told = bounces.classify_event(event)
+    if len(told) > 1:
+        of = dict(zip([person.normal for person in event.recipients], told, strict=True))
+        told = [of[normal] for normal in normals]
+    columns = {"reason": [one.reason for one in told], "class": [one.bounce_class for one in told]}
+    return {name: values[0] if len(set(values)) == 1 else values for name, values in columns.items()}
 
 
 _normal_source = lru_cache(maxsize=1024)(addresses.normal)  # a sender has few
@@ -121,6 +135,8 @@ _DETAILS: Final[dict[str, dict[str, str]]] = {
     "bounce": {"type": "bounceType", "subType": "bounceSubType"},
     "complaint": {"type": "complaintFeedbackType", "subType": "complaintSubType"},
     "deliveryDelay": {"type": "delayType"},
+    "reject": {},
+    "failure": {},
 }
 """Body → our name in `derived` → SES's."""
 

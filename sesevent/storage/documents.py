@@ -71,6 +71,10 @@ class SesEventQuerySet(QuerySet):  # type: ignore[misc]  # mongoengine has no ty
         found = self.of_type("Bounce")
         return found if bounce_type is None else found._raw({"derived.bounce.type": bounce_type})
 
+    def by_reason(self, *reasons: str) -> SesEventQuerySet:
+        """Bounces for these reasons, in the words of `sesevent.bounces`, such as ``mailbox_full``."""
+        return self._raw(reads.of_reasons(reasons))
+
     def complaints(self) -> SesEventQuerySet:
         """Complaints, ``not-spam`` among them."""
         return self.of_type("Complaint")

@@ -41,6 +41,8 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         Index("type", ("Type", *_BY_TIME), "which bounces, complaints, … were there?"),
         Index("recipient", ("derived.recipients", *_BY_TIME), "what happened to this person? Suppression's facts"),
         Index("time", _BY_TIME, "what happened in this hour?"),
+        Index("reason", ("derived.bounce.reason", *_BY_TIME), "which mails bounced for this reason?",
+              {"derived.bounce.reason": {"$exists": True}}),
         # These three hold rows of older shapes only: they are empty, and cost nothing, where there are none.
         Index("legacy", ("Type", *_BY_TIME), "rows that have no `derived` yet", {"derived": None}),
         Index("legacy_message", ("derived.messageId", *_BY_TIME), "their SES message id, once derived",

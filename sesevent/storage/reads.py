@@ -16,6 +16,7 @@ from bson import ObjectId
 from bson.errors import InvalidId
 
 from sesevent import addresses
+from sesevent.bounces import CLASSIFIED
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC, format_moment
 from sesevent.storage.codec import StoredEvent
@@ -27,6 +28,7 @@ __all__ = [
     "Cursor",
     "EventQuery",
     "audit_entries",
+    "classified_by_others",
     "dead_letters_with",
     "event_query",
     "fact_in",
@@ -38,6 +40,7 @@ __all__ = [
     "latest_dead_letters",
     "next_dead_letters",
     "of_message",
+    "of_reasons",
     "of_recipient",
     "of_types",
     "standings_of",
@@ -81,6 +84,11 @@ def in_time(since: datetime | None, until: datetime | None) -> Filter:
 def of_recipient(address: str) -> Filter:
     """Events that concern this person. Rows of older shapes are found once they have `derived`."""
     return {"derived.recipients": addresses.normal(address)}
+
+
+def of_reasons(reasons: Iterable[str]) -> Filter:
+    """Bounces for these reasons, in the words of `sesevent.bounces`."""
+    return {"derived.bounce.reason": {"$in": list(reasons)}}
 
 
 def with_tag(name: str, value: str | None = None) -> Filter:
@@ -144,6 +152,13 @@ def without_derived(size: int) -> Find:
     return Find(EVENTS, {"derived": None}, limit=size)
 
 
+def classified_by_others(edition: str) -> EventQuery:
+    """Failures whose reason other rules than those of *edition* told, or none."""
+    kinds = {"$in": list(CLASSIFIED)}
+    stale = {"derived": {"$ne": None}, "derived.rules": {"$ne": edition}}
+    return EventQuery({"$or": [{"Type": kinds} | stale, {"derived.type": kinds} | stale]})
+
+
 def standings_of(normals: Iterable[str]) -> Find:
     """The kept standings of these addresses, in normal form."""
     return Find(SUPPRESSION, {"_id": {"$in": list(normals)}})
@@ -195,15 +210,17 @@ def fact_in(document: Mapping[str, Any]) -> Fact | None:
 def filters(
     message_id: str | None,
     types: Iterable[str],
+    reasons: Iterable[str],
     recipient: str | None,
     tag: tuple[str, str | None] | None,
     configuration_set: str | None,
 ) -> list[Filter]:
     """A filter for each thing that is asked."""
-    words = list(types)
+    words, whys = list(types), list(reasons)
     return [
         *([of_message(message_id)] if message_id is not None else ()),
         *([of_types(words)] if words else ()),
+        *([of_reasons(whys)] if whys else ()),
         *([of_recipient(recipient)] if recipient is not None else ()),
         *([with_tag(*tag)] if tag is not None else ()),
         *([in_configuration_set(configuration_set)] if configuration_set is not None else ()),

@@ -15,7 +15,7 @@ from sesevent.suppression.standing import Standing
 
 __all__ = [
     "drop_dead_letters", "give_derived", "insert_audit", "insert_events", "keep_dead_letters", "keep_standings",
-    "prefer_published",
+    "prefer_published", "renew_derived",
 ]  # fmt: skip
 
 
@@ -60,6 +60,16 @@ def give_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
             for row in documents
         ],
     )
+
+
+def renew_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
+    """Work out the `derived` of rows anew, in place, where nobody else has done so meanwhile."""
+    return Update(EVENTS, [_renew(row) for row in documents])
+
+
+def _renew(row: Mapping[str, Any]) -> UpdateOne:
+    same = {"_id": row["_id"], "derived.rules": row["derived"].get("rules")}
+    return UpdateOne(same, {"$set": {"derived": legacy_derived(row)}})
 
 
 def keep_dead_letters(documents: Sequence[Document]) -> Update:

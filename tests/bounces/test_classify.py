@@ -55,9 +55,12 @@ def outcome(**fields: Any) -> tuple[Any, ...]:
         ({"bounce_type": "Transient", "bounce_subtype": "General"}, "auto_reply", "ses_type"),
         ({"bounce_type": "Transient", "bounce_subtype": "General", "action": "delivered"}, "auto_reply", "ses_type"),
         ({"bounce_type": "Transient", "bounce_subtype": "General", "action": "failed"}, "undetermined", "none"),
-        ({"bounce_type": "Permanent", "bounce_subtype": "General"}, "undetermined", "none"),
+        ({"bounce_type": "Permanent", "bounce_subtype": "General"}, "user_unknown", "ses_type"),
         ({"bounce_type": "Undetermined", "bounce_subtype": "Undetermined"}, "undetermined", "none"),
-        ({"bounce_type": "Permanent", "bounce_subtype": "SomethingNew"}, "undetermined", "none"),
+        ({"bounce_type": "Permanent", "bounce_subtype": "SomethingNew"}, "user_unknown", "ses_type"),
+        # Lists that SES may add next are named like those it has.
+        ({"bounce_type": "Permanent", "bounce_subtype": "OnPoolSuppressionList"}, "suppressed", "ses"),
+        ({"bounce_type": "Permanent", "bounce_subtype": "UnsubscribedTopic"}, "unsubscribed", "ses"),
         ({}, "undetermined", "none"),
     ],
 )
@@ -286,3 +289,20 @@ def test_hostile_text_costs_no_more_than_any_other(hostile: str) -> None:
 def test_what_stands_beyond_the_limit_is_not_read() -> None:
     """And said to be so."""
     assert classify(diagnostic="x " * (LIMIT // 2) + "550 user unknown").reason == "undetermined"
+
+
+@pytest.mark.parametrize(
+    ("bounce_type", "reason", "bounce_class"),
+    [
+        ("Permanent", "user_unknown", "hard"),
+        ("Transient", "auto_reply", "auto_reply"),
+        ("Undetermined", "undetermined", "undetermined"),
+    ],
+)
+def test_where_nothing_else_is_there_sess_own_word_counts(bounce_type: str, reason: str, bounce_class: str) -> None:
+    """With little confidence: any word or code of the receiving server goes before it."""
+    told = classify(bounce_type=bounce_type, bounce_subtype="General")
+
+    assert (told.reason, told.bounce_class) == (reason, bounce_class)
+    assert told.confidence < 0.3
+    assert classify(bounce_type=bounce_type, diagnostic="smtp; 552 5.2.2 mailbox full").reason == "mailbox_full"

@@ -19,8 +19,10 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
         environment = os.environ | {"SESEVENT_MONGODB_URI": uri or ""}
         if uri is None:
             del environment["SESEVENT_MONGODB_URI"]
-        places = ["--database", database] if arguments[0] in ("ingest", "events", "timeline", "doctor") else []
-        if arguments[0] in ("suppression", "dead-letters"):
+        places = (
+            ["--database", database] if arguments[0] in ("ingest", "events", "timeline", "doctor", "reclassify") else []
+        )
+        if arguments[0] in ("suppression", "dead-letters", "bounces"):
             places = ["--database", database]
         command = [sys.executable, "-m", "sesevent.cli", *arguments, *places]
         return subprocess.run(command, input=stdin, env=environment | more, capture_output=True, text=True, timeout=60)

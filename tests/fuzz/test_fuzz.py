@@ -201,7 +201,7 @@ def test_four_times_the_input_is_about_four_times_the_work(name: str) -> None:
 
     for _ in range(6):  # the machine may be busy with other things
         ratio = _seconds(_everything, large) / max(_seconds(_everything, small), 0.01)
-        if ratio < 9:
+        if ratio < 12:  # sixteen would be the square; the collector of garbage has a share too
             return
     raise AssertionError(f"took {ratio:.1f} times as long")
 

@@ -16,6 +16,8 @@ QUERIES = {
     "message": reads.event_query(reads.of_message("m-7")),
     "type": reads.event_query(reads.of_types(["Open"])),
     "types": reads.event_query(reads.of_types(["Open", "Bounce"]), newest_first=True),
+    "reason": reads.event_query(reads.of_reasons(["user_unknown"])),
+    "reasons": reads.event_query(reads.of_reasons(["user_unknown", "mailbox_full"]), newest_first=True),
     "time": reads.event_query(since=NOON),
     "recipient": reads.event_query(reads.of_recipient("p3@example.com")),
     "next page": reads.event_query(reads.of_types(["Open"]), after=AFTER),
