@@ -122,7 +122,7 @@ def receiving(rounds: int) -> list[Measure]:
     """
     events = 20_000
     raws = [sample.notification(number) for number in range(events)]
-    documents = prepare_batch(taken(raws), 0, datetime.now(timezone.utc), True).documents
+    documents = prepare_batch(list(taken(raws)), 0, datetime.now(timezone.utc), True).documents
     with local.server() as uri, MongoClient[Any](uri) as client:
 
         def ours() -> None:
@@ -153,7 +153,7 @@ def receiving(rounds: int) -> list[Measure]:
 def indexing(rounds: int) -> list[Measure]:
     """What each index of the events costs an insert: ready documents, with it against without any but `_id`."""
     raws = [sample.notification(number) for number in range(10_000)]
-    documents = prepare_batch(taken(raws), 0, datetime.now(timezone.utc), True).documents
+    documents = prepare_batch(list(taken(raws)), 0, datetime.now(timezone.utc), True).documents
     models = index_models(EVENTS)
     sets = {f"index `{model.document['name']}`": [model] for model in models[:4]} | {"all indexes": models}
     with local.server() as uri, MongoClient[Any](uri) as client:

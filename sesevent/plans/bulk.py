@@ -34,12 +34,17 @@ class Batch(Prepared):
         self.failed = 0
 
 
-def prepare_batch(messages: Iterable[VerifiedMessage], first: int, now: datetime, dead_letters: bool) -> Batch:
-    """Prepare things that begin at position *first* of the input."""
+def prepare_batch(messages: list[VerifiedMessage], first: int, now: datetime, dead_letters: bool) -> Batch:
+    """Prepare things that begin at position *first* of the input, and empty the list of them.
+
+    What a message was unwrapped to is let go at once: kept for a whole batch it costs a fifth of the
+    speed, most of it in the garbage collector.
+    """
     batch = Batch()
-    for position, message in enumerate(messages, first):
+    messages.reverse()
+    for position in range(first, first + len(messages)):
         known = len(batch.problems)
-        prepare(message, now, batch)
+        prepare(messages.pop(), now, batch)
         batch.items += 1
         if len(batch.problems) > known:
             batch.failed += 1
