@@ -15,7 +15,7 @@ import sesevent
 from sesevent import aio, payloads, sync
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES
-from sesevent.suppression.policy import DEFAULT_POLICY
+from sesevent.suppression.rules import RULES
 
 PACKAGE = Path(sesevent.__file__).parent
 
@@ -52,7 +52,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     [
         "import sesevent",
         'import sesevent; sesevent.parse(\'{"eventType": "Send", "mail": {}}\')[0].model_dump()',
-        "import sesevent.suppression.decide, sesevent.suppression.standing",
+        "import sesevent.suppression.decision, sesevent.suppression.standing",
         "import sesevent.local, sesevent.testing",
     ],
 )
@@ -97,7 +97,7 @@ def test_the_lean_reader_knows_every_kinds_body() -> None:
 def test_every_table_row_has_a_reason() -> None:
     """The rule is a table, and the table says why."""
     assert all(index.serves for indexes in INDEXES.values() for index in indexes)
-    assert all(rule.why and rule.sentence for rule in DEFAULT_POLICY.rules)
+    assert all(rule.why and rule.sentence for rule in RULES)
 
 
 def test_nothing_below_the_faces_reads_a_clock_the_environment_or_chance() -> None:

@@ -1,90 +1,186 @@
-"""What facts lead to: the rules, in one table, strongest first.
+"""What is made of the rules: a frozen, validated, versioned set of choices with safe defaults.
 
-A fact falls under the first rule that takes it, or under none. Rules are named; the name stands
-in every decision.
+It can be loaded from a dictionary or a TOML file. Its version follows from its content, so that a
+standing tells by which choices it was derived, and a change of policy cannot go unnoticed.
 Next: :mod:`sesevent.suppression.standing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from hashlib import blake2b
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, Literal
 
-from sesevent.suppression.facts import Fact
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-__all__ = ["DEFAULT_POLICY", "Policy", "Rule"]
+from sesevent import jsontext
+from sesevent.errors import ConfigurationError
+from sesevent.suppression.facts import ALL_STREAMS, Fact
+from sesevent.suppression.rules import RULES
+from sesevent.tomltext import decode_toml
 
-_SES_LISTS: Final = ("Suppressed", "OnAccountSuppressionList", "OnTenantSuppressionList", "EmailValidationSuppressed")
+__all__ = ["DEFAULT_POLICY", "Effect", "Policy", "Step"]
 
-
-class Rule(NamedTuple):
-    """One rule: which facts fall under it, and what that means."""
-
-    name: str
-    reason: str
-    """The word for it in a decision: ``complaint``, ``hard_bounce``, ``ses_list``, ``unsubscribed``."""
-    takes: Callable[[Fact], bool]
-    sentence: str
-    """For a person: what happened."""
-    why: str
-    """For the documentation: why the rule is as it is."""
+TRANSACTIONAL: Final = "transactional"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A versioned set of rules."""
-
-    version: str
-    rules: tuple[Rule, ...]
-
-    def rule_for(self, fact: Fact) -> Rule | None:
-        """The rule this fact falls under; None where it says nothing against sending."""
-        return next((rule for rule in self.rules if rule.takes(fact)), None)
-
-    def rule(self, name: str) -> Rule | None:
-        """The rule of this name."""
-        return next((rule for rule in self.rules if rule.name == name), None)
+class _Choices(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-DEFAULT_POLICY: Final = Policy(
-    version="1",
-    rules=(
-        Rule(
-            "ses-list",
-            "ses_list",
-            lambda fact: fact.sub_type in _SES_LISTS,
-            "Amazon SES did not send to this address, because it is on a suppression list there",
-            "SES sent nothing, so nobody bounced or complained: its list is mirrored, not counted",
-        ),
-        Rule(
-            "unsubscribed-at-ses",
-            "unsubscribed",
-            lambda fact: fact.kind == "Bounce" and fact.sub_type == "UnsubscribedRecipient",
-            "this person unsubscribed through Amazon SES's subscription management",
-            "SES words this opt-out as a permanent bounce, but the address is good",
-        ),
-        Rule(
-            "complaint",
-            "complaint",
-            lambda fact: fact.kind == "Complaint" and fact.type != "not-spam" and fact.certain,
-            "this person reported a mail as unwanted",
-            "mailing someone who complained costs the sender's reputation; not-spam is the opposite of a complaint",
-        ),
-        Rule(
-            "complaint-possible",
-            "complaint",
-            lambda fact: fact.kind == "Complaint" and fact.type != "not-spam",
-            "this person, or another recipient of the same mail at the same provider, reported it as unwanted",
-            "the provider hid who complained; until the policy is told otherwise every candidate is left alone",
-        ),
-        Rule(
-            "hard-bounce",
-            "hard_bounce",
-            lambda fact: fact.kind == "Bounce" and fact.type == "Permanent",
-            "mail to this address bounced for good",
-            "SES's Permanent says that trying again will fail, whatever the sub-type",
-        ),
-    ),
-)
+class Effect(_Choices):
+    """What a rule does."""
+
+    action: Literal["suppress", "pause", "ignore"] = "suppress"
+    """``suppress``: until it is answered. ``pause``: for *lasts* after the latest fact. ``ignore``: nothing."""
+    lasts: timedelta | None = None
+    """How long a pause is; how long a suppression holds, if it ends by itself."""
+    except_streams: frozenset[str] = frozenset()
+    """Streams that are sent to all the same."""
+
+    @model_validator(mode="after")
+    def _a_pause_ends(self) -> Effect:
+        if self.action == "pause" and self.lasts is None:
+            raise ValueError("a pause needs to say how long it lasts")
+        if self.lasts is not None and self.lasts <= timedelta(0):
+            raise ValueError("must last longer than nothing")
+        return self
+
+
+class Step(_Choices):
+    """From how many soft bounces on, and for how long, an address is left alone."""
+
+    bounces: int = Field(ge=1)
+    lasts: timedelta = Field(gt=timedelta(0))
+
+
+_DAY: Final = timedelta(days=1)
+_OWN_WISH: Final = Effect(except_streams=frozenset([TRANSACTIONAL]))
+
+DEFAULT_EFFECTS: Final[dict[str, Effect]] = {
+    "manual": Effect(),
+    "complaint": Effect(),
+    # An opt-out is of what the person can do without: a password reset is asked for by the same person.
+    "unsubscribed": _OWN_WISH,
+    "unsubscribed-at-ses": _OWN_WISH,
+    "complaint-possible": Effect(),
+    "hard-bounce": Effect(),
+    "imported": Effect(),
+    "ses-list": Effect(),
+    "soft-bounces": Effect(),  # how long is said by the steps
+    "refused-by-recipient": Effect(action="pause", lasts=30 * _DAY, except_streams=frozenset([TRANSACTIONAL])),
+}
+
+
+class Policy(_Choices):
+    """Choices by which facts become standings, and standings decisions."""
+
+    name: str = "default"
+    effects: Mapping[str, Effect] = Field(default=DEFAULT_EFFECTS)
+    """By rule. Those left out are the defaults'."""
+    soft_window: timedelta = Field(default=30 * _DAY, gt=timedelta(0))
+    """Soft bounces older than this before the latest one do not count."""
+    soft_steps: tuple[Step, ...] = (
+        Step(bounces=3, lasts=_DAY),
+        Step(bounces=4, lasts=3 * _DAY),
+        Step(bounces=5, lasts=7 * _DAY),
+        Step(bounces=6, lasts=90 * _DAY),
+    )
+    """What several soft bounces since the last delivery lead to. The pauses grow."""
+    ses_global_lasts: timedelta = 14 * _DAY
+    """How long Amazon's global list is taken to hold an address (https://docs.aws.amazon.com/ses/latest/dg/sending-email-global-suppression-list.html)."""
+    streams: Mapping[str, str] = Field(default={})
+    """Configuration set → stream."""
+    stream_tag: str | None = None
+    """A message tag that names the stream, where mails have one; it goes before the configuration set."""
+    topics: Mapping[str, str] = Field(default={})
+    """Topic of a contact list → stream. A topic that is not named is a stream of its own name."""
+    tenant_tag: str | None = None
+    """A message tag that names the tenant; without it there is one tenant only."""
+    when_unavailable: Mapping[str, Literal["open", "closed"]] = Field(default={TRANSACTIONAL: "open"})
+    """By stream: whether one may send (``open``) or not (``closed``) while the database cannot be asked.
+    Streams that are not named: closed."""
+
+    @field_validator("effects", mode="after")
+    @classmethod
+    def _known_rules(cls, effects: Mapping[str, Effect]) -> Mapping[str, Effect]:
+        unknown = sorted(effects.keys() - DEFAULT_EFFECTS.keys())
+        if unknown:
+            raise ValueError(f"no such rules: {', '.join(unknown)}; there are {', '.join(DEFAULT_EFFECTS)}")
+        return DEFAULT_EFFECTS | dict(effects)
+
+    @field_validator("soft_steps", mode="after")
+    @classmethod
+    def _growing(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        if any(later.bounces <= earlier.bounces or later.lasts < earlier.lasts for earlier, later in pairwise(steps)):
+            raise ValueError("each step needs more bounces than the one before, and may not be shorter")
+        return steps
+
+    @cached_property
+    def version(self) -> str:
+        """The name, and a hash of every choice: equal for equal policies only."""
+        content = jsontext.encode(_ordered(self.model_dump(mode="json", exclude={"name"})))
+        return f"{self.name}-{blake2b(content.encode(), digest_size=4).hexdigest()}"
+
+    def effect(self, rule: str) -> Effect:
+        """What a rule does; nothing, if this policy does not know it."""
+        return self.effects.get(rule) or Effect(action="ignore")
+
+    def stream_of(self, fact: Fact) -> str:
+        """The stream of the mail a fact is about."""
+        tagged = dict(fact.tags).get(self.stream_tag) if self.stream_tag else None
+        return tagged or self.streams.get(fact.configuration_set) or ALL_STREAMS
+
+    def stream_of_topic(self, topic: str) -> str:
+        """The stream a topic of a contact list stands for."""
+        return self.topics.get(topic, topic)
+
+    def tenant_of(self, fact: Fact) -> str:
+        """The tenant whose mail a fact is about; empty where there is one only."""
+        return dict(fact.tags).get(self.tenant_tag, "") if self.tenant_tag else ""
+
+    def unavailable(self, stream: str) -> Literal["open", "closed"]:
+        """What holds for *stream* while the database cannot be asked."""
+        return self.when_unavailable.get(stream, "closed")
+
+    @classmethod
+    def load(cls, source: Mapping[str, Any] | str | Path) -> Policy:
+        """A policy from a dictionary, or from a TOML file (its table ``policy``, where it has one).
+
+        Spans are seconds, or ISO 8601 durations such as ``P30D``. Raises ConfigurationError with every
+        problem.
+        """
+        choices = _from_toml(Path(source)) if isinstance(source, (str, Path)) else dict(source)
+        try:
+            return cls.model_validate(choices)
+        except ValidationError as error:
+            told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+            raise ConfigurationError(f"The policy is wrong: {'; '.join(told)}.") from None
+
+
+def _from_toml(path: Path) -> dict[str, Any]:
+    try:
+        found = decode_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"The policy's file cannot be read ({type(error).__name__}).") from None
+    return dict(found.get("policy", found))
+
+
+def _ordered(value: Any) -> Any:
+    """The same for equal choices, whatever order their names and members were given in."""
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        members = [_ordered(member) for member in value]
+        return sorted(members) if all(isinstance(member, str) for member in members) else members
+    return value
+
+
+DEFAULT_POLICY: Final = Policy()
 """What holds unless something else is configured."""
+
+assert DEFAULT_EFFECTS.keys() == {rule.name for rule in RULES}  # noqa: S101  # each rule says what it does
