@@ -7,9 +7,9 @@ from typing import NamedTuple
 from bson import ObjectId
 
 from sesevent.ops import Plan, ask
-from sesevent.plans.suppress import rederive, touched
+from sesevent.plans.suppress import follow
 from sesevent.storage import reads, writes
-from sesevent.storage.codec import StoredEvent, stored_event
+from sesevent.storage.codec import StoredEvent, legacy_derived, stored_event
 from sesevent.storage.reads import EventQuery
 from sesevent.suppression.policy import Policy
 
@@ -63,8 +63,7 @@ def adopt_some(policy: Policy, size: int = PAGE) -> Plan[int]:
     documents = yield from ask(reads.without_derived(size))
     if documents:
         yield from ask(writes.give_derived(documents))
-        concerned = [normal for document in documents for normal in touched(stored_event(document).event)]
-        yield from rederive(policy, concerned)
+        yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in documents])
     return len(documents)
 
 

@@ -16,7 +16,7 @@ from sesevent.errors import PayloadError, Problem
 from sesevent.events.event import Event
 from sesevent.ops import Plan, ask
 from sesevent.plans.parse import read_message
-from sesevent.plans.suppress import rederive, touched
+from sesevent.plans.suppress import note_facts, rederive, touched
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage.codec import IDENTITY_KINDS, document_of
@@ -92,6 +92,8 @@ class Prepared:
     documents: list[Document] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     """Addresses, in normal form, whose suppression standing may change."""
+    delivered: set[str] = field(default_factory=set)
+    """Addresses that were delivered to: it changes the standing of those only that had failures."""
     events: list[Event] | None = None
     """The events in the documents, where the caller wants them: they weigh more than the documents."""
     skipped: list[UnverifiedMessage] = field(default_factory=list)
@@ -133,8 +135,10 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         return
     if prepared.events is not None:
         prepared.events.append(event)
-    prepared.touched.update(touched(event))
-    prepared.documents.append(document_of(event, message, now))
+    document = document_of(event, message, now)
+    for own, others in zip((prepared.touched, prepared.delivered), touched(document), strict=True):
+        own.update(others)
+    prepared.documents.append(document)
 
 
 def _bury(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime, prepared: Prepared) -> None:
@@ -157,9 +161,12 @@ def store(policy: Policy, prepared: Prepared) -> Plan[Stored]:
     richer = [
         document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)
     ]
+    if prepared.touched:
+        yield from note_facts(prepared.documents)
     if richer:
         yield from ask(prefer_published(richer))
-    standings = yield from rederive(policy, prepared.touched)
+        yield from note_facts(richer, anew=True)
+    standings = yield from rederive(policy, prepared.touched, prepared.delivered)
     return Stored(fresh, standings)
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from sesevent.bounces import rules_version
 from sesevent.ops import Plan, ask
-from sesevent.plans.suppress import rederive, touched
+from sesevent.plans.suppress import follow
 from sesevent.storage import reads, writes
-from sesevent.storage.codec import stored_event
+from sesevent.storage.codec import legacy_derived, stored_event
 from sesevent.storage.reads import Cursor
 from sesevent.suppression.policy import Policy
 
@@ -41,6 +41,5 @@ def next_page(policy: Policy, after: Cursor | None, size: int = PAGE) -> Plan[Re
     if not documents:
         return None
     yield from ask(writes.renew_derived(documents))
-    events = [stored_event(document) for document in documents]
-    changed = yield from rederive(policy, [normal for event in events for normal in touched(event.event)])
-    return Reclassified(len(documents), len(changed), events[-1].cursor)
+    changed = yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in documents])
+    return Reclassified(len(documents), len(changed), stored_event(documents[-1]).cursor)

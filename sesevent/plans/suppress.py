@@ -2,77 +2,184 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from sesevent import addresses
 from sesevent.errors import StoreConflict
-from sesevent.events.bounce import Bounce
-from sesevent.events.complaint import Complaint
-from sesevent.events.event import Event
 from sesevent.ops import Plan, ask
 from sesevent.storage import reads, writes
-from sesevent.storage.codec import standing_in
 from sesevent.storage.operations import Document
-from sesevent.suppression.decide import Decision, decide
-from sesevent.suppression.facts import Fact
+from sesevent.storage.standings import EVIDENCE, FACT, act_in, fact_in, facts_in, standings_in
+from sesevent.suppression.decision import Decision, decide
+from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.policy import Policy
-from sesevent.suppression.standing import Standing, derive
+from sesevent.suppression.rules import rule_of
+from sesevent.suppression.standing import Standing, derive_all
 
-__all__ = ["CHECKED_AT_ONCE", "check", "rederive", "touched"]
+__all__ = [
+    "CHECKED_AT_ONCE", "Known", "check", "everything_about", "follow", "note_facts", "of_tenant", "rederive", "touched",
+]  # fmt: skip
 
 CHECKED_AT_ONCE = 1000  # addresses in one question
-_EVIDENCE = (Bounce, Complaint)
 _TRIES = 20  # each lost race means that another writer got through
 
+Known = dict[str, tuple[list[Fact], list[Act]]]
+"""By address, in normal form: the facts and the acts about it."""
 
-def check(policy: Policy, asked: Sequence[str]) -> Plan[list[Decision]]:
+
+def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime) -> Plan[list[Decision]]:
     """One decision for each address, in the order asked."""
     normals = [addresses.normal(address) for address in asked]
-    documents = yield from ask(reads.standings_of(set(normals)))
-    standings = {document["_id"]: standing_in(document) for document in documents}
-    return [decide(policy, standings.get(normal) or Standing(normal, policy.version)) for normal in normals]
+    documents = yield from ask(reads.standings_of(dict.fromkeys(normals)))  # in order: the server sorts them faster
+    kept = {document["_id"]: decide(policy, of_tenant(document, tenant), stream, now) for document in documents}
+    # Of most nothing is known, and the same answer does for all of them.
+    unknown = decide(policy, Standing("", policy.version, tenant=tenant), stream, now)
+    return [kept[normal] if normal in kept else unknown.same_for(normal) for normal in normals]
 
 
-def touched(event: Event) -> list[str]:
-    """The addresses, in normal form, of which this event is evidence."""
-    return [recipient.normal for recipient in event.recipients] if isinstance(event, _EVIDENCE) else []
+def of_tenant(document: Document, tenant: str) -> Standing:
+    """The tenant's own standing; where nothing of its own is known, the one for all."""
+    found = {standing.tenant: standing for standing in standings_in(document)}
+    return found.get(tenant) or found[""]
 
 
-def rederive(policy: Policy, normals: Iterable[str]) -> Plan[list[Standing]]:
+def touched(document: Document) -> tuple[list[str], list[str]]:
+    """The addresses of which an event is evidence, and those it only clears, if they are under a cloud."""
+    kind = _kind(document)
+    people = document["derived"].get("recipients", [])
+    return (people if kind in EVIDENCE else []), (people if kind == "Delivery" else [])
+
+
+def _kind(document: Document) -> str:
+    return str(document["derived"].get("type", document["Type"]))  # a row may hold an SNS envelope
+
+
+def note_facts(documents: Iterable[Document], *, anew: bool = False) -> Plan[None]:
+    """Note the facts in events that matter for suppression; *anew* where an event may say something else today."""
+    facts = [
+        (address, fact)
+        for document in documents
+        if _kind(document) in EVIDENCE
+        for address, fact in facts_in(document).items()
+        if rule_of(fact) is not None or fact.topics  # an opt-in falls under no rule, and answers one
+    ]
+    if facts:
+        yield from ask(writes.renew_facts(facts) if anew else writes.insert_facts(facts))
+
+
+def follow(policy: Policy, documents: Sequence[Document]) -> Plan[list[Standing]]:
+    """Let standings follow stored documents whose `derived` has just been made; returns the changed ones."""
+    yield from note_facts(documents, anew=True)
+    concerned = [touched(document) for document in documents]
+    evidence, delivered = ([normal for pair in concerned for normal in pair[half]] for half in (0, 1))
+    return (yield from rederive(policy, evidence, delivered))
+
+
+def rederive(policy: Policy, normals: Iterable[str], delivered: Iterable[str] = ()) -> Plan[list[Standing]]:
     """Derive the standings of these addresses from the facts and keep what changed; returns the changed ones.
 
-    The revision is read before the facts: whoever adds a fact later will derive later too.
+    Of those *delivered* to only the ones whose standing a delivery would change. The revision is read
+    before the facts, so of two who derive at once the later writer loses and derives again. What was
+    kept is derived once more all the same: somebody may have added a fact meanwhile, found nothing to
+    change, and so left the revision as it was.
     """
-    left = set(normals)
-    changed: list[Standing] = []
+    left, cleared = set(normals), set(delivered)
+    kept: dict[str, Kept] = {}
+    changed: dict[str, list[Standing]] = {}
     for _ in range(_TRIES):
+        if not left and not cleared:
+            return [standing for standings in changed.values() for standing in standings]
+        kept |= yield from _kept((left | cleared) - kept.keys())
+        left |= {normal for normal in cleared & kept.keys() if _awaits_delivery(kept[normal].standings)}
+        cleared = set()
         if not left:
-            return changed
-        kept = yield from ask(reads.standings_of(left))
-        rows = yield from ask(reads.facts_about(left))
-        changes = _changes(policy, left, {document["_id"]: document for document in kept}, rows)
-        if not changes:
-            return changed
-        outcome = yield from ask(writes.keep_standings(changes))
-        lost = {changes[position][0].address for position in outcome.refused}
-        changed += [standing for standing, _ in changes if standing.address not in lost]
-        left = lost
+            continue
+        changes = _changes(policy, left, kept, (yield from everything_about(left)))
+        left = set()
+        if changes:
+            lost = yield from _keep(changes)
+            for standings, revision in changes:
+                kept[standings[0].address] = Kept(standings, revision + 1)
+            for normal in lost:
+                del kept[normal]
+            changed |= {standings[0].address: standings for standings, _ in changes if standings[0].address not in lost}
+            left = {standings[0].address for standings, _ in changes}
     raise StoreConflict("Other writers won every race for a suppression standing.", hint="It is safe to repeat.")
 
 
+def _keep(changes: Sequence[tuple[list[Standing], int]]) -> Plan[set[str]]:
+    """Keep standings; returns the addresses for which somebody else was faster."""
+    lost: set[str] = set()
+    first = [standings for standings, revision in changes if not revision]
+    later = [change for change in changes if change[1]]
+    if first:
+        inserted = yield from ask(writes.insert_standings(first))
+        lost |= {own[0].address for own, fresh in zip(first, inserted, strict=True) if not fresh}
+    if later:
+        replaced = yield from ask(writes.replace_standings(later))
+        lost |= {later[position][0][0].address for position in replaced.refused}
+    return lost
+
+
+class Kept(NamedTuple):
+    """The standings of an address as they are kept, and their revision."""
+
+    standings: list[Standing]
+    revision: int
+
+
+def _kept(normals: set[str]) -> Plan[dict[str, Kept]]:
+    if not normals:
+        return {}
+    documents = yield from ask(reads.standings_of(normals))
+    return {document["_id"]: Kept(standings_in(document), int(document["rev"])) for document in documents}
+
+
+def everything_about(normals: Iterable[str]) -> Plan[Known]:
+    """All facts and acts about these addresses; of deliveries only those that may answer something."""
+    known: Known = {normal: ([], []) for normal in normals}
+    for document in (yield from ask(reads.acts_about(known))):
+        facts, acts = known[document["address"]]
+        if document["act"] == FACT:
+            facts.append(fact_in(document))
+        else:
+            acts.append(act_in(document))
+    waiting = _first_to_answer(known)
+    if waiting:
+        for row in (yield from ask(reads.deliveries_since(waiting))):
+            for normal in waiting.keys() & facts_in(row).keys():
+                known[normal][0].append(facts_in(row)[normal])
+    return known
+
+
+def _first_to_answer(known: Known) -> dict[str, datetime]:
+    """For each address with facts or acts that a delivery answers, the earliest of them."""
+    first: dict[str, datetime] = {}
+    for normal, everything in known.items():
+        moments = [one.at for half in everything for one in half if _is_answered_by_delivery(one)]
+        if moments:
+            first[normal] = min(moments)
+    return first
+
+
+def _is_answered_by_delivery(one: Fact | Act) -> bool:
+    rule = rule_of(one)
+    return rule is not None and "delivery" in rule.answered_by
+
+
 def _changes(
-    policy: Policy, normals: set[str], kept: dict[str, Document], rows: list[Document]
-) -> list[tuple[Standing, int]]:
-    facts: dict[str, list[Fact]] = {normal: [] for normal in normals}
-    for row in rows:
-        fact = reads.fact_in(row)
-        if fact is not None:
-            for normal in facts.keys() & row["derived"]["recipients"]:
-                facts[normal].append(fact)
+    policy: Policy, normals: set[str], kept: Mapping[str, Kept], known: Known
+) -> list[tuple[list[Standing], int]]:
     changes = []
     for normal in sorted(normals):
-        before = standing_in(kept[normal]) if normal in kept else Standing(normal, policy.version)
-        after = derive(policy, normal, facts[normal])
+        before, revision = kept.get(normal) or Kept([Standing(normal, policy.version)], 0)
+        after = derive_all(policy, normal, *known[normal])
         if after != before:
-            changes.append((after, kept[normal]["rev"] if normal in kept else 0))
+            changes.append((after, revision))
     return changes
+
+
+def _awaits_delivery(standings: Iterable[Standing]) -> bool:
+    return any(standing.awaits_delivery for standing in standings)

@@ -22,10 +22,11 @@ from sesevent.errors import PayloadError
 from sesevent.events.event import Event
 from sesevent.events.identity import event_key
 from sesevent.events.parse import read_event
+from sesevent.events.part import read_part
+from sesevent.events.subscription import TopicPreferences
 from sesevent.moments import format_moment, read_moment
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.unwrap import unwrap
-from sesevent.suppression.standing import Holding, Standing
 
 __all__ = [
     "DERIVED_VERSION",
@@ -36,15 +37,13 @@ __all__ = [
     "document_of",
     "legacy_derived",
     "received_of",
-    "standing_fields",
-    "standing_in",
     "stored_event",
 ]
 
 IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
 """Kinds that SES may report twice: by event publishing, and by identity notifications."""
 DERIVED_VERSION: Final = 2
-"""Which rules made a row's `derived`. 2: with the reasons of failures."""
+"""Which rules made a row's `derived`. 2: with the reasons of failures, and subscribers' wishes."""
 
 
 def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
@@ -111,11 +110,26 @@ def _add_details(derived: dict[str, Any], event: Event) -> None:
         return
     body = event.essence.get(name) or {}
     found: dict[str, Any] = {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}
+    if event.type == "Subscription":
+        found |= _wishes(body.get("newTopicPreferences"))
     if event.type in bounces.CLASSIFIED:
         found |= _reasons(event, derived.get("recipients", ()))
         derived["rules"] = bounces.rules_version()
     if found:
         derived[name] = found
+
+
+def _wishes(told: object) -> dict[str, Any]:
+    """Topics of the contact list that a person is off or on now; `*` stands for all of them."""
+    preferences = read_part(TopicPreferences, told)
+    out: list[str] = []
+    on: list[str] = []
+    if preferences.unsubscribe_all is not None:
+        (out if preferences.unsubscribe_all else on).append("*")
+    for topic in preferences.topic_subscription_status or ():
+        if topic.topic_name and topic.subscription_status in ("OptIn", "OptOut"):
+            (on if topic.subscription_status == "OptIn" else out).append(topic.topic_name)
+    return {name: topics for name, topics in (("out", out), ("in", on)) if topics}
 
 
 def _reasons(event: Event, normals: Sequence[str]) -> dict[str, Any]:
@@ -137,6 +151,7 @@ _DETAILS: Final[dict[str, dict[str, str]]] = {
     "deliveryDelay": {"type": "delayType"},
     "reject": {},
     "failure": {},
+    "subscription": {"list": "contactList"},
 }
 """Body → our name in `derived` → SES's."""
 
@@ -207,17 +222,6 @@ class StoredEvent:
 def stored_event(document: Mapping[str, Any]) -> StoredEvent:
     """The stored event in a document of any shape."""
     return StoredEvent(document["_id"], document)
-
-
-def standing_fields(standing: Standing) -> dict[str, Any]:
-    """What is kept of a standing, beside its address and revision."""
-    return {"policy": standing.policy_version, "holdings": [holding._asdict() for holding in standing.holdings]}
-
-
-def standing_in(document: Mapping[str, Any]) -> Standing:
-    """The standing in a document."""
-    holdings = [Holding(kept["rule"], kept["since"], tuple(kept["evidence"])) for kept in document["holdings"]]
-    return Standing(document["_id"], document["policy"], tuple(holdings))
 
 
 def received_of(message: UnverifiedMessage, now: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pymongo import WriteConcern
 
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
-from sesevent.storage.layout import AUDIT, DATABASE, DEAD_LETTERS, EVENTS, PLURAL, SUPPRESSION
+from sesevent.storage.layout import AUDIT, DATABASE, DEAD_LETTERS, EVENTS, PLURAL, SUPPRESSION, SUPPRESSION_ACTS
 
 __all__ = ["DURABLE", "client_options", "collections_of", "utc_now", "within"]
 
@@ -47,7 +47,8 @@ def collections_of(
 ) -> dict[str, Any]:
     """The collections of a store, by the names that operations use."""
     found = client[database] if database else client.get_default_database(DATABASE)
-    names = {name: name for name in (SUPPRESSION, DEAD_LETTERS, AUDIT, PLURAL)} | {EVENTS: events_collection}
+    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, PLURAL)
+    names = {name: name for name in others} | {EVENTS: events_collection}
     return {
         name: found.get_collection(actual, codec_options=_CODEC, write_concern=write_concern)
         for name, actual in names.items()

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "SUPPRESSION", "Index", "index_models",
+    "ALIAS", "AUDIT", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "SUPPRESSION", "SUPPRESSION_ACTS",
+    "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -16,6 +17,7 @@ DATABASE: Final = "cache"
 """The database, where the URI names none."""
 EVENTS: Final = "ses_event"
 SUPPRESSION: Final = "ses_suppression"
+SUPPRESSION_ACTS: Final = "ses_suppression_act"
 DEAD_LETTERS: Final = "ses_dead_letter"
 AUDIT: Final = "ses_audit"
 PLURAL: Final = "ses_events"
@@ -50,7 +52,9 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         Index("legacy_type", ("derived.type", *_BY_TIME), "their SES type, once derived",
               {"derived.type": {"$exists": True}}),
     ),
-    SUPPRESSION: (),  # asked by address, which is its `_id`
+    # Asked by address, which is its `_id`, and, to list them, by rule.
+    SUPPRESSION: (Index("rule", ("standings.holdings.rule", "_id"), "who is suppressed by this rule?"),),
+    SUPPRESSION_ACTS: (Index("address", ("address", "at", "_id"), "what was said about this person?"),),
     DEAD_LETTERS: (Index("last", ("lastAt", "_id"), "what could not be read lately?"),),
     AUDIT: (Index("time", ("at", "_id"), "what was done lately?"),),
 }  # fmt: skip

@@ -18,27 +18,30 @@ from bson.errors import InvalidId
 from sesevent import addresses
 from sesevent.bounces import CLASSIFIED
 from sesevent.errors import ConfigurationError
-from sesevent.moments import UTC, format_moment
+from sesevent.moments import format_moment
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.layout import AUDIT, DEAD_LETTERS, EVENTS, SUPPRESSION
+from sesevent.storage.layout import AUDIT, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Find
-from sesevent.suppression.facts import Fact
+from sesevent.storage.standings import EVIDENCE
 
 __all__ = [
     "Cursor",
     "EventQuery",
+    "acts_about",
+    "all_evidence",
     "audit_entries",
     "classified_by_others",
     "dead_letters_with",
+    "deliveries_since",
     "event_query",
-    "fact_in",
-    "facts_about",
     "filters",
     "from_source",
     "in_configuration_set",
     "in_time",
     "latest_dead_letters",
+    "next_acts",
     "next_dead_letters",
+    "next_standings",
     "of_message",
     "of_reasons",
     "of_recipient",
@@ -51,9 +54,6 @@ __all__ = [
 
 Filter = dict[str, Any]
 Cursor = tuple[Any, Any]
-
-_EVIDENCE = ("Bounce", "Complaint")
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # an event without a time counts from the beginning
 
 
 def of_message(message_id: str) -> Filter:
@@ -184,27 +184,37 @@ def audit_entries(limit: int) -> Find:
     return Find(AUDIT, {}, (("at", -1), ("_id", -1)), limit)
 
 
-def facts_about(normals: Iterable[str]) -> Find:
-    """The events that may speak against sending to these addresses, in normal form."""
-    wanted = {"derived.recipients": {"$in": list(normals)}, "Type": {"$in": [*_EVIDENCE, "Notification"]}}
-    return Find(EVENTS, wanted, projection={"Type": 1, "derived": 1})
+def deliveries_since(since: Mapping[str, datetime]) -> Find:
+    """Deliveries to these addresses, in normal form, each from its own time on."""
+    kinds = {"$in": ["Delivery", "Notification"]}
+    each = [
+        {"derived.recipients": normal, "Timestamp": {"$gte": format_moment(moment)}, "Type": kinds}
+        for normal, moment in since.items()
+    ]
+    return Find(EVENTS, {"$or": each}, projection={"Type": 1, "derived": 1})
 
 
-def fact_in(document: Mapping[str, Any]) -> Fact | None:
-    """The fact in one row that `facts_about` found, if it holds one."""
-    derived = document["derived"]
-    kind = derived.get("type", document["Type"])  # a row may hold an SNS envelope, and any event in it
-    if kind not in _EVIDENCE:
-        return None
-    detail = derived.get(kind.lower(), {})
-    return Fact(
-        derived.get("at", _LONG_AGO),
-        derived.get("key", str(document["_id"])),
-        kind,
-        detail.get("type", ""),
-        detail.get("subType", ""),
-        not derived.get("guess", False),
-    )
+def acts_about(normals: Iterable[str]) -> Find:
+    """What was said about these addresses, and the facts of events about them."""
+    return Find(SUPPRESSION_ACTS, {"address": {"$in": list(normals)}})
+
+
+def all_evidence() -> EventQuery:
+    """Every event that may speak against sending to somebody."""
+    return EventQuery(of_types(EVIDENCE))
+
+
+def next_acts(after: str | None, size: int) -> Find:
+    """Acts and facts, by id."""
+    return Find(SUPPRESSION_ACTS, {} if after is None else {"_id": {"$gt": after}}, (("_id", 1),), size)
+
+
+def next_standings(after: str | None, size: int, rule: str | None = None) -> Find:
+    """Kept standings by address, those under one rule or all."""
+    conditions: list[Mapping[str, Any]] = [{"_id": {"$gt": after}}] if after is not None else []
+    if rule is not None:
+        conditions.append({"standings.holdings.rule": rule})
+    return Find(SUPPRESSION, _all_of(conditions), (("_id", 1),), size)
 
 
 def filters(

@@ -8,14 +8,16 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from sesevent.storage.codec import legacy_derived, standing_fields
-from sesevent.storage.layout import AUDIT, DEAD_LETTERS, EVENTS, SUPPRESSION
+from sesevent.storage.codec import legacy_derived
+from sesevent.storage.layout import AUDIT, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Delete, Document, Insert, Update
+from sesevent.storage.standings import act_document, fact_document, standing_fields
+from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.standing import Standing
 
 __all__ = [
-    "drop_dead_letters", "give_derived", "insert_audit", "insert_events", "keep_dead_letters", "keep_standings",
-    "prefer_published", "renew_derived",
+    "drop_dead_letters", "give_derived", "insert_audit", "insert_events", "insert_facts", "insert_standings",
+    "keep_dead_letters", "prefer_published", "record_acts", "renew_derived", "renew_facts", "replace_standings",
 ]  # fmt: skip
 
 
@@ -37,18 +39,39 @@ def _prefer(document: Document) -> UpdateOne:
     return UpdateOne({"_id": document["_id"], "derived.identity": True}, {"$set": told})
 
 
-def keep_standings(changes: Sequence[tuple[Standing, int]]) -> Update:
-    """Replace standings, each guarded by the revision it was derived from (0: there was none).
+def insert_standings(standings: Sequence[Sequence[Standing]]) -> Insert:
+    """Keep the standings of people of whom none were kept; whoever was first wins."""
+    return Insert(SUPPRESSION, [{"_id": own[0].address, "rev": 1} | standing_fields(own) for own in standings])
+
+
+def replace_standings(changes: Sequence[tuple[Sequence[Standing], int]]) -> Update:
+    """Replace people's standings, each guarded by the revision it was derived from.
 
     An upsert that finds another revision in its place runs into the taken ``_id``: that is how
     the loser of a race learns that it lost.
     """
-    return Update(SUPPRESSION, [_keep(standing, revision) for standing, revision in changes])
+    return Update(SUPPRESSION, [_replace(own, revision) for own, revision in changes])
 
 
-def _keep(standing: Standing, revision: int) -> UpdateOne:
-    fields = standing_fields(standing) | {"rev": revision + 1}
-    return UpdateOne({"_id": standing.address, "rev": revision}, {"$set": fields}, upsert=True)
+def _replace(own: Sequence[Standing], revision: int) -> UpdateOne:
+    fields = standing_fields(own) | {"rev": revision + 1}
+    return UpdateOne({"_id": own[0].address, "rev": revision}, {"$set": fields}, upsert=True)
+
+
+def insert_facts(facts: Sequence[tuple[str, Fact]]) -> Insert:
+    """Note what events say about addresses, where it is not noted yet."""
+    return Insert(SUPPRESSION_ACTS, [fact_document(address, fact) for address, fact in facts])
+
+
+def renew_facts(facts: Sequence[tuple[str, Fact]]) -> Update:
+    """Note what events say about addresses today, whatever was noted before."""
+    documents = [fact_document(address, fact) for address, fact in facts]
+    return Update(SUPPRESSION_ACTS, [UpdateOne({"_id": one["_id"]}, {"$set": one}, upsert=True) for one in documents])
+
+
+def record_acts(acts: Sequence[tuple[str, Act]]) -> Insert:
+    """Write down what was said about addresses; what was said already is said once."""
+    return Insert(SUPPRESSION_ACTS, [act_document(address, act) for address, act in acts])
 
 
 def give_derived(documents: Sequence[Mapping[str, Any]]) -> Update:

@@ -1,0 +1,190 @@
+"""What people, imports and Amazon's own list say about addresses: written down, followed, listed, tried out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sesevent import addresses
+from sesevent.errors import ConfigurationError
+from sesevent.ops import Plan, ask
+from sesevent.plans.suppress import check, everything_about, follow, of_tenant, rederive, touched
+from sesevent.storage import reads, writes
+from sesevent.storage.codec import StoredEvent, stored_event
+from sesevent.storage.reads import EventQuery
+from sesevent.storage.standings import with_id
+from sesevent.suppression.decision import Decision, decide
+from sesevent.suppression.facts import Act, Fact
+from sesevent.suppression.policy import Policy
+from sesevent.suppression.rules import rule_named
+from sesevent.suppression.standing import Standing, derive_all
+
+__all__ = [
+    "PAGE", "Change", "History", "Rebuilt", "history", "listed", "reactivate", "rebuild_acts", "rebuild_events",
+    "rebuild_standings", "say", "simulate_page",
+]  # fmt: skip
+
+PAGE = 500  # addresses, acts or events
+
+
+def say(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]:
+    """Write acts down and let the standings follow; returns the changed ones. Saying twice is saying once."""
+    acts = [(normal, with_id(normal, act)) for address, act in said for normal in (addresses.normal(address),)]
+    if not acts:
+        return []
+    yield from ask(writes.record_acts(acts))
+    return (yield from rederive(policy, [normal for normal, _ in acts]))
+
+
+def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:
+    """Record that an address may be mailed again, and answer whether it may now.
+
+    Raises ConfigurationError where it is the person's own word that speaks against it and the act does
+    not say that it overrides that.
+    """
+    (before,) = yield from check(policy, [address], act.stream, act.tenant, act.at)
+    rule = rule_named(before.rule or "")
+    if rule is not None and rule.override and not act.override:
+        raise ConfigurationError(
+            f"{rule.sentence[:1].upper()}{rule.sentence[1:]}.",
+            hint="To mail this address again all the same, say override=True, and why.",
+        )
+    yield from say(policy, [(address, act)])
+    (after,) = yield from check(policy, [address], act.stream, act.tenant, act.at)
+    return after
+
+
+def listed(
+    policy: Policy, after: str | None, size: int, rule: str | None, stream: str, tenant: str, now: datetime
+) -> Plan[tuple[list[Decision], str | None]]:
+    """The next addresses that may not be mailed, by address, and where to continue; None at the end."""
+    documents = yield from ask(reads.next_standings(after, size, rule))
+    found = []
+    for document in documents:
+        standing = of_tenant(document, tenant)
+        decision = decide(policy, standing, stream, now)
+        if not decision.allowed and rule in (None, decision.rule):
+            found.append(decision)
+    return found, documents[-1]["_id"] if len(documents) == size else None
+
+
+@dataclass(frozen=True, repr=False)
+class History:
+    """How one address came to stand as it does."""
+
+    address: str
+    facts: tuple[Fact, ...]
+    """By time. Of deliveries only those that could answer a failure."""
+    acts: tuple[Act, ...]
+    decisions: tuple[tuple[datetime, Decision], ...]
+    """What was decided from when on: one entry for each change."""
+
+    def __repr__(self) -> str:
+        return f"<History of {addresses.mask(self.address)}: {len(self.facts)} facts, {len(self.acts)} acts>"
+
+
+def history(policy: Policy, address: str, stream: str, tenant: str, now: datetime) -> Plan[History]:
+    """Everything known of an address, and what followed from it over time."""
+    normal = addresses.normal(address)
+    facts, acts = (yield from everything_about([normal]))[normal]
+    decisions: list[tuple[datetime, Decision]] = []
+    for moment in _moments(policy, normal, facts, acts, tenant, now):
+        decision = decide(policy, _standing_at(policy, normal, facts, acts, tenant, moment), stream, moment)
+        if not decisions or decisions[-1][1] != decision:
+            decisions.append((moment, decision))
+    by_time = sorted(acts, key=lambda act: (act.at, act.id))
+    return History(normal, tuple(sorted(facts)), tuple(by_time), tuple(decisions))
+
+
+def _moments(
+    policy: Policy, normal: str, facts: Sequence[Fact], acts: Sequence[Act], tenant: str, now: datetime
+) -> list[datetime]:
+    """When something may have changed: when it happened, and when something ended by itself."""
+    happened = {fact.at for fact in facts} | {act.at for act in acts}
+    ends = {
+        holding.until
+        for moment in happened
+        for holding in _standing_at(policy, normal, facts, acts, tenant, moment).holdings
+        if holding.until is not None
+    }
+    return sorted(moment for moment in happened | ends if moment <= now)
+
+
+def _standing_at(
+    policy: Policy, normal: str, facts: Sequence[Fact], acts: Sequence[Act], tenant: str, moment: datetime
+) -> Standing:
+    known = [fact for fact in facts if fact.at <= moment], [act for act in acts if act.at <= moment]
+    return _standing(policy, normal, *known, tenant)
+
+
+def _standing(policy: Policy, normal: str, facts: Iterable[Fact], acts: Iterable[Act], tenant: str) -> Standing:
+    found = {standing.tenant: standing for standing in derive_all(policy, normal, facts, acts)}
+    return found.get(tenant) or found[""]
+
+
+@dataclass
+class Rebuilt:
+    """How far a rebuilding of the standings has come."""
+
+    looked_at: int = 0
+    """Events, acts and standings looked at."""
+    changed: int = 0
+    """Standings that were not what follows from the facts."""
+
+    def __iadd__(self, page: Rebuilt) -> Rebuilt:
+        self.looked_at += page.looked_at
+        self.changed += page.changed
+        return self
+
+
+def rebuild_events(policy: Policy, query: EventQuery | None) -> Plan[tuple[Rebuilt, EventQuery | None]]:
+    """Derive the standings that the next events are evidence for."""
+    query = query or reads.all_evidence()
+    documents = yield from ask(query.page(PAGE))
+    derived = [document for document in documents if document.get("derived")]
+    changed = yield from follow(policy, derived)
+    rest = query.behind(stored_event(documents[-1]), len(documents)) if len(documents) == PAGE else None
+    return Rebuilt(len(documents), len(changed)), rest
+
+
+def rebuild_acts(policy: Policy, after: str | None) -> Plan[tuple[Rebuilt, str | None]]:
+    """Derive the standings that the next acts and kept facts speak of."""
+    documents = yield from ask(reads.next_acts(after, PAGE))
+    changed = yield from rederive(policy, [document["address"] for document in documents])
+    return Rebuilt(len(documents), len(changed)), documents[-1]["_id"] if len(documents) == PAGE else None
+
+
+def rebuild_standings(policy: Policy, after: str | None) -> Plan[tuple[Rebuilt, str | None]]:
+    """Derive the next standings again, also those for which nothing speaks any more."""
+    documents = yield from ask(reads.next_standings(after, PAGE))
+    changed = yield from rederive(policy, [document["_id"] for document in documents])
+    return Rebuilt(len(documents), len(changed)), documents[-1]["_id"] if len(documents) == PAGE else None
+
+
+class Change(NamedTuple):
+    """For whom another policy would decide otherwise."""
+
+    address: str
+    stream: str
+    before: Decision
+    after: Decision
+
+
+def simulate_page(
+    policy: Policy, other: Policy, streams: Collection[str], query: EventQuery, now: datetime
+) -> Plan[tuple[list[Change], EventQuery | None, list[StoredEvent]]]:
+    """What *other* would change for those whom the next events concern. It writes nothing."""
+    documents = yield from ask(query.page(PAGE))
+    people = {normal for document in documents if document.get("derived") for normal in touched(document)[0]}
+    known = yield from everything_about(people)
+    changes = []
+    for normal in sorted(people):
+        ours, theirs = (_standing(one, normal, *known[normal], "") for one in (policy, other))
+        for stream in streams:
+            before, after = decide(policy, ours, stream, now), decide(other, theirs, stream, now)
+            if (before.allowed, before.rule) != (after.allowed, after.rule):
+                changes.append(Change(normal, stream, before, after))
+    events = [stored_event(document) for document in documents]
+    return changes, query.behind(events[-1], len(events)) if len(events) == PAGE else None, events
