@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Generator, Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from types import TracebackType
@@ -18,21 +18,29 @@ from bson import ObjectId
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from sesevent.errors import StoreUnavailable
 from sesevent.ops import Plan
-from sesevent.plans import audit, bulk, dead_letters, doctor, read, reclassify, suppress
+from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
 from sesevent.plans import receive as receiving
+from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
+from sesevent.plans.lists import Imported
 from sesevent.plans.receive import Receipt, Summary
 from sesevent.plans.reclassify import Reclassified
+from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
 from sesevent.storage.connection import DURABLE, client_options, collections_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.reads import Cursor
+from sesevent.storage.reads import Cursor, EventQuery
 from sesevent.storage.records import AuditEntry, DeadLetter
-from sesevent.suppression.decide import Decision
+from sesevent.storage.standings import EVIDENCE
+from sesevent.suppression import files
+from sesevent.suppression.decision import Decision, decide_without_store
+from sesevent.suppression.facts import ALL_STREAMS, Act
+from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
 __all__ = [
@@ -196,19 +204,253 @@ class AsyncEventRepository:
 class AsyncSuppressionList:
     """May I send? ``store.suppression``."""
 
-    def __init__(self, collections: dict[str, Any], policy: Policy) -> None:
+    def __init__(self, collections: dict[str, Any], policy: Policy, clock: Callable[[], datetime]) -> None:
         self._collections = collections
         self._policy = policy
+        self._clock = clock
 
-    async def check(self, address: str) -> Decision:
-        """The decision for one address, however it is spelled."""
-        return (await perform(suppress.check(self._policy, [address]), self._collections))[0]
+    async def check(self, address: str, *, stream: str = ALL_STREAMS, tenant: str = "") -> Decision:
+        """Whether an address, however it is spelled, may be mailed on *stream* (`*`: of no particular stream).
 
-    async def check_many(self, addresses: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[Decision]:
+        Where the database cannot be asked the policy decides, and the decision says so (`Decision.failed`).
+        """
+        return (await self._decide([address], stream, tenant))[0]
+
+    async def check_many(
+        self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
+    ) -> AsyncIterator[Decision]:
         """A decision for each address, in order; fetched a thousand at a time, in constant memory."""
         async for some in _batches(addresses, suppress.CHECKED_AT_ONCE):
-            for decision in await perform(suppress.check(self._policy, some), self._collections):
+            for decision in await self._decide(some, stream, tenant):
                 yield decision
+
+    async def filter(
+        self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
+    ) -> AsyncIterator[str]:
+        """Those of *addresses* that may be mailed, as they are spelled, in order and in constant memory."""
+        async for some in _batches(addresses, suppress.CHECKED_AT_ONCE):
+            decisions = await self._decide(some, stream, tenant)
+            for address, decision in zip(some, decisions, strict=True):
+                if decision.allowed:
+                    yield address
+
+    async def suppress(
+        self,
+        address: str,
+        *,
+        by: str,
+        note: str = "",
+        stream: str = ALL_STREAMS,
+        until: datetime | None = None,
+        origin: str = "api",
+        tenant: str = "",
+    ) -> Decision:
+        """Put an address on the list by hand, on one stream or all: who says so, why, and until when."""
+        act = Act(self._clock(), "", "suppress", stream, origin, by, note, until, tenant)
+        return await self._say(address, act)
+
+    async def unsubscribe(
+        self, address: str, *, stream: str, origin: str = "one-click", by: str = "", note: str = "", tenant: str = ""
+    ) -> Decision:
+        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058)."""
+        return await self._say(address, Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant))
+
+    async def resubscribe(
+        self, address: str, *, stream: str, origin: str = "api", by: str = "", note: str = "", tenant: str = ""
+    ) -> Decision:
+        """Write down that a person asked to be mailed on a stream again."""
+        return await self._say(address, Act(self._clock(), "", "resubscribe", stream, origin, by, note, tenant=tenant))
+
+    async def reactivate(
+        self,
+        address: str,
+        *,
+        by: str,
+        why: str,
+        stream: str = ALL_STREAMS,
+        override: bool = False,
+        origin: str = "api",
+        tenant: str = "",
+    ) -> Decision:
+        """Let an address be mailed again, on one stream or all: who says so, and why. Nothing is erased.
+
+        What happened until now is answered; what happens later counts again. Complaints and
+        unsubscriptions are the person's own word: raises ConfigurationError for them, unless *override*.
+        """
+        act = Act(self._clock(), "", "reactivate", stream, origin, by, why, tenant=tenant, override=override)
+        return await perform(acts.reactivate(self._policy, address, act), self._collections)
+
+    async def record(
+        self,
+        said: Iterable[tuple[str, Act]] | AsyncIterable[tuple[str, Act]],
+        *,
+        on_progress: Callable[[int], object] | None = None,
+    ) -> int:
+        """Write down many acts about addresses, in constant memory; returns how many standings changed.
+
+        *on_progress* is told the number of acts after each page of five hundred.
+        """
+        done = changed = 0
+        async for some in _batches(said, acts.PAGE):
+            changed += len(await perform(acts.say(self._policy, some), self._collections))
+            done += len(some)
+            if on_progress is not None:
+                on_progress(done)
+        return changed
+
+    async def list(
+        self,
+        *,
+        rule: str | None = None,
+        stream: str = ALL_STREAMS,
+        tenant: str = "",
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> AsyncIterator[Decision]:
+        """Whom one may not mail now, by address, lazily. *after* continues behind an address."""
+        left = limit
+        while left is None or left > 0:
+            plan = acts.listed(self._policy, after, acts.PAGE, rule, stream, tenant, self._clock())
+            found, after = await perform(plan, self._collections)
+            for decision in found[:left]:
+                yield decision
+            left = None if left is None else left - len(found)
+            if after is None:
+                return
+
+    async def import_(
+        self,
+        file: Source,
+        *,
+        by: str,
+        stream: str = ALL_STREAMS,
+        note: str = "",
+        until: datetime | None = None,
+        tenant: str = "",
+        format: str | None = None,  # noqa: A002  # the word for it
+        on_progress: Callable[[Imported], object] | None = None,
+    ) -> Imported:
+        """Put the addresses of a list on the list, in constant memory. A line that is not understood is reported.
+
+        *file* is a path, an open file of text or bytes, or lines. It is CSV (with a header, or
+        ``address,REASON`` as Amazon SES imports it), JSON lines, or an address on each line; which of
+        them is seen, unless *format* (``csv``, ``jsonl``, ``ses``, ``plain``) says so. A row's own stream,
+        reason, note, date, end, author and tenant go before those given here.
+
+        Safe to repeat: equal rows are written down once, so after a failure import the file again. Who was
+        reactivated meanwhile stays so, unless a row has a later date, or says something else.
+        """
+        like = Act(self._clock(), "", "suppress", stream, "import", by, note, until, tenant)
+        whole = Imported()
+        with files.opened(file) as lines:
+            rows = files.read(lines, like, format)
+            async for some in _batches(rows, acts.PAGE):
+                whole += await perform(lists.take(self._policy, some), self._collections)
+                if on_progress is not None:
+                    on_progress(whole)
+        return whole
+
+    async def export(
+        self,
+        file: Target,
+        *,
+        format: str = "csv",  # noqa: A002  # the word for it
+        rule: str | None = None,
+        stream: str = ALL_STREAMS,
+        tenant: str = "",
+        on_progress: Callable[[int], object] | None = None,
+    ) -> Exported:
+        """Write whom one may not mail now to a file, by address, in constant memory.
+
+        *file* is a path, which is replaced when all is written, or an open file of text or bytes.
+        Formats: ``csv``, in which no spreadsheet finds a formula; ``jsonl``, everything about a decision on
+        a line; ``ses``, what Amazon SES imports, which knows hard bounces and complaints only: the others
+        are skipped and counted. The first two can be imported again. *on_progress* is told the number of decisions
+        after each five hundred.
+        """
+        with files.exporting(file, format, on_progress) as export:
+            async for decision in self.list(rule=rule, stream=stream, tenant=tenant):
+                export.add(decision)
+        return export.done
+
+    async def history(self, address: str, *, stream: str = ALL_STREAMS, tenant: str = "") -> History:
+        """Everything known of an address, and what was decided from it over time."""
+        return await perform(acts.history(self._policy, address, stream, tenant, self._clock()), self._collections)
+
+    async def mirrored(self, region: str, addresses: Sequence[str] | None = None) -> AsyncIterator[Ours]:
+        """What is known of each address, as far as SES's own list of *region* can be compared with it, lazily.
+
+        Of all addresses, or of some thousand *addresses* at most. What concerns one tenant only is left out.
+        An address may be told twice, and one of which there is nothing to say is not told.
+        """
+        if addresses is not None:
+            plan = ses_list.told_of(self._policy, addresses, region, self._clock())
+            for ours in await perform(plan, self._collections):
+                yield ours
+            return
+        for read_next in (ses_list.next_standing, ses_list.next_spoken_of):
+            place: str | None = None
+            while True:
+                page = read_next(self._policy, place, acts.PAGE, region, self._clock())
+                found, place = await perform(page, self._collections)
+                for ours in found:
+                    yield ours
+                if place is None:
+                    break
+
+    async def rebuild(self, *, on_progress: Callable[[Rebuilt], object] | None = None) -> Rebuilt:
+        """Derive every standing again from the events and acts. Safe while others write, and to run again.
+
+        Needed after a change of policy; else nothing should change. *on_progress* is called after each page.
+        """
+        whole = Rebuilt()
+        for derive in (acts.rebuild_events, acts.rebuild_acts, acts.rebuild_standings):
+            place: Any = None
+            while True:
+                page, place = await perform(derive(self._policy, place), self._collections)
+                whole += page
+                if on_progress is not None:
+                    on_progress(whole)
+                if place is None:
+                    break
+        return whole
+
+    async def simulate(
+        self,
+        policy: Policy,
+        *,
+        since: datetime | None = None,
+        streams: Collection[str] = (ALL_STREAMS, "transactional", "marketing"),
+        on_progress: Callable[[int], object] | None = None,
+    ) -> AsyncIterator[Change]:
+        """For whom another policy would decide otherwise, on which streams. Nothing is changed.
+
+        Looked at are those whom bounces, complaints and subscriptions *since* a time concern. A person
+        may be told twice, if they have many events. *on_progress* is told the number of events.
+        """
+        query: EventQuery | None = reads.event_query(reads.of_types(EVIDENCE), since=since)
+        done, told = 0, set[tuple[str, str]]()
+        while query is not None:
+            plan = acts.simulate_page(self._policy, policy, streams, query, self._clock())
+            changes, query, events = await perform(plan, self._collections)
+            for change in changes:
+                if change[:2] not in told:
+                    told.add(change[:2])
+                    yield change
+            done += len(events)
+            if on_progress is not None:
+                on_progress(done)
+
+    async def _say(self, address: str, act: Act) -> Decision:
+        await perform(acts.say(self._policy, [(address, act)]), self._collections)
+        return await self.check(address, stream=act.stream, tenant=act.tenant)
+
+    async def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Sequence[Decision]:
+        plan = suppress.check(self._policy, addresses, stream, tenant, self._clock())
+        try:
+            return await perform(plan, self._collections)
+        except StoreUnavailable:
+            return [decide_without_store(self._policy, address, stream) for address in addresses]
 
 
 class AsyncDeadLetters:
@@ -276,7 +518,7 @@ class AsyncEventStore:
         self._policy = policy
         self._clock = clock
         self.events = AsyncEventRepository(self._collections)
-        self.suppression = AsyncSuppressionList(self._collections, policy)
+        self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy)
 
     @classmethod

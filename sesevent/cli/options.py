@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
+import sys
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,17 +15,27 @@ import typer
 from sesevent.cli.output import note
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC, read_moment
+from sesevent.suppression.rules import RULES, rule_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sesevent.suppression.decision import Decision
+    from sesevent.suppression.policy import Policy
     from sesevent.sync import EventStore
+
+POLICY_VARIABLE = "SESEVENT_POLICY"
 
 Uri = Annotated[str | None, typer.Option(envvar="SESEVENT_MONGODB_URI", help="MongoDB to use.", show_default=False)]
 Database = Annotated[str | None, typer.Option(help="Database; by default the URI's, else «cache».")]
 Collection = Annotated[str, typer.Option(help="Collection of the events.")]
 Timeout = Annotated[float, typer.Option(help="Seconds after which a silent server is given up.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines also on a terminal.")]
+Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="However spelled; - reads lines.")]
+Stream = Annotated[str, typer.Option(help="Stream of the mail; * is no particular one, or all.")]
+Tenant = Annotated[str, typer.Option(help="Tenant it concerns, where there are several.", show_default=False)]
+Rule = Annotated[str | None, typer.Option(help="Only those this rule decides on, such as hard-bounce.")]
+By = Annotated[str | None, typer.Option(help="Who says so; by default your login name.", show_default=False)]
 
 _RELATIVE = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -30,11 +43,17 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 @contextmanager
 def opened_store(uri: str | None, database: str | None, collection: str, timeout: float) -> Iterator[EventStore]:
-    """The store the options name; without a URI, the local server that runs by default."""
+    """The store the options name; without a URI, the local server that runs by default.
+
+    Every command follows the policy that SESEVENT_POLICY names: one that derived standings by another
+    would undo the work of the rest.
+    """
     from sesevent.sync import EventStore
 
-    where = uri or _local_uri()
-    with EventStore.connect(where, database=database, collection=collection, timeout_seconds=timeout) as store:
+    policy, where = _policy(), uri or _local_uri()
+    with EventStore.connect(
+        where, database=database, collection=collection, timeout_seconds=timeout, policy=policy
+    ) as store:
         yield store
 
 
@@ -42,13 +61,61 @@ def moment(text: str | None) -> datetime | None:
     """A point in time: a date, or how long ago (``2h``, ``7d``)."""
     if text is None:
         return None
-    ago = _RELATIVE.fullmatch(text)
-    if ago is not None:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        return read_moment(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a date nor a span such as 2h or 7d") from None
+        span = _span(text)
+        return read_moment(text) if span is None else datetime.now(UTC) - span
+    except (ValueError, OverflowError):
+        raise _no_moment(text) from None
+
+
+def moment_ahead(text: str | None) -> datetime | None:
+    """A point in time to come: a date, or in how long (``12h``, ``30d``)."""
+    if text is None:
+        return None
+    now = datetime.now(UTC)
+    try:
+        span = _span(text)
+        ahead = read_moment(text) if span is None else now + span
+    except (ValueError, OverflowError):
+        raise _no_moment(text) from None
+    if ahead <= now:
+        raise typer.BadParameter(f"{text!r} is over already")
+    return ahead
+
+
+def author(by: str | None) -> str:
+    """Who says so: as named, or whoever is logged in."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        raise typer.BadParameter("say who you are: --by NAME") from None
+
+
+def each_address(addresses: list[str]) -> Iterator[str]:
+    """Each address, those on standard input included where one is ``-``."""
+    for address in addresses:
+        if address == "-":
+            yield from (line.strip() for line in sys.stdin if line.strip())
+        else:
+            yield address
+
+
+def decision_row(decision: Decision, *, short: bool) -> dict[str, Any]:
+    """What is told of a decision."""
+    told: dict[str, Any] = {"address": decision.address, "allowed": decision.allowed, "reason": decision.reason}
+    if short:
+        return told | {"since": decision.since, "sentence": decision.sentence}
+    names = ("rule", "stream", "since", "until", "evidence", "policy_version", "sentence", "failed", "tenant")
+    return told | {name: getattr(decision, name) for name in names}
+
+
+def rule(name: str | None) -> str | None:
+    """The name of a rule, which must be one: of another nobody would be found, and that would look like good news."""
+    if name is not None and rule_named(name) is None:
+        raise typer.BadParameter(f"there is no rule {name!r}; there are {', '.join(one.name for one in RULES)}")
+    return name
 
 
 def tag(text: str | None) -> tuple[str, str | None] | None:
@@ -57,6 +124,22 @@ def tag(text: str | None) -> tuple[str, str | None] | None:
         return None
     name, equals, value = text.partition("=")
     return name, value if equals else None
+
+
+def _span(text: str) -> timedelta | None:
+    found = _RELATIVE.fullmatch(text)
+    return None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _no_moment(text: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{text!r} is neither a date nor a span such as 2h or 7d")
+
+
+def _policy() -> Policy:
+    from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+
+    named = os.environ.get(POLICY_VARIABLE)
+    return Policy.load(named) if named else DEFAULT_POLICY
 
 
 def _local_uri() -> str:

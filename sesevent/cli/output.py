@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sesevent.events.event import Event
 
-__all__ = ["clean", "event_row", "for_people", "note", "print_json", "print_rows", "progress"]
+__all__ = ["clean", "event_row", "for_people", "note", "print_counts", "print_json", "print_rows", "progress"]
 
 # C0 and C1 controls, and Unicode's bidirectional ones: a terminal obeys the first, a reader's eye the second.
 _UNSAFE = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), "�")
@@ -45,6 +45,14 @@ def for_people(as_json: bool) -> bool:
 def print_json(row: Mapping[str, Any]) -> None:
     """One JSON object on a line."""
     print(json.dumps(row, ensure_ascii=False, default=_plain))
+
+
+def print_counts(counts: Mapping[str, int], *, as_json: bool) -> None:
+    """What became of some work, in numbers."""
+    if for_people(as_json):
+        print(", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items()))
+    else:
+        print_json(counts)
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:
@@ -96,7 +104,8 @@ def progress(label: str, *, silent: bool = False) -> Iterator[Any]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed:,}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # Left alone, rich sends what is printed meanwhile to its own console: to standard error, past a pipe.
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done: bar.update(task, completed=done)
 
