@@ -9,6 +9,9 @@
     ├─ StoreError                 MongoDB refused or failed
     │  ├─ StoreUnavailable        …or could not be reached in time: try again
     │  └─ StoreConflict           …or other writers won every race for one document: try again
+    ├─ AwsError                   an AWS service refused or failed; names the call and AWS's own code
+    │  └─ AwsUnavailable          …or could not be reached, or asked for patience: try again
+    ├─ Suppressed                 a mail was not sent, because of whom it would have gone to; says why for each
     ├─ ConfigurationError         the caller must change something; names it
     └─ MissingExtra               an optional part is not installed; names the extra (also an ImportError)
 
@@ -21,9 +24,12 @@ Next: :mod:`sesevent.ops`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 __all__ = [
+    "AwsError",
+    "AwsUnavailable",
     "ConfigurationError",
     "MissingExtra",
     "PayloadError",
@@ -32,6 +38,7 @@ __all__ = [
     "StoreConflict",
     "StoreError",
     "StoreUnavailable",
+    "Suppressed",
     "UntrustedMessage",
     "VerifierUnavailable",
 ]
@@ -118,6 +125,42 @@ class StoreConflict(StoreError):
 
     retryable = True
     http_status = 503
+
+
+class AwsError(SesEventError):
+    """An AWS service refused a call, or failed while performing it."""
+
+    http_status = 502
+
+
+class AwsUnavailable(AwsError):
+    """An AWS service could not be reached, failed for the moment, or asked for patience too often."""
+
+    retryable = True
+    http_status = 503
+
+
+class Suppressed(SesEventError):
+    """A mail was not sent, because those it would have gone to may not be mailed.
+
+    To be repeated only where the database could not be asked: then, and then only, it is ``retryable``
+    and its status is 503.
+    """
+
+    http_status = 422
+
+    def __init__(self, decisions: Iterable[Any]) -> None:
+        self.decisions = tuple(decisions)
+        """Why not: a `sesevent.Decision` for each recipient that was refused."""
+        rules = sorted({str(decision.rule) for decision in self.decisions})
+        super().__init__(f"{len(self.decisions)} recipients may not be mailed ({', '.join(rules)}); nothing was sent.")
+        if any(decision.failed for decision in self.decisions):
+            self.retryable, self.http_status = True, 503
+
+    @property
+    def decision(self) -> Any:
+        """The first of them."""
+        return self.decisions[0]
 
 
 class ConfigurationError(SesEventError):

@@ -22,6 +22,7 @@ def said(code: str, *absent: str) -> str:
         ("flask", "flask", "flask"),
         ("fastapi", "fastapi", "fastapi"),
         ("sns", "boto3", "aws"),
+        ("ses_account", "boto3", "aws"),
     ],
 )
 def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside: str, extra: str) -> None:
@@ -35,6 +36,11 @@ def test_the_plain_adapters_need_no_framework(module: str) -> None:
     code = f"import sesevent.contrib.{module}"
 
     assert said(code, "fastapi", "starlette", "flask", "django", "boto3", "cryptography") == ""
+
+
+def test_the_guard_and_the_comparison_of_lists_need_no_boto3() -> None:
+    """They know its requests and answers, not it."""
+    assert said("import sesevent.guard, sesevent.plans.ses_sync", "boto3", "botocore") == ""
 
 
 def test_verifying_without_cryptography_names_its_extra() -> None:

@@ -1,0 +1,137 @@
+"""What moto 5 lacks of SESv2, written by hand: the account's suppression list, and GetAccount.
+
+moto's server answers 404 to Put, Get, Delete and ListSuppressedDestinations, GetAccount and
+PutConfigurationSetSuppressionOptions. Configuration sets it knows, so what is not ours is passed on to it.
+A server, so that boto3's own writing and reading is part of every test.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+UTC = timezone.utc
+LIST = "/v2/email/suppression/addresses"
+
+
+class SesApi:
+    """One region's list, letter by letter, with the failures that a test asks for."""
+
+    def __init__(self, moto: str) -> None:
+        self.moto = moto
+        self.url = ""
+        self.reset()
+
+    def reset(self) -> None:
+        self.entries: dict[str, tuple[str, datetime]] = {}
+        self.heeded: list[str] = ["BOUNCE", "COMPLAINT"]
+        self.calls: list[str] = []
+        self.failures: list[tuple[int, str]] = []
+        self.malformed: set[str] = set()
+        self.now = datetime(2024, 6, 1, tzinfo=UTC)
+
+    def lists(self, address: str, reason: str = "BOUNCE", at: datetime | None = None) -> None:
+        self.entries[address] = (reason, at or self.now)
+
+    def answer(self, method: str, url: str, body: bytes) -> tuple[int, Any]:
+        """Status, and the object or the error's code."""
+        path, query = urlsplit(url).path, {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        self.calls.append(f"{method} {path.removeprefix('/v2/email/')}")
+        if self.failures:
+            return self.failures.pop(0)
+        if path == "/v2/email/account":
+            return 200, {"SuppressionAttributes": {"SuppressedReasons": self.heeded}}
+        if path == LIST:
+            return self._put(json.loads(body)) if method == "PUT" else self._page(query)
+        address = unquote(path.removeprefix(LIST + "/"))
+        if address not in self.entries:
+            return 404, "NotFoundException"
+        if method == "DELETE":
+            del self.entries[address]
+            return 200, {}
+        return 200, {"SuppressedDestination": self._told(address)}
+
+    def _put(self, asked: dict[str, str]) -> tuple[int, Any]:
+        if asked["EmailAddress"] in self.malformed:
+            return 400, "BadRequestException"
+        self.entries[asked["EmailAddress"]] = (asked["Reason"], self.now)
+        return 200, {}
+
+    def _page(self, query: dict[str, str]) -> tuple[int, Any]:
+        since = query.get("StartDate")
+        begins = datetime.fromisoformat(since.replace("Z", "+00:00")) if since else datetime.min.replace(tzinfo=UTC)
+        found = [address for address, (_, at) in sorted(self.entries.items()) if at >= begins]
+        first, size = int(query.get("NextToken", 0)), int(query["PageSize"])
+        page: dict[str, Any] = {
+            "SuppressedDestinationSummaries": [self._told(address) for address in found[first : first + size]]
+        }
+        return 200, page | ({"NextToken": str(first + size)} if first + size < len(found) else {})
+
+    def _told(self, address: str) -> dict[str, Any]:
+        reason, at = self.entries[address]
+        return {"EmailAddress": address, "Reason": reason, "LastUpdateTime": at.timestamp()}
+
+    def later(self, **span: float) -> datetime:
+        self.now += timedelta(**span)
+        return self.now
+
+
+@contextmanager
+def served(moto: str) -> Iterator[SesApi]:
+    """The stand-in on loopback."""
+    api = SesApi(moto)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if urlsplit(self.path).path.startswith((LIST, "/v2/email/account")):
+                status, told = api.answer(self.command, self.path, body)
+                code = {"x-amzn-errortype": told} if isinstance(told, str) else {}
+                text = json.dumps(told if not code else {"message": f"about someone@example.com: {told}"}).encode()
+                self._send(status, text, code)
+            else:
+                self._send(*_passed_on(api.moto + self.path, self.command, body, self.headers))
+
+        do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
+
+        def _send(self, status: int, text: bytes, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in (
+                {"Content-Type": "application/json", "Content-Length": str(len(text))} | headers
+            ).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: Any) -> None:
+            """Be quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    api.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def _passed_on(url: str, method: str, body: bytes, headers: Any) -> tuple[int, bytes, dict[str, str]]:
+    told = {name: value for name, value in headers.items() if name.lower() in ("authorization", "content-type")}
+    request = urllib.request.Request(url, data=body or None, method=method, headers=told)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read(), {}
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), {"x-amzn-errortype": error.headers.get("x-amzn-errortype") or "Unknown"}
