@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sesevent.bounces.classification import Classification as Classification
     from sesevent.bounces.decide import classify as classify
     from sesevent.bounces.of_event import classify_event as classify_event
+    from sesevent.cache import AsyncCachedChecks as AsyncCachedChecks
+    from sesevent.cache import CachedChecks as CachedChecks
+    from sesevent.errors import AwsError as AwsError
+    from sesevent.errors import AwsUnavailable as AwsUnavailable
     from sesevent.errors import ConfigurationError as ConfigurationError
     from sesevent.errors import MissingExtra as MissingExtra
     from sesevent.errors import PayloadError as PayloadError
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from sesevent.errors import StoreConflict as StoreConflict
     from sesevent.errors import StoreError as StoreError
     from sesevent.errors import StoreUnavailable as StoreUnavailable
+    from sesevent.errors import Suppressed as Suppressed
     from sesevent.errors import UntrustedMessage as UntrustedMessage
     from sesevent.errors import VerifierUnavailable as VerifierUnavailable
     from sesevent.events.bounce import Bounce as Bounce
@@ -40,6 +45,8 @@ if TYPE_CHECKING:
     from sesevent.events.send import Send as Send
     from sesevent.events.subscription import Subscription as Subscription
     from sesevent.events.unknown import UnknownEvent as UnknownEvent
+    from sesevent.guard import AsyncGuard as AsyncGuard
+    from sesevent.guard import Guard as Guard
     from sesevent.plans.parse import parse as parse
     from sesevent.plans.receive import Receipt as Receipt
     from sesevent.plans.receive import Summary as Summary
@@ -51,7 +58,7 @@ if TYPE_CHECKING:
     from sesevent.storage.documents import SesEvent as SesEvent
     from sesevent.storage.records import AuditEntry as AuditEntry
     from sesevent.storage.records import DeadLetter as DeadLetter
-    from sesevent.suppression.decide import Decision as Decision
+    from sesevent.suppression.decision import Decision as Decision
     from sesevent.suppression.policy import Policy as Policy
     from sesevent.suppression.standing import Standing as Standing
     from sesevent.sync import EventStore as EventStore
@@ -64,8 +71,9 @@ _HOMES = {
     "bounces.classification": "Classification",
     "bounces.decide": "classify",
     "bounces.of_event": "classify_event",
-    "errors": "ConfigurationError MissingExtra PayloadError Problem SesEventError StoreConflict StoreError "
-    "StoreUnavailable UntrustedMessage VerifierUnavailable",
+    "cache": "AsyncCachedChecks CachedChecks",
+    "errors": "AwsError AwsUnavailable ConfigurationError MissingExtra PayloadError Problem SesEventError "
+    "StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
     "events.bounce": "Bounce",
     "events.click": "Click",
     "events.complaint": "Complaint",
@@ -79,6 +87,7 @@ _HOMES = {
     "events.send": "Send",
     "events.subscription": "Subscription",
     "events.unknown": "UnknownEvent",
+    "guard": "AsyncGuard Guard",
     "plans.parse": "parse",
     "plans.receive": "Receipt Summary",
     "sns.message": "UnverifiedMessage",
@@ -87,7 +96,7 @@ _HOMES = {
     "storage.codec": "StoredEvent",
     "storage.records": "AuditEntry DeadLetter",
     "storage.documents": "SesEvent",
-    "suppression.decide": "Decision",
+    "suppression.decision": "Decision",
     "suppression.policy": "Policy",
     "suppression.standing": "Standing",
     "sync": "EventStore",

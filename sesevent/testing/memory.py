@@ -12,12 +12,12 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 import bson
 from bson import ObjectId
 from bson.codec_options import CodecOptions
-from pymongo.errors import BulkWriteError, DocumentTooLarge
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from sesevent.aio import AsyncEventStore
 from sesevent.moments import UTC
@@ -172,6 +172,10 @@ class MemoryCollection:
         names = [index.document["name"] for index in indexes]
         self._indexes += [name for name in names if name not in self._indexes]
         return names
+
+    def watch(self, *_: Any, **__: Any) -> NoReturn:
+        """Say what a stand-alone server says: there are no change streams."""
+        raise OperationFailure("there are no change streams in memory", 40573)
 
     def index_information(self) -> Mapping[str, Any]:
         """The names of the indexes."""

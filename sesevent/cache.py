@@ -1,0 +1,177 @@
+"""Hot checks from memory: `CachedChecks` over an `EventStore`, `AsyncCachedChecks` over an `AsyncEventStore`.
+
+A decision is good for a bounded time, and forgotten at once when its standing changes, wherever the
+change came from: a change stream tells. Where the server has none (stand-alone, in memory) the bound
+alone holds, and `following` says so. It decides nothing; :mod:`sesevent.suppression.memory` remembers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Final
+
+from pymongo.errors import OperationFailure, PyMongoError
+
+from sesevent import addresses
+from sesevent.aio import AsyncEventStore
+from sesevent.storage.layout import SUPPRESSION
+from sesevent.suppression.decision import Decision
+from sesevent.suppression.facts import ALL_STREAMS
+from sesevent.suppression.memory import Memory
+from sesevent.sync import EventStore
+
+__all__ = ["AsyncCachedChecks", "CachedChecks"]
+
+_ONLY_KEYS: Final = [{"$project": {"documentKey": 1, "operationType": 1}}]
+_PATIENCE: Final = 500  # milliseconds that the server waits for a change: how long closing may take
+_PAUSE: Final = 1.0  # seconds before a broken stream is opened again
+_NO_STREAMS: Final = (40573, 40324)  # stand-alone servers, and engines without change streams
+
+
+class CachedChecks:
+    """`check`, remembered. Safe to share between threads; to be closed, or used as a context."""
+
+    def __init__(self, store: EventStore, *, size: int = 100_000, seconds: float = 60.0) -> None:
+        self._store = store
+        self._memory = Memory(size, timedelta(seconds=seconds))
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._ready = threading.Event()
+        self.following = False
+        """True while changes are followed; else a decision may be as old as *seconds*."""
+        self._follower = threading.Thread(target=self._follow, name="sesevent-cache", daemon=True)
+        self._follower.start()
+        self._ready.wait(5)
+
+    def check(self, address: str, *, stream: str = ALL_STREAMS, tenant: str = "") -> Decision:
+        """As `SuppressionList.check`, from memory where the answer is still good."""
+        normal, now = addresses.normal(address), self._now()
+        with self._lock:
+            known = self._memory.get(normal, stream, tenant, now)
+            asked = self._memory.order
+        if known is not None:
+            return known
+        decision = self._store.suppression.check(address, stream=stream, tenant=tenant)
+        with self._lock:
+            self._memory.put(decision, asked, now)
+        return decision
+
+    def close(self) -> None:
+        """Stop following changes."""
+        self._ended.set()
+        self._follower.join()
+
+    def __enter__(self) -> CachedChecks:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _now(self) -> datetime:
+        return self._store.suppression._clock()
+
+    def _follow(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._follow_stream()
+            except PyMongoError as error:  # noqa: PERF203  # each try is of a stream that lasts
+                self._missed()
+                if isinstance(error, OperationFailure) and error.code in _NO_STREAMS:
+                    return
+                self._ended.wait(_PAUSE)
+
+    def _follow_stream(self) -> None:
+        collection = self._store.suppression._collections[SUPPRESSION]
+        with collection.watch(_ONLY_KEYS, max_await_time_ms=_PATIENCE) as changes:
+            with self._lock:
+                self._memory.clear()  # what changed before this moment is not told
+            self.following = True
+            self._ready.set()
+            while not self._ended.is_set():
+                change = changes.try_next()
+                if change is not None:
+                    with self._lock:
+                        _forget(self._memory, change)
+        self.following = False
+
+    def _missed(self) -> None:
+        self.following = False
+        self._ready.set()
+        with self._lock:
+            self._memory.clear()
+
+
+class AsyncCachedChecks:
+    """`check`, remembered, for asyncio. Use it as an asynchronous context."""
+
+    def __init__(self, store: AsyncEventStore, *, size: int = 100_000, seconds: float = 60.0) -> None:
+        self._store = store
+        self._memory = Memory(size, timedelta(seconds=seconds))
+        self._ready = asyncio.Event()
+        self.following = False
+        """True while changes are followed; else a decision may be as old as *seconds*."""
+        self._follower: asyncio.Task[None] | None = None
+
+    async def check(self, address: str, *, stream: str = ALL_STREAMS, tenant: str = "") -> Decision:
+        """As `SuppressionList.check`, from memory where the answer is still good."""
+        normal, now = addresses.normal(address), self._store.suppression._clock()
+        known = self._memory.get(normal, stream, tenant, now)
+        if known is not None:
+            return known
+        asked = self._memory.order
+        decision = await self._store.suppression.check(address, stream=stream, tenant=tenant)
+        self._memory.put(decision, asked, now)
+        return decision
+
+    async def close(self) -> None:
+        """Stop following changes."""
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+
+    async def __aenter__(self) -> AsyncCachedChecks:
+        self._follower = asyncio.create_task(self._follow())
+        await asyncio.wait_for(self._ready.wait(), 5)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._follow_stream()
+            except PyMongoError as error:  # noqa: PERF203  # each try is of a stream that lasts
+                self.following = False
+                self._ready.set()
+                self._memory.clear()
+                if isinstance(error, OperationFailure) and error.code in _NO_STREAMS:
+                    return
+                await asyncio.sleep(_PAUSE)
+
+    async def _follow_stream(self) -> None:
+        collection = self._store.suppression._collections[SUPPRESSION]
+        async with await collection.watch(_ONLY_KEYS, max_await_time_ms=_PATIENCE) as changes:
+            self._memory.clear()  # what changed before this moment is not told
+            self.following = True
+            self._ready.set()
+            while True:
+                change = await changes.try_next()
+                if change is not None:
+                    _forget(self._memory, change)
+
+
+def _forget(memory: Memory, change: dict[str, Any]) -> None:
+    """What a change makes untrue: of one address, or, where the whole collection is dropped, everything."""
+    key = change.get("documentKey")
+    if key is None:
+        memory.clear()
+    else:
+        memory.drop(key["_id"])
