@@ -1,6 +1,6 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
-Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, indexes, bounces.
+Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, suppress, indexes, bounces.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ from pymongo import MongoClient
 from sesevent import EventStore, VerifiedMessage, Verifier, jsontext, local, parse, payloads, testing, trusted
 from sesevent.bounces import classify
 from sesevent.bounces.rulebook import load_rules
+from sesevent.plans import receive
 from sesevent.plans.bulk import BATCH, prepare_batch
 from sesevent.sns.origin import canonical_text, read_claim
 from sesevent.sns.signature import read_certificate
 from sesevent.storage.connection import DURABLE
-from sesevent.storage.layout import EVENTS, index_models
+from sesevent.storage.layout import EVENTS, SUPPRESSION, index_models
+from sesevent.storage.standings import standing_fields
+from sesevent.suppression.policy import DEFAULT_POLICY
+from sesevent.suppression.standing import Holding, Standing
 from sesevent.testing.signing import TOPIC
 
 
@@ -150,6 +155,73 @@ def receiving(rounds: int) -> list[Measure]:
                        rounds=max(3, rounds // 3), speed=True)]  # fmt: skip
 
 
+def suppressing(rounds: int) -> list[Measure]:
+    """May I send? Against bare reads of the same documents; and what standings cost a stream with 3 % bounces."""
+    listed, asked = 100_000, 1_000_000 if rounds > 3 else 100_000
+    with local.server() as uri, EventStore.connect(uri, database="bench_check") as store:
+        collection = store._collections[SUPPRESSION]
+        for start in range(0, listed, 10_000):
+            collection.insert_many([_standing(number) for number in range(start, start + 10_000)])
+        some = [f"person-{number * 7 % (10 * listed)}@example.com" for number in range(2000)]
+
+        def check() -> None:
+            for address in some:
+                store.suppression.check(address)
+
+        def find_one() -> None:
+            for address in some:
+                collection.find_one({"_id": address})
+
+        def people() -> Iterator[str]:
+            return (f"person-{number}@example.com" for number in range(asked))
+
+        def check_many() -> None:
+            refused = sum(not decision.allowed for decision in store.suppression.check_many(people()))
+            assert refused == min(listed, asked)
+
+        def bare() -> None:
+            source = people()
+            while some := list(islice(source, 1000)):
+                collection.find({"_id": {"$in": some}}).to_list()
+
+        measures = [
+            paired("`suppression.check`", check, find_one, baseline_name="PyMongo `find_one` by `_id`", goal="≤ 1.3",
+                   per_round=len(some), rounds=rounds),
+            paired(f"`check_many`, {asked:,} addresses", check_many, bare, baseline_name="bare `$in` batches of 1,000",
+                   goal="≥ 0.6", per_round=asked, rounds=min(rounds, 5), speed=True),
+        ]  # fmt: skip
+        return [*measures, _standings_of_a_stream(uri, max(3, rounds // 2))]
+
+
+def _standing(number: int) -> dict[str, Any]:
+    since, address = datetime(2024, 5, 1, tzinfo=timezone.utc), f"person-{number}@example.com"
+    holding = Holding("hard-bounce", "*", since, None, (f"{number:024x}",))
+    return {"_id": address, "rev": 1} | standing_fields([Standing(address, DEFAULT_POLICY.version, (holding,))])
+
+
+def _standings_of_a_stream(uri: str, rounds: int) -> Measure:
+    raws = [sample.notification(number) for number in range(20_000)]
+    with MongoClient[Any](uri) as client, EventStore.connect(uri, database="bench_standings") as store:
+
+        def reset() -> None:
+            client.drop_database("bench_standings")
+            store.ensure_indexes()
+
+        def with_standings() -> None:
+            store.receive_many(taken(raws))
+
+        def without() -> None:
+            kept = receive.note_facts, receive.rederive
+            receive.note_facts = receive.rederive = lambda *_: iter(())  # type: ignore[assignment]
+            store.receive_many(taken(raws))
+            receive.note_facts, receive.rederive = kept
+
+        for work in (with_standings, without):
+            work.reset = reset  # type: ignore[attr-defined]
+        return paired("`receive_many`, standings included", with_standings, without, baseline_name="the same without standings",
+                      goal="≤ 1.15", per_round=len(raws), rounds=rounds)  # fmt: skip
+
+
 def indexing(rounds: int) -> list[Measure]:
     """What each index of the events costs an insert: ready documents, with it against without any but `_id`."""
     raws = [sample.notification(number) for number in range(10_000)]
@@ -207,7 +279,8 @@ def bouncing(rounds: int) -> list[Measure]:
 
 
 GROUPS = {
-    "parse": parsing, "peers": peers, "verify": verifying, "receive": receiving, "indexes": indexing, "bounces": bouncing,
+    "parse": parsing, "peers": peers, "verify": verifying, "receive": receiving,
+    "suppress": suppressing, "indexes": indexing, "bounces": bouncing,
 }  # fmt: skip
 
 if __name__ == "__main__":

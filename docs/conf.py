@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -19,9 +21,14 @@ from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import INDEXES
+from sesevent.suppression.decision import decide
+from sesevent.suppression.facts import Act, Fact, Facts
 from sesevent.suppression.policy import DEFAULT_POLICY
+from sesevent.suppression.rules import RULES
+from sesevent.suppression.standing import derive
 
 HERE = Path(__file__).parent
 
@@ -46,6 +53,15 @@ def _table(name: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Non
     (HERE / "reference" / f"_table_{name}.md").write_text(text + "\n", encoding="utf-8")
 
 
+_DOES = {
+    "listed": "written down here as listed",
+    "unlisted": "written down here as no longer listed",
+    "put": "put on SES's list",
+    "delete": "deleted from SES's list",
+    "keep": "nothing; the report tells it",
+}
+
+
 def _tree(error: type[SesEventError]) -> list[type[SesEventError]]:
     return [error, *(found for child in error.__subclasses__() for found in _tree(child))]
 
@@ -67,7 +83,51 @@ _table(
 _table(
     "rules",
     ("rule", "reason in a decision", "what happened", "why so"),
-    [(f"`{rule.name}`", f"`{rule.reason}`", rule.sentence, rule.why) for rule in DEFAULT_POLICY.rules],
+    [(f"`{rule.name}`", f"`{rule.reason}`", rule.sentence, rule.why) for rule in RULES],
+)
+_table(
+    "ses_list",
+    ("row", "what is done", "who wins", "why"),
+    [(f"`{row.name}`", _DOES[row.does], row.winner, row.why) for row in ROWS],
+)
+
+
+def _effect(known: Fact | Act, stream: str) -> str:
+    """What one thing means for the next mail on a stream, by the default policy."""
+    events, acts = ({known}, ()) if isinstance(known, Fact) else ((), {known})
+    standing = derive(DEFAULT_POLICY, Facts("", frozenset(events), frozenset(acts)))
+    decision = decide(DEFAULT_POLICY, standing, stream, known.at)
+    if decision.allowed:
+        return "counts" if standing.soft_bounces else "–"
+    return "suppressed" if decision.until is None else f"paused for {(decision.until - known.at).days} days"
+
+
+def _known() -> Iterator[tuple[str, Fact | Act]]:
+    """Everything that may be known of an address, by its reason."""
+    then = datetime(2024, 5, 1, tzinfo=timezone.utc)
+    for reason in load_rules().reasons.values():
+        kinds = dict.fromkeys([(reason.bounce_class, ""), (reason.transient_class, ", on a 4xx reply")])
+        seen: set[str] = set()
+        for kind, when in kinds:
+            if kind not in seen:
+                seen.add(kind)
+                yield f"bounce: `{reason.name}`{when}", Fact(then, "e", "Bounce", reason=reason.name, bounce_class=kind)
+    yield "complaint", Fact(then, "e", "Complaint")
+    yield "complaint of one of several recipients", Fact(then, "e", "Complaint", certain=False)
+    yield "complaint of the type `not-spam`", Fact(then, "e", "Complaint", "not-spam")
+    yield "unsubscribed from everything", Fact(then, "e", "Subscription", topics=(("*", False),))
+    yield "unsubscribed from `marketing`", Act(then, "a", "unsubscribe", "marketing")
+    yield "put on the list by hand", Act(then, "a", "suppress", origin="api")
+    yield "put on the list of `marketing` by hand", Act(then, "a", "suppress", "marketing")
+    yield "imported", Act(then, "a", "suppress", origin="import")
+    yield "listed at SES", Act(then, "a", "listed", origin="ses")
+
+
+_STREAMS = ("transactional", "marketing", "*")
+_table(
+    "effects",
+    ("what is known", *[f"on `{stream}`" for stream in _STREAMS]),
+    [(told, *[_effect(known, stream) for stream in _STREAMS]) for told, known in _known()],
 )
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
@@ -196,12 +256,15 @@ _DOORS, _WAIT, _VALUES, _PURE, _GROUND = "#fde68a", "#fecaca", "#dbeafe", "#dcfc
 _ROOMS = {
     "cli": (_DOORS, "the command"),
     "contrib": (_DOORS, "one file for each thing outside"),
-    "testing | local | webhook": (_DOORS, "for your tests | a real MongoDB | what SNS is answered"),
+    "testing | local | webhook | guard | cache": (
+        _DOORS,
+        "for tests | MongoDB | SNS's answer | senders | hot checks",
+    ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates: the only ones that wait"),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
-    "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "suppression": (_PURE, "what it means for the next send"),
+    "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),
     "addresses | moments | jsontext | tomltext": (_GROUND, "the only readers of each"),
