@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 __all__ = [
@@ -34,9 +35,8 @@ _ASCII_TABLE: Final = bytes(
 # Scripts written without spaces between words, and Hangul, whose particles stick to the word: each letter is a word.
 _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 # RFC 3464 section 2.3.6: the type of a diagnostic, «smtp; » or «x-postfix; ».
-_MOST_NAMES: Final = (
-    4096  # of host names and IP addresses that are remembered: a sender meets the same ones all the time
-)
+_MOST_REMEMBERED: Final = 8192  # unknown words and names: a sender meets the same hosts and phrases all the time
+_LONGEST_REMEMBERED: Final = 64  # characters
 _PREFIX: Final = re.compile(r"\s*(?:smtp|lmtp|dns|unix|x-[a-z0-9-]{1,20})\s*;", re.IGNORECASE)
 
 
@@ -96,25 +96,35 @@ class _Piece(NamedTuple):
     end: int
 
 
+class _Remembering(dict[str, str]):
+    """Words and their signs; of those that are unknown some are remembered, since servers repeat themselves."""
+
+    def __init__(self, known: dict[str, str], find: Callable[[str], str]) -> None:
+        super().__init__(known)
+        self._find = find
+        self._most = len(known) + _MOST_REMEMBERED
+
+    def __missing__(self, word: str) -> str:
+        sign = self._find(word)
+        if sign != ADDRESS and len(word) <= _LONGEST_REMEMBERED and len(self) < self._most:
+            self[word] = sign
+        return sign
+
+
 class Alphabet:
     """The known words and their signs."""
 
-    __slots__ = ("_dotted_words", "_hosts", "_names", "_signs")
+    __slots__ = ("_dotted_words", "_hosts", "_signs", "_signs_of")
 
     def __init__(self, words: dict[str, str], hosts: dict[str, str], dotted: frozenset[str]) -> None:
         self._signs = {STOP: STOP} | words
         self._hosts = hosts
         self._dotted_words = dotted
-        self._names: dict[str, str] = {}
+        self._signs_of = _Remembering(self._signs, self._unknown).__getitem__
 
     def signs(self, words: list[str]) -> str:
         """The signs of *words*, from `plain` text whose sentences end with « . »."""
-        get, name, odd = self._signs.get, self._names.get, self._odd
-        signs = [
-            get(word) or (WORD if word.isalnum() else ADDRESS if "@" in word else name(word) or odd(word))
-            for word in words
-        ]
-        return "".join(signs).replace(DROPPED, "")
+        return "".join(map(self._signs_of, words)).replace(DROPPED, "")
 
     def host_sign(self, name: str) -> str | None:
         """The sign of the first part of a host's name that is known."""
@@ -136,15 +146,16 @@ class Alphabet:
             found += [_Piece(sign, start, end) for sign in self.signs(parts)]
         return found
 
-    def _odd(self, word: str) -> str:
-        """The signs of what is not known and not letters and digits alone, nor an address."""
+    def _unknown(self, word: str) -> str:
+        """The signs of what is no word of the rules."""
+        if word.isalnum():
+            return WORD
+        if "@" in word:
+            return ADDRESS
         if word[0] in _KEPT or word[-1] in _KEPT:
             bare = word.strip(_KEPT)
-            return (self._signs.get(bare) or (WORD if bare.isalnum() else self._odd(bare))) if bare else STOP
-        known = self._name(word)
-        if len(self._names) < _MOST_NAMES:
-            self._names[word] = known
-        return known
+            return (self._signs.get(bare) or self._unknown(bare)) if bare else STOP
+        return self._name(word)
 
     def _name(self, word: str) -> str:
         """The signs of a host name, an IP address, a code, or words joined by dots."""
