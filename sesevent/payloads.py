@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 from sesevent import jsontext
 
-__all__ = ["scan"]
+__all__ = ["REFUSED", "scan"]
 
 
 class _CommonHeaders(TypedDict, total=False):
@@ -47,12 +47,16 @@ class _Payload(TypedDict, total=False):
 
 
 scan: Callable[[str], Any]
-"""Decodes a SES payload, perhaps without the mail's headers. Raises ValueError or RecursionError for whatever it
-does not take: `sesevent.jsontext.decode` takes more, and its word counts. Text that is no payload may come back as
-an empty object."""
+"""Decodes a SES payload, perhaps without the mail's headers. Raises one of `REFUSED` for whatever it does not
+take: `sesevent.jsontext.decode` takes more, and its word counts. Text that is no payload may come back as an
+empty object."""
+REFUSED: tuple[type[Exception], ...] = (ValueError, RecursionError)
+"""What `scan` raises."""
 try:
+    from msgspec import MsgspecError
     from msgspec.json import Decoder
 except ImportError:
     scan = jsontext.fast_loads
 else:
     scan = Decoder(_Payload).decode
+    REFUSED = (*REFUSED, MsgspecError)  # a ValueError in newer versions only

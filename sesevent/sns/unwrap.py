@@ -94,7 +94,7 @@ def one_notification(value: Any) -> tuple[str, dict[str, Any]] | None:
         return None
     try:
         payload = payloads.scan(text)
-    except (ValueError, RecursionError):
+    except payloads.REFUSED:
         return None
     return (text, payload) if type(payload) is dict and "mail" in payload else None
 

@@ -205,7 +205,7 @@ def check_jsontext(data: bytes) -> None:
         text = jsontext.as_text(data)
         jsontext.storable(text).encode()
         jsontext.decode_many(text)
-        with suppress(ValueError, RecursionError):  # what the fast reader refuses in its own words is read the long way
+        with suppress(*payloads.REFUSED):  # what the fast reader refuses in its own words is read the long way
             payloads.scan(text)
     except ValueError as error:
         keep_secret(str(error))
