@@ -14,7 +14,7 @@ import re
 import unicodedata
 from email.utils import parseaddr
 
-__all__ = ["bare", "mask", "normal"]
+__all__ = ["bare", "is_one", "mask", "normal"]
 
 # What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
@@ -22,6 +22,13 @@ _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
 _LONGEST = 998  # characters: a line of a mail, RFC 5322 section 2.1.1
 _LONGEST_LABEL = 63  # RFC 1035 section 2.3.4; its ASCII form is longer still
 _MOST_COMMENTS = 10  # the standard library's parser calls itself for each that stands in another
+_LONGEST_ADDRESS = 320  # RFC 3696, erratum 1690
+_LOCAL = re.compile(r'"[^\x00-\x1f\x7f]+"|[^\s"(),:;<>@\[\]\x00-\x1f\x7f]+')
+_DOMAIN = re.compile(r"[^\s\"(),:;<>@\x00-\x1f\x7f]+")
+_QUOTED = re.compile(r'"[^"]*"')
+_OTHERS = re.compile("[<>@;]")  # what a display name holds only where it is no display name alone
+_COMMENT = re.compile(r"\([^()]*\)")  # RFC 5322 section 3.2.2, the usual ones
+_SPACE = re.compile(r"\s")
 _QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+)*")
 
@@ -48,6 +55,20 @@ def normal(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text.lower()
     return bare(text).lower()
+
+
+def is_one(text: str) -> bool:
+    """True where *text* is one mailbox, with or without a display name; not for two, for none, or for a part of one."""
+    if _PLAIN.fullmatch(text):
+        return len(text) <= _LONGEST_ADDRESS
+    text = text.strip()
+    spec = bare(text)
+    bracketed = text.endswith(">") and "<" in text
+    around = _QUOTED.sub("", text[: text.rindex("<")] if bracketed else _COMMENT.sub("", text).strip())
+    if len(spec) > _LONGEST_ADDRESS or (_OTHERS if bracketed else _SPACE).search(around):
+        return False
+    local, _, domain = spec.rpartition("@")
+    return _LOCAL.fullmatch(local) is not None and _DOMAIN.fullmatch(domain) is not None
 
 
 def mask(text: str) -> str:

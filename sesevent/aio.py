@@ -442,8 +442,7 @@ class AsyncSuppressionList:
                 on_progress(done)
 
     async def _say(self, address: str, act: Act) -> Decision:
-        await perform(acts.say(self._policy, [(address, act)]), self._collections)
-        return await self.check(address, stream=act.stream, tenant=act.tenant)
+        return await perform(acts.say_of_one(self._policy, address, act), self._collections)
 
     async def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Sequence[Decision]:
         plan = suppress.check(self._policy, addresses, stream, tenant, self._clock())

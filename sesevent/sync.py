@@ -427,8 +427,7 @@ class SuppressionList:
                 on_progress(done)
 
     def _say(self, address: str, act: Act) -> Decision:
-        perform(acts.say(self._policy, [(address, act)]), self._collections)
-        return self.check(address, stream=act.stream, tenant=act.tenant)
+        return perform(acts.say_of_one(self._policy, address, act), self._collections)
 
     def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Sequence[Decision]:
         plan = suppress.check(self._policy, addresses, stream, tenant, self._clock())

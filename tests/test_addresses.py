@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesevent.addresses import bare, mask, normal
+from sesevent.addresses import bare, is_one, mask, normal
 
 FORMS = [
     ("a@b.example", "a@b.example", "a@b.example"),
@@ -59,3 +59,23 @@ def test_what_would_take_a_parser_long_stays_as_it_came(text: str) -> None:
     """Comments inside comments, and domains whose ASCII form takes minutes to make."""
     assert bare(text) == text
     assert bare(text + " " * 2000) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "one"),
+    [
+        ("ann@example.com", True), ("Ann <Ann@Example.com>", True), ('"Doe, Ann" <ann@example.com>', True),
+        ("Doe, Ann <ann@example.com>", True), ('"a b"@example.com', True), ("ann@münchen.example", True),
+        ("ünal@example.com", True), (" ann@example.com ", True), ("ann@example.com (Ann)", True),
+        ('"ann@home" <ann@example.com>', True), ("=?utf-8?b?w4Q=?= <ann@example.com>", True),
+        ("", False), ("ann", False), ("@example.com", False), ("ann@", False), ("not an address", False),
+        ("ann@example.com,ben@example.com", False), ("ann@example.com, ben@example.com", False),
+        ("ann@example.com,", False), ("ann@example.com; ben@example.com", False), ("<ann@example.com", False),
+        ("Ann <ann@example.com>, Ben <ben@example.com>", False), ("Ann Ann@example.com ben@example.com", False),
+        ("ann@example,com", False), ("ann@exam ple.com", False), ("a@b@example.com", False),
+        ("group: ann@example.com;", False), ("ann@example.com\nben@example.com", False), ("x" * 400 + "@example.com", False),
+    ],
+)  # fmt: skip
+def test_one_mailbox_is_told_from_none_and_from_two(text: str, one: bool) -> None:
+    """Whoever asks about two in one text must not hear about one of them."""
+    assert is_one(text) is one

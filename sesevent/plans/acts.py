@@ -23,7 +23,7 @@ from sesevent.suppression.standing import Standing, derive_all
 
 __all__ = [
     "PAGE", "Change", "History", "Rebuilt", "history", "listed", "reactivate", "rebuild_acts", "rebuild_events",
-    "rebuild_standings", "say", "simulate_page",
+    "rebuild_standings", "say", "say_of_one", "simulate_page",
 ]  # fmt: skip
 
 PAGE = 500  # addresses, acts or events
@@ -38,12 +38,28 @@ def say(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]
     return (yield from rederive(policy, [normal for normal, _ in acts]))
 
 
+def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
+    """Write one act down, and answer whether the address may be mailed now.
+
+    Raises ConfigurationError where it is not one address: it would be said of nobody.
+    """
+    _require_one(address)
+    yield from say(policy, [(address, act)])
+    return (yield from check(policy, [address], act.stream, act.tenant, act.at))[0]
+
+
+def _require_one(address: str) -> None:
+    if not addresses.is_one(address):
+        raise ConfigurationError("What was given is not one e-mail address.", hint="Nothing was written down.")
+
+
 def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     """Record that an address may be mailed again, and answer whether it may now.
 
     Raises ConfigurationError where it is the person's own word that speaks against it and the act does
     not say that it overrides that.
     """
+    _require_one(address)
     (before,) = yield from check(policy, [address], act.stream, act.tenant, act.at)
     rule = rule_named(before.rule or "")
     if rule is not None and rule.override and not act.override:
@@ -51,9 +67,7 @@ def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:
             f"{rule.sentence[:1].upper()}{rule.sentence[1:]}.",
             hint="To mail this address again all the same, say override=True, and why.",
         )
-    yield from say(policy, [(address, act)])
-    (after,) = yield from check(policy, [address], act.stream, act.tenant, act.at)
-    return after
+    return (yield from say_of_one(policy, address, act))
 
 
 def listed(

@@ -12,7 +12,7 @@ from sesevent.ops import Plan, ask
 from sesevent.storage import reads, writes
 from sesevent.storage.operations import Document
 from sesevent.storage.standings import EVIDENCE, FACT, act_in, fact_in, facts_in, standings_in
-from sesevent.suppression.decision import Decision, decide
+from sesevent.suppression.decision import Decision, decide, decide_no_address
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import rule_of
@@ -36,7 +36,12 @@ def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: d
     kept = {document["_id"]: decide(policy, of_tenant(document, tenant), stream, now) for document in documents}
     # Of most nothing is known, and the same answer does for all of them.
     unknown = decide(policy, Standing("", policy.version, tenant=tenant), stream, now)
-    return [kept[normal] if normal in kept else unknown.same_for(normal) for normal in normals]
+    return [
+        kept[normal] if normal in kept
+        else unknown.same_for(normal) if addresses.is_one(address)
+        else decide_no_address(policy, address, stream)
+        for address, normal in zip(asked, normals, strict=True)
+    ]  # fmt: skip
 
 
 def of_tenant(document: Document, tenant: str) -> Standing:

@@ -12,7 +12,7 @@ from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import rule_named
 from sesevent.suppression.standing import Holding, Standing
 
-__all__ = ["Decision", "decide", "decide_without_store"]
+__all__ = ["Decision", "decide", "decide_no_address", "decide_without_store"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +83,19 @@ def _refused(standing: Standing, holding: Holding, stream: str) -> Decision:
         policy_version=standing.policy_version,
         sentence=_sentence(holding, happened),
         tenant=standing.tenant,
+    )
+
+
+def decide_no_address(policy: Policy, text: str, stream: str) -> Decision:
+    """The decision for what is not one address: nobody can say whom it would reach."""
+    return Decision(
+        text,
+        allowed=False,
+        reason="no_address",
+        rule="no-address",
+        stream=stream,
+        policy_version=policy.version,
+        sentence="This is not one e-mail address.",
     )
 
 

@@ -69,9 +69,6 @@ _SEPARATOR_HINT: Final = re.compile(r"sep=([,;\t])", re.IGNORECASE)  # Excel wri
 _SECONDS: Final = re.compile(r"[0-9]{9,10}")  # since 1970, as other mailers export them
 _FORMULA: Final = "=+\\-@\t\r＝＋－＠"  # what a formula begins with; some spreadsheets take the wide signs too
 _ESCAPED: Final = re.compile(f"'+[{_FORMULA}]")
-_LOCAL: Final = re.compile(r'"[^\x00-\x1f\x7f]+"|[^\s"(),:;<>\[\]\x00-\x1f\x7f]+')
-_DOMAIN: Final = re.compile(r"[^\s\"(),:;<>@\x00-\x1f\x7f]+")
-_LONGEST_ADDRESS: Final = 320  # RFC 3696, erratum 1690
 _AHEAD: Final = timedelta(days=1)  # other clocks and time zones
 
 
@@ -284,11 +281,9 @@ def _address(value: object) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if text[:1] == text[-1:] == '"':  # a plain list whose lines are quoted
         text = text[1:-1]
-    bare = addresses.bare(text)
-    local, _, domain = bare.rpartition("@")
-    if len(bare) > _LONGEST_ADDRESS or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+    if not addresses.is_one(text):
         raise ValueError("holds no e-mail address where one is expected")
-    return bare
+    return addresses.bare(text)
 
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────
