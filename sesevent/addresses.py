@@ -65,7 +65,7 @@ def is_one(text: str) -> bool:
     spec = bare(text)
     bracketed = text.endswith(">") and "<" in text
     around = _QUOTED.sub("", text[: text.rindex("<")] if bracketed else _COMMENT.sub("", text).strip())
-    if len(spec) > _LONGEST_ADDRESS or (_OTHERS if bracketed else _SPACE).search(around):
+    if len(spec) > _LONGEST_ADDRESS or not spec.isprintable() or (_OTHERS if bracketed else _SPACE).search(around):
         return False
     local, _, domain = spec.rpartition("@")
     return _LOCAL.fullmatch(local) is not None and _DOMAIN.fullmatch(domain) is not None
@@ -96,7 +96,7 @@ def _plain_local(local: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str:
-    domain = unicodedata.normalize("NFKC", domain.rstrip(".")).lower()
+    domain = unicodedata.normalize("NFKC", domain).rstrip(".").lower()
     if domain.isascii():
         return domain
     return ".".join(_ascii_label(label) for label in re.split("[.\u3002]", domain))

@@ -18,7 +18,7 @@ from bson import ObjectId
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from sesevent.errors import StoreUnavailable
+from sesevent.errors import StoreError
 from sesevent.ops import Plan
 from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
 from sesevent.plans import receive as receiving
@@ -448,7 +448,7 @@ class AsyncSuppressionList:
         plan = suppress.check(self._policy, addresses, stream, tenant, self._clock())
         try:
             return await perform(plan, self._collections)
-        except StoreUnavailable:
+        except StoreError:
             return [decide_without_store(self._policy, address, stream) for address in addresses]
 
 
@@ -635,12 +635,15 @@ class AsyncEventStore:
         """Look at the server, the indexes and the rows, and say what is missing."""
         return await perform(doctor.examine(), self._collections)
 
-    async def record_handshake(self, message: VerifiedMessage, *, confirmed: bool = False) -> None:
+    async def record_handshake(
+        self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None
+    ) -> None:
         """Write an SNS handshake into the audit: a subscription was offered, *confirmed* or ended.
 
         Raises ConfigurationError where *message* is none.
         """
-        await perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
+        with within(timeout_seconds):
+            await perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
 
     async def audit(self, *, limit: int = 100) -> list[AuditEntry]:
         """What was done to the set-up, the latest first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final
@@ -92,12 +93,12 @@ class CachedChecks:
                 self._memory.clear()  # what changed before this moment is not told
             self.following = True
             self._ready.set()
-            while not self._ended.is_set():
+            while changes.alive and not self._ended.is_set():
                 change = changes.try_next()
                 if change is not None:
                     with self._lock:
                         _forget(self._memory, change)
-        self.following = False
+        self._missed()  # the collection was dropped or renamed, which ends a stream: it is opened anew
 
     def _missed(self) -> None:
         self.following = False
@@ -136,7 +137,8 @@ class AsyncCachedChecks:
 
     async def __aenter__(self) -> AsyncCachedChecks:
         self._follower = asyncio.create_task(self._follow())
-        await asyncio.wait_for(self._ready.wait(), 5)
+        with suppress(asyncio.TimeoutError):  # not following yet, it says
+            await asyncio.wait_for(self._ready.wait(), 5)
         return self
 
     async def __aexit__(
@@ -148,13 +150,17 @@ class AsyncCachedChecks:
         while True:
             try:
                 await self._follow_stream()
-            except PyMongoError as error:  # noqa: PERF203  # each try is of a stream that lasts
-                self.following = False
-                self._ready.set()
-                self._memory.clear()
+            except PyMongoError as error:  # each try is of a stream that lasts
+                self._missed()
                 if isinstance(error, OperationFailure) and error.code in _NO_STREAMS:
                     return
                 await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(0)
+
+    def _missed(self) -> None:
+        self.following = False
+        self._ready.set()
+        self._memory.clear()
 
     async def _follow_stream(self) -> None:
         collection = self._store.suppression._collections[SUPPRESSION]
@@ -162,10 +168,11 @@ class AsyncCachedChecks:
             self._memory.clear()  # what changed before this moment is not told
             self.following = True
             self._ready.set()
-            while True:
+            while changes.alive:
                 change = await changes.try_next()
                 if change is not None:
                     _forget(self._memory, change)
+        self._missed()  # the collection was dropped or renamed, which ends a stream: it is opened anew
 
 
 def _forget(memory: Memory, change: dict[str, Any]) -> None:

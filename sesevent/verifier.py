@@ -20,7 +20,7 @@ from concurrent.futures import TimeoutError as FutureTimeout  # its own class be
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from sesevent.errors import SesEventError, UntrustedMessage, VerifierUnavailable
+from sesevent.errors import ConfigurationError, SesEventError, UntrustedMessage, VerifierUnavailable
 from sesevent.moments import UTC
 from sesevent.sns.origin import (
     FRESH_FOR,
@@ -33,6 +33,7 @@ from sesevent.sns.origin import (
     confirmation_url,
     read_claim,
     read_topic,
+    signed_fields,
 )
 from sesevent.sns.signature import Certificate, check_proof, read_certificate, require_cryptography
 from sesevent.sns.trust import VerifiedMessage, vouched
@@ -80,9 +81,12 @@ class Certificates:
             return known
         own: Future[Certificate] = Future()
         with self._lock:
-            running = self._fetching.get(url)
+            known, running = self.known(url), self._fetching.get(url)
+            if known is not None:  # somebody was done with it just now
+                return known
             if running is None:
-                self._take_allowance()
+                if url not in self._known:  # what was good before, and is only old, cannot be starved by made-up names
+                    self._take_allowance()
                 self._fetching[url] = own
         return self._fetch_for_all(url, own) if running is None else _awaited(running)
 
@@ -166,8 +170,10 @@ class Verifier:
         return _proven(claim, certificate)
 
     def _claim(self, body: Body, headers: Headers | None, now: datetime | None) -> Claim:
-        claim = read_claim(body)
-        check_claim(claim, headers, self._expected, now or self._clock())
+        claim, now = read_claim(body), now or self._clock()
+        if now.tzinfo is None:
+            raise ConfigurationError("now must be aware: it is compared with the message's time.")
+        check_claim(claim, headers, self._expected, now)
         return claim
 
 
@@ -216,17 +222,18 @@ def confirm_subscription(message: VerifiedMessage) -> None:
 def offered_subscription(message: VerifiedMessage) -> tuple[Topic, str]:
     """The topic and the token of the subscription that a verified handshake offers. Raises UntrustedMessage."""
     envelope = message.handshake or {}
-    topic = read_topic(str(envelope.get("TopicArn")))
-    if envelope.get("Type") != "SubscriptionConfirmation" or topic is None:
+    topic, token = read_topic(str(envelope.get("TopicArn"))), envelope.get("Token")
+    if envelope.get("Type") != "SubscriptionConfirmation" or topic is None or not isinstance(token, str):
         # An UnsubscribeConfirmation holds a token too: using it would subscribe again.
         raise UntrustedMessage("body", "offers no subscription")
-    return topic, envelope["Token"]
+    return topic, token
 
 
 def fetch(url: str, *, patience: float = _PATIENCE, largest: int = _LARGEST) -> bytes:
     """Get what is at an https address: status 200 only, no redirects, no proxies, at most *largest* bytes.
 
-    *patience*, in seconds, is for all of it. Raises OSError, HTTPException or ValueError.
+    *patience*, in seconds, is for the connection, for each answer, and for all of the body. Raises OSError,
+    HTTPException or ValueError.
     """
     parts = urlsplit(url)
     deadline = time.monotonic() + patience
@@ -251,7 +258,7 @@ def fetch(url: str, *, patience: float = _PATIENCE, largest: int = _LARGEST) -> 
 
 def _proven(claim: Claim, certificate: Certificate) -> VerifiedMessage:
     check_proof(claim, certificate)
-    return vouched(claim.envelope, f"its SNS signature, version {claim.version}")
+    return vouched(signed_fields(claim), f"its SNS signature, version {claim.version}")
 
 
 def _unavailable(what: str, error: BaseException) -> VerifierUnavailable:

@@ -30,6 +30,8 @@ __all__ = ["ONLY_POST", "Answer", "AsyncWebhook", "Confirm", "Settings", "Webhoo
 SECONDS: Final = 10.0  # for one request; SNS gives up after fifteen
 LARGEST: Final = 2**20  # bytes of a body; SNS publishes at most 256 KiB, which escaping may double
 AT_ONCE: Final = 100  # requests
+_AT_LEAST: Final = 1.0  # seconds for writing down what was confirmed already
+_DIGITS: Final = 18  # of a length
 
 Confirm = Callable[[VerifiedMessage], object]
 """Confirms the subscription that a verified handshake offers."""
@@ -60,7 +62,9 @@ class Store(Protocol):
         """Receive what is proven."""
         ...
 
-    def record_handshake(self, message: VerifiedMessage, *, confirmed: bool = False) -> None:
+    def record_handshake(
+        self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None
+    ) -> None:
         """Write a handshake down."""
         ...
 
@@ -72,7 +76,9 @@ class AsyncStore(Protocol):
         """Receive what is proven."""
         ...
 
-    async def record_handshake(self, message: VerifiedMessage, *, confirmed: bool = False) -> None:
+    async def record_handshake(
+        self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None
+    ) -> None:
         """Write a handshake down."""
         ...
 
@@ -110,7 +116,9 @@ class Settings:
         if self._secret is not None and not hmac.compare_digest(self._secret, _credentials(headers)):
             return WHO  # SNS sends the URL's user and password only when it is asked who it is
         length = header(headers, "content-length")
-        return TOO_LARGE if length.isdigit() and int(length) > self.largest else None
+        if not length.isascii() or not length.isdigit():
+            return None
+        return TOO_LARGE if len(length) > _DIGITS or int(length) > self.largest else None
 
     def confirmed(self, message: VerifiedMessage) -> bool:
         """Confirm the subscription that is offered, if one is and it is wanted."""
@@ -144,7 +152,9 @@ class Webhook:
             if message.handshake is None:
                 self._store.receive(message, timeout_seconds=left)
             else:
-                self._store.record_handshake(message, confirmed=self.settings.confirmed(message))
+                confirmed = self.settings.confirmed(message)
+                left = max(deadline - time.monotonic(), _AT_LEAST)
+                self._store.record_handshake(message, confirmed=confirmed, timeout_seconds=left)
             return DONE
         except SesEventError as error:
             return _answer_to(error)

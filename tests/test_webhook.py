@@ -36,7 +36,7 @@ class Slow:
             raise self.error
         self.received += 1
 
-    def record_handshake(self, message: VerifiedMessage, *, confirmed: bool = False) -> None:
+    def record_handshake(self, message: VerifiedMessage, **settings: Any) -> None:
         raise AssertionError("no handshake was sent")
 
 
@@ -189,7 +189,7 @@ def test_a_slow_store_or_client_is_given_up_in_time() -> None:
         async def receive(self, message: VerifiedMessage, *, timeout_seconds: float | None = None) -> None:
             await asyncio.sleep(60)
 
-        async def record_handshake(self, message: VerifiedMessage, *, confirmed: bool = False) -> None: ...
+        async def record_handshake(self, message: VerifiedMessage, **settings: Any) -> None: ...
 
     async def arrived() -> bytes:
         return BODY

@@ -15,7 +15,7 @@ from sesevent.storage import reads, writes
 from sesevent.storage.codec import StoredEvent, stored_event
 from sesevent.storage.reads import EventQuery
 from sesevent.storage.standings import with_id
-from sesevent.suppression.decision import Decision, decide
+from sesevent.suppression.decision import Decision, concerns, decide
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import rule_named
@@ -60,13 +60,15 @@ def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     not say that it overrides that.
     """
     _require_one(address)
-    (before,) = yield from check(policy, [address], act.stream, act.tenant, act.at)
-    rule = rule_named(before.rule or "")
-    if rule is not None and rule.override and not act.override:
-        raise ConfigurationError(
-            f"{rule.sentence[:1].upper()}{rule.sentence[1:]}.",
-            hint="To mail this address again all the same, say override=True, and why.",
-        )
+    documents = yield from ask(reads.standings_of([addresses.normal(address)]))
+    for document in documents if not act.override else ():
+        for holding in of_tenant(document, act.tenant).holdings:
+            rule = rule_named(holding.rule)
+            if rule is not None and rule.override and concerns(policy, holding, act.stream, act.at):
+                raise ConfigurationError(
+                    f"{rule.sentence[:1].upper()}{rule.sentence[1:]}.",
+                    hint="To mail this address again all the same, say override=True, and why.",
+                )
     return (yield from say_of_one(policy, address, act))
 
 

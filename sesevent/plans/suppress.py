@@ -31,15 +31,16 @@ Known = dict[str, tuple[list[Fact], list[Act]]]
 
 def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime) -> Plan[list[Decision]]:
     """One decision for each address, in the order asked."""
-    normals = [addresses.normal(address) for address in asked]
-    documents = yield from ask(reads.standings_of(dict.fromkeys(normals)))  # in order: the server sorts them faster
+    normals = [addresses.normal(address) if addresses.is_one(address) else None for address in asked]
+    known = dict.fromkeys(normal for normal in normals if normal is not None)  # in order: the server sorts them faster
+    documents = (yield from ask(reads.standings_of(known))) if known else []
     kept = {document["_id"]: decide(policy, of_tenant(document, tenant), stream, now) for document in documents}
     # Of most nothing is known, and the same answer does for all of them.
     unknown = decide(policy, Standing("", policy.version, tenant=tenant), stream, now)
     return [
         kept[normal] if normal in kept
-        else unknown.same_for(normal) if addresses.is_one(address)
-        else decide_no_address(policy, address, stream)
+        else decide_no_address(policy, address, stream) if normal is None
+        else unknown.same_for(normal)
         for address, normal in zip(asked, normals, strict=True)
     ]  # fmt: skip
 
@@ -101,7 +102,11 @@ def rederive(policy: Policy, normals: Iterable[str], delivered: Iterable[str] = 
         cleared = set()
         if not left:
             continue
-        changes = _changes(policy, left, kept, (yield from everything_about(left)))
+        known = yield from _noted(left)
+        forgiving = yield from _add_deliveries(known)
+        if forgiving:  # noted too, so that what was forgiven stays so when the events are gone
+            yield from ask(writes.insert_facts(forgiving))
+        changes = _changes(policy, left, kept, known)
         left = set()
         if changes:
             lost = yield from _keep(changes)
@@ -143,7 +148,14 @@ def _kept(normals: set[str]) -> Plan[dict[str, Kept]]:
 
 
 def everything_about(normals: Iterable[str]) -> Plan[Known]:
-    """All facts and acts about these addresses; of deliveries only those that may answer something."""
+    """All facts and acts about these addresses, with every delivery that may ever have answered something."""
+    known = yield from _noted(normals)
+    yield from _add_deliveries(known, whole=True)
+    return known
+
+
+def _noted(normals: Iterable[str]) -> Plan[Known]:
+    """The facts and acts that are noted of these addresses."""
     known: Known = {normal: ([], []) for normal in normals}
     for document in (yield from ask(reads.acts_about(known))):
         facts, acts = known[document["address"]]
@@ -151,21 +163,31 @@ def everything_about(normals: Iterable[str]) -> Plan[Known]:
             facts.append(fact_in(document))
         else:
             acts.append(act_in(document))
-    waiting = _first_to_answer(known)
-    if waiting:
-        for row in (yield from ask(reads.deliveries_since(waiting))):
-            for normal in waiting.keys() & facts_in(row).keys():
-                known[normal][0].append(facts_in(row)[normal])
     return known
 
 
-def _first_to_answer(known: Known) -> dict[str, datetime]:
-    """For each address with facts or acts that a delivery answers, the earliest of them."""
+def _add_deliveries(known: Known, *, whole: bool = False) -> Plan[list[tuple[str, Fact]]]:
+    """Add the deliveries in the log that may answer something; returns the latest of them for each address."""
+    waiting = _first_to_answer(known, whole)
+    latest: dict[str, Fact] = {}
+    for row in (yield from ask(reads.deliveries_since(waiting))) if waiting else ():
+        for normal, fact in facts_in(row).items():
+            if normal in waiting:
+                known[normal][0].append(fact)
+                latest[normal] = max(latest.get(normal, fact), fact)
+    return list(latest.items())
+
+
+def _first_to_answer(known: Known, whole: bool) -> dict[str, datetime]:
+    """For each address with facts or acts that a delivery answers, the earliest that no known delivery does."""
     first: dict[str, datetime] = {}
-    for normal, everything in known.items():
-        moments = [one.at for half in everything for one in half if _is_answered_by_delivery(one)]
-        if moments:
-            first[normal] = min(moments)
+    for normal, (facts, acts) in known.items():
+        delivered = max((fact.at for fact in facts if fact.kind == "Delivery"), default=None)
+        moments = [fact.at for fact in facts if _is_answered_by_delivery(fact)]
+        moments += [act.at for act in acts if _is_answered_by_delivery(act)]
+        left = [at for at in moments if whole or delivered is None or at >= delivered]
+        if left:
+            first[normal] = min(left)
     return first
 
 

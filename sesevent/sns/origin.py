@@ -25,6 +25,7 @@ from sesevent.sns.wrappings import HANDSHAKES
 __all__ = [
     "CHECKS", "FRESH_FOR", "PARTITIONS", "Body", "Claim", "Expected", "Headers", "Partition", "Topic", "canonical_text",
     "check_claim", "confirmation_url", "header_pairs", "read_claim", "read_topic",
+    "signed_fields",
 ]  # fmt: skip
 
 Body = Union[bytes, str, Mapping[str, Any]]
@@ -175,6 +176,12 @@ def check_claim(claim: Claim, headers: Headers | None, expected: Expected, now: 
         raise UntrustedMessage("freshness", "the message is too old", hint="For a redrive, verify with max_age=None.")
     if not _is_certificate_address(claim.certificate_url, topic.host):
         raise UntrustedMessage("address", "the certificate is not at SNS's own address in the topic's region")
+
+
+def signed_fields(claim: Claim) -> dict[str, Any]:
+    """The fields that the signature speaks for; whatever else stands in the envelope is nobody's word."""
+    names = _NOTIFICATION if claim.type == "Notification" else _HANDSHAKE
+    return {name: claim.envelope[name] for name in names if name in claim.envelope}
 
 
 def canonical_text(claim: Claim) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Union
 from sesevent import jsontext, payloads
 from sesevent.errors import Problem
 from sesevent.sns.message import Place, UnverifiedMessage
-from sesevent.sns.wrappings import HANDSHAKES, WRAPPINGS, Unreadable, Wrapping
+from sesevent.sns.wrappings import HANDSHAKES, WRAPPINGS, Unreadable, Wrapping, is_sns
 
 __all__ = ["Raw", "one_notification", "unwrap"]
 
@@ -105,7 +105,7 @@ def _peel(value: Any, text: Text, place: Place, around: Around) -> Iterator[Unve
         yield from _peel_list(value, place, around)
     elif not isinstance(value, dict) or len(place.via) > _DEEPEST:
         yield from _not_an_event(value, place, around)
-    elif _is_ses(value):
+    elif _is_ses(value) and not is_sns(value):  # what stands beside the signed fields of an envelope proves nothing
         yield _event(value, text, place, around)
     elif wrapping := next((row for row in WRAPPINGS if row.recognises(value)), None):
         yield from _peel_members(value, wrapping, place, around)

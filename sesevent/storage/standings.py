@@ -26,6 +26,8 @@ EVIDENCE: Final = ("Bounce", "Complaint", "Subscription")
 """Kinds of event that may speak against sending."""
 FACT: Final = "fact"
 """The word that tells a fact from an act."""
+_OUTSIDE: Final = ("at", "event_id", "published")
+"""What of a fact stands in its document itself."""
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # an event without a time counts from the beginning
 
 
@@ -46,6 +48,7 @@ def facts_in(document: Mapping[str, Any]) -> dict[str, Fact]:
         not derived.get("guess", False),
         configuration_set=derived.get("configurationSet", ""),
         tags=_tags(derived),
+        published=not derived.get("identity", False),
         topics=_topics(detail) if kind == "Subscription" else (),
     )
     if kind != "Bounce":
@@ -77,13 +80,9 @@ def _reasons(detail: Mapping[str, Any], people: int) -> Iterable[tuple[str, str]
 
 def fact_document(address: str, fact: Fact) -> dict[str, Any]:
     """The document of a fact. One event is one fact about a person, whatever it says today."""
-    told = {
-        name: value
-        for name, value in fact._asdict().items()
-        if value not in ("", ()) and name not in ("at", "event_id")
-    }
-    kept = {"address": address, "at": fact.at, "act": FACT, "event": fact.event_id, "told": told}
-    return {"_id": _identifier(fact.event_id, address)} | kept
+    told = {name: value for name, value in fact._asdict().items() if value not in ("", ()) and name not in _OUTSIDE}
+    kept = {"address": address, "at": fact.at, "act": FACT, "event": fact.event_id, "published": fact.published}
+    return {"_id": _identifier(fact.event_id, address), "told": told} | kept
 
 
 def fact_in(document: Mapping[str, Any]) -> Fact:
@@ -91,7 +90,7 @@ def fact_in(document: Mapping[str, Any]) -> Fact:
     told = dict(document["told"])
     for name in ("tags", "topics"):
         told[name] = tuple([tuple(pair) for pair in told.get(name, ())])
-    return Fact(document["at"], document["event"], **told)
+    return Fact(document["at"], document["event"], published=document["published"], **told)
 
 
 def with_id(address: str, act: Act) -> Act:

@@ -64,9 +64,17 @@ def insert_facts(facts: Sequence[tuple[str, Fact]]) -> Insert:
 
 
 def renew_facts(facts: Sequence[tuple[str, Fact]]) -> Update:
-    """Note what events say about addresses today, whatever was noted before."""
-    documents = [fact_document(address, fact) for address, fact in facts]
-    return Update(SUPPRESSION_ACTS, [UpdateOne({"_id": one["_id"]}, {"$set": one}, upsert=True) for one in documents])
+    """Note what events say about addresses today.
+
+    What an identity notification tells, which is less, never takes the place of what was published: there
+    the upsert runs into the taken ``_id``, and is refused.
+    """
+    return Update(SUPPRESSION_ACTS, [_renew_fact(fact_document(address, fact)) for address, fact in facts])
+
+
+def _renew_fact(document: Document) -> UpdateOne:
+    same = {"_id": document["_id"]} | ({} if document["published"] else {"published": False})
+    return UpdateOne(same, {"$set": document}, upsert=True)
 
 
 def record_acts(acts: Sequence[tuple[str, Act]]) -> Insert:

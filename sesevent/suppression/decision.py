@@ -12,7 +12,7 @@ from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import rule_named
 from sesevent.suppression.standing import Holding, Standing
 
-__all__ = ["Decision", "decide", "decide_no_address", "decide_without_store"]
+__all__ = ["Decision", "concerns", "decide", "decide_no_address", "decide_without_store"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +62,7 @@ def decide(policy: Policy, standing: Standing, stream: str, now: datetime) -> De
     one stream only does not concern it.
     """
     for holding in standing.holdings:
-        if _concerns(policy, holding, stream, now):
+        if concerns(policy, holding, stream, now):
             return _refused(standing, holding, stream)
     return _allowed(standing, stream)
 
@@ -115,12 +115,13 @@ def decide_without_store(policy: Policy, address: str, stream: str) -> Decision:
     )
 
 
-def _concerns(policy: Policy, holding: Holding, stream: str, now: datetime) -> bool:
+def concerns(policy: Policy, holding: Holding, stream: str, now: datetime) -> bool:
+    """Whether a holding forbids a mail on *stream* at *now*."""
     return (
         holding.stream in (ALL_STREAMS, stream)
         and (holding.until is None or now < holding.until)
         and stream not in holding.lifted
-        and stream not in policy.effect(holding.rule).except_streams
+        and (holding.stream == stream or stream not in policy.effect(holding.rule).except_streams)
     )
 
 

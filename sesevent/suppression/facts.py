@@ -17,6 +17,7 @@ ALL_STREAMS: Final = "*"
 
 ACTS: Final = {
     "suppress": "a person or an import put the address on the list",
+    "complaint": "the person complained, as another system knew",
     "unsubscribe": "the person unsubscribed, by one click or by asking",
     "resubscribe": "the person asked to be mailed again",
     "listed": "the address stands on Amazon SES's own list",
@@ -48,6 +49,8 @@ class Fact(NamedTuple):
     configuration_set: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     """The mail's message tags, the first value of each."""
+    published: bool = True
+    """False where only an identity notification told it, which knows neither tags nor configuration set."""
     topics: tuple[tuple[str, bool], ...] = ()
     """Of a subscription change: topics, and whether the person opted in; `ALL_STREAMS` stands for all of them."""
 

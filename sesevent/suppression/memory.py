@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sesevent.suppression.decision import Decision
 
 __all__ = ["Memory"]
+
+
+_MOST_ANSWERS: Final = 16  # on one address: by stream and tenant
 
 
 class Remembered(NamedTuple):
@@ -52,7 +55,10 @@ class Memory:
         until = now + self._lasts
         if decision.until is not None:
             until = min(until, decision.until)
-        self._known.setdefault(decision.address, {})[decision.stream, decision.tenant] = Remembered(decision, until)
+        answers = self._known.setdefault(decision.address, {})
+        if len(answers) >= _MOST_ANSWERS:
+            answers.clear()
+        answers[decision.stream, decision.tenant] = Remembered(decision, until)
         self._known.move_to_end(decision.address)
         if len(self._known) > self._size:
             self._known.popitem(last=False)

@@ -28,6 +28,9 @@ __all__ = ["DEFAULT_POLICY", "Effect", "Policy", "Step"]
 TRANSACTIONAL: Final = "transactional"
 
 
+_LONGEST: Final = timedelta(days=36_500)
+
+
 class _Choices(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,14 +43,14 @@ class Effect(_Choices):
     lasts: timedelta | None = None
     """How long a pause is; how long a suppression holds, if it ends by itself."""
     except_streams: frozenset[str] = frozenset()
-    """Streams that are sent to all the same."""
+    """Streams that are sent to all the same, unless it is said of that very stream."""
 
     @model_validator(mode="after")
     def _a_pause_ends(self) -> Effect:
         if self.action == "pause" and self.lasts is None:
             raise ValueError("a pause needs to say how long it lasts")
-        if self.lasts is not None and self.lasts <= timedelta(0):
-            raise ValueError("must last longer than nothing")
+        if self.lasts is not None and not timedelta(0) < self.lasts < _LONGEST:
+            raise ValueError("must last longer than nothing, and less than a century")
         return self
 
 
@@ -55,7 +58,10 @@ class Step(_Choices):
     """From how many soft bounces on, and for how long, an address is left alone."""
 
     bounces: int = Field(ge=1)
-    lasts: timedelta = Field(gt=timedelta(0))
+    lasts: timedelta | None = Field(gt=timedelta(0), lt=_LONGEST)
+    """None: until it is answered."""
+    over: timedelta = timedelta(0)
+    """The time over which they are spread, at least: a loop that tries again and again says no more than one try."""
 
 
 _DAY: Final = timedelta(days=1)
@@ -82,16 +88,16 @@ class Policy(_Choices):
     name: str = "default"
     effects: Mapping[str, Effect] = Field(default=DEFAULT_EFFECTS)
     """By rule. Those left out are the defaults'."""
-    soft_window: timedelta = Field(default=30 * _DAY, gt=timedelta(0))
+    soft_window: timedelta = Field(default=30 * _DAY, gt=timedelta(0), lt=_LONGEST)
     """Soft bounces older than this before the latest one do not count."""
     soft_steps: tuple[Step, ...] = (
         Step(bounces=3, lasts=_DAY),
-        Step(bounces=4, lasts=3 * _DAY),
-        Step(bounces=5, lasts=7 * _DAY),
-        Step(bounces=6, lasts=90 * _DAY),
+        Step(bounces=4, lasts=3 * _DAY, over=_DAY),
+        Step(bounces=5, lasts=7 * _DAY, over=3 * _DAY),
+        Step(bounces=6, lasts=90 * _DAY, over=7 * _DAY),
     )
     """What several soft bounces since the last delivery lead to. The pauses grow."""
-    ses_global_lasts: timedelta = 14 * _DAY
+    ses_global_lasts: timedelta = Field(default=14 * _DAY, gt=timedelta(0), lt=_LONGEST)
     """How long Amazon's global list is taken to hold an address (https://docs.aws.amazon.com/ses/latest/dg/sending-email-global-suppression-list.html)."""
     streams: Mapping[str, str] = Field(default={})
     """Configuration set → stream."""
@@ -116,7 +122,7 @@ class Policy(_Choices):
     @field_validator("soft_steps", mode="after")
     @classmethod
     def _growing(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        if any(later.bounces <= earlier.bounces or later.lasts < earlier.lasts for earlier, later in pairwise(steps)):
+        if not all(_grows(earlier, later) for earlier, later in pairwise(steps)):
             raise ValueError("each step needs more bounces than the one before, and may not be shorter")
         return steps
 
@@ -160,6 +166,11 @@ class Policy(_Choices):
         except ValidationError as error:
             told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
             raise ConfigurationError(f"The policy is wrong: {'; '.join(told)}.") from None
+
+
+def _grows(earlier: Step, later: Step) -> bool:
+    longer = later.lasts is None or (earlier.lasts is not None and later.lasts >= earlier.lasts)
+    return later.bounces > earlier.bounces and later.over >= earlier.over and longer
 
 
 def _from_toml(path: Path) -> dict[str, Any]:

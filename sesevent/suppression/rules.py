@@ -15,6 +15,8 @@ from sesevent.suppression.facts import Act, Fact, Known
 __all__ = ["RULES", "Rule", "rule_named", "rule_of"]
 
 
+_NO_COMPLAINT: Final = ("not-spam", "auth-failure")
+"""Feedback types (RFC 5965, RFC 6591) by which nobody complains: one is the opposite, one is about signatures."""
 _NOT_THE_PERSON: Final = ("network", "system_error", "rate_limited", "greylisted")
 """Soft bounces that say nothing of the address: trouble on the way, at the server, or of our own making."""
 
@@ -56,7 +58,7 @@ def _bounce(*classes: str, reasons: tuple[str, ...] = (), but: tuple[str, ...] =
 
 def _complaint(*, certain: bool | None = None, listed: bool = False) -> Callable[[Known], bool]:
     def takes(fact: Known) -> bool:
-        if not isinstance(fact, Fact) or fact.kind != "Complaint" or fact.type == "not-spam":
+        if not isinstance(fact, Fact) or fact.kind != "Complaint" or fact.type.lower() in _NO_COMPLAINT:
             return False
         return ("suppress" in fact.sub_type.lower()) == listed and certain in (None, fact.certain)
 
@@ -82,7 +84,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "complaint",
         "complaint",
-        _complaint(certain=True),
+        _any(_complaint(certain=True), _act("complaint")),
         "this person reported a mail as unwanted",
         "mailing someone who complained costs the sender's reputation; not-spam is the opposite of a complaint",
         override=True,

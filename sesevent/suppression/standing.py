@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
 from sesevent import addresses
@@ -186,8 +186,15 @@ def _held(policy: Policy, rule: Rule, stream: str, left: list[Known]) -> Holding
 def _soft_run(policy: Policy, left: list[Known]) -> tuple[list[Known], datetime | None]:
     """The soft bounces that count, if they are enough for a step, and when that step ends."""
     counted = _in_window(policy, left)
-    steps = [step for step in policy.soft_steps if step.bounces <= len(counted)]
-    return (counted, counted[-1].at + steps[-1].lasts) if steps else ([], None)
+    steps = [step for step in policy.soft_steps if step.bounces <= len(counted) and step.over <= _span(counted)]
+    if not steps:
+        return [], None
+    lasts = steps[-1].lasts
+    return counted, None if lasts is None else counted[-1].at + lasts
+
+
+def _span(counted: list[Known]) -> timedelta:
+    return counted[-1].at - counted[0].at if counted else timedelta(0)
 
 
 def _in_window(policy: Policy, bounces: list[Known]) -> list[Known]:

@@ -142,3 +142,35 @@ def test_hard_facts_outlive_the_events_that_proved_them(batch: list[Any], data: 
     for address, rule in before.items():
         if rule in ("hard-bounce", "complaint"):
             assert after[address] == rule
+
+
+@given(st.lists(events, min_size=1, max_size=8))
+def test_what_a_delivery_forgave_stays_forgiven_when_the_events_are_gone(batch: list[Any]) -> None:
+    """Whoever may be mailed before retention may be mailed after it, and the other way round; a rebuilding agrees."""
+    store = testing.memory_store(policy=POLICY)
+    store.receive_many(map(genuine, batch))
+    before = standings(store)
+    store._collections["ses_event"].delete_many({})
+
+    assert rebuilt(store) == before
+
+
+def test_a_richer_telling_is_not_replaced_by_a_poorer_one() -> None:
+    """A rebuilding that read the identity notification before the published event took its place changes nothing."""
+    store = testing.memory_store(policy=Policy(tenant_tag="tenant"))
+    published = bounce(1, "ann@example.com", REPLIES[0]) | {"eventType": "Bounce"}
+    published["mail"]["tags"] = {"tenant": ["acme"]}
+    identity = {name: value for name, value in published.items() if name != "eventType"} | {
+        "notificationType": "Bounce"
+    }
+    identity["mail"] = {name: value for name, value in published["mail"].items() if name != "tags"}
+    store.receive(genuine(identity))
+    rebuilding = steps(acts.rebuild_events(Policy(tenant_tag="tenant"), None), store._collections)
+    next(rebuilding)
+    next(rebuilding)  # the page is read
+    store.receive(genuine(published))
+    for _ in rebuilding:
+        pass
+
+    assert store.suppression.check("ann@example.com", tenant="other").allowed
+    assert not store.suppression.check("ann@example.com", tenant="acme").allowed

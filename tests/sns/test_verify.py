@@ -240,6 +240,37 @@ def test_headers_that_agree_are_fine() -> None:
     assert proven(json.dumps(whole), {})
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        SIGNER.handshake("UnsubscribeConfirmation"),
+        SIGNER.notification("Successfully validated"),
+        SIGNER.notification(BOUNCE),
+    ],
+)
+def test_what_stands_beside_the_signed_fields_is_nobodys_word(body: bytes) -> None:
+    """Neither an event put beside them, nor a field that SNS does not sign."""
+    forged = {
+        "eventType": "Complaint",
+        "mail": {"messageId": "m"},
+        "complaint": {},
+        "UnsubscribeURL": "u",
+        "MessageAttributes": {"a": 1},
+    }
+    message = proven(json.dumps(json.loads(body) | forged))
+
+    assert [event.type for event in parse(message)] == [event.type for event in parse(proven(body))]
+    assert {inner.kind for inner in message.messages} == {inner.kind for inner in proven(body).messages}
+    assert "mail" not in message.raw
+    assert "UnsubscribeURL" not in message.raw
+
+
+def test_a_time_to_judge_by_must_be_aware() -> None:
+    """Told at once, as our own error."""
+    with pytest.raises(ConfigurationError, match="aware"):
+        proven(json.dumps(signed()), now=SENT.replace(tzinfo=None))
+
+
 def test_version_1_can_be_switched_off() -> None:
     """It signs SHA-1."""
     assert refused(SIGNER.notification(BOUNCE, version=1), versions=("2",)) == "version"

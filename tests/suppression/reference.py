@@ -15,9 +15,11 @@ def refusing_rule(policy: Policy, known: set[Known], stream: str, now: datetime)
     """The name of the rule that forbids it, or None."""
     for rule in RULES:
         effect = policy.effect(rule.name)
-        if effect.action == "ignore" or stream in effect.except_streams:
+        if effect.action == "ignore":
             continue
-        for target in {EVERYTHING, stream}:
+        for target in {EVERYTHING, stream} - (
+            {EVERYTHING} if stream in effect.except_streams - {EVERYTHING} else set()
+        ):
             left = [one for one in known if target in concerns(policy, rule, one)]
             left = [one for one in left if not answered(policy, rule, one, target, stream, known)]
             if refuses(policy, rule, left, now):
@@ -57,7 +59,9 @@ def refuses(policy: Policy, rule: Rule, left: list[Known], now: datetime) -> boo
         return False
     latest = max(one.at for one in left)
     counted = [one for one in left if one.at > latest - policy.soft_window]
-    return any(step.bounces <= len(counted) and now < latest + step.lasts for step in policy.soft_steps)
+    span = latest - min(one.at for one in counted)
+    steps = [step for step in policy.soft_steps if step.bounces <= len(counted) and step.over <= span]
+    return any(step.lasts is None or now < latest + step.lasts for step in steps)
 
 
 def ends_at(policy: Policy, rule: Rule, one: Known) -> datetime | None:

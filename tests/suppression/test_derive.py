@@ -55,6 +55,10 @@ DEFAULTS: list[tuple[str, list[Fact | Act], tuple[str | None, str | None, str | 
     ("a complaint that says nothing more", [fact("Complaint")], ("complaint",) * 3),
     ("a complaint of one of several", [fact("Complaint", certain=False)], ("complaint-possible",) * 3),
     ("not-spam", [fact("Complaint", type="not-spam")], (None,) * 3),
+    ("Not-Spam", [fact("Complaint", type="Not-Spam")], (None,) * 3),
+    ("a report of a failed signature", [fact("Complaint", type="auth-failure")], (None,) * 3),
+    ("a complaint another system knew", [act("complaint", origin="import")], ("complaint",) * 3),
+    ("off exactly this stream", [act("unsubscribe", stream="transactional")], ("unsubscribed", None, None)),
     ("a complaint SES did not send for", [fact("Complaint", sub_type="OnAccountSuppressionList")], ("ses-list",) * 3),
     ("a bounce SES did not send for", [bounce("suppressed", "suppressed")], ("ses-list",) * 3),
     ("an opt-out at SES", [bounce("suppressed", "unsubscribed")], (None, "unsubscribed-at-ses", "unsubscribed-at-ses")),
@@ -96,15 +100,26 @@ def test_trouble_on_the_way_counts_against_nobody(reason: str) -> None:
     assert refused_by(*[bounce("soft", reason, n / 9) for n in range(9)]) is None
 
 
-@pytest.mark.parametrize(("bounces", "days"), [(2, 0), (3, 1), (4, 3), (5, 7), (6, 90), (20, 90)])
-def test_soft_bounces_count_then_pause_longer_and_longer(bounces: int, days: int) -> None:
-    """The pause begins with the latest bounce, and ends by itself."""
-    known = [bounce("soft", "mailbox_full", n / 24) for n in range(bounces)]
-    latest = (bounces - 1) / 24
+@pytest.mark.parametrize(
+    ("bounces", "spread", "days"),
+    [(2, 9, 0), (3, 0.1, 1), (4, 1, 3), (5, 3, 7), (6, 7, 90), (20, 12, 90), (4, 0.9, 1), (20, 0.1, 1), (6, 6, 7)],
+)
+def test_soft_bounces_count_then_pause_longer_and_longer(bounces: int, spread: float, days: int) -> None:
+    """The pause begins with the latest bounce and ends by itself; a loop of one hour says no more than one try."""
+    known = [bounce("soft", "mailbox_full", n * spread / (bounces - 1)) for n in range(bounces)]
 
-    assert refused_by(*known, at=latest + days - 0.01) == ("soft-bounces" if days else None)
-    assert refused_by(*known, at=latest + days + 0.01) is None
+    assert refused_by(*known, at=spread + days - 0.01) == ("soft-bounces" if days else None)
+    assert refused_by(*known, at=spread + days + 0.01) is None
     assert standing(*known).soft_bounces == bounces
+
+
+def test_the_last_step_may_be_for_good() -> None:
+    """Until a delivery or a reactivation answers it."""
+    policy = Policy(soft_steps=(Step(bounces=1, lasts=DAY), Step(bounces=2, lasts=None)))
+    known = [bounce("soft", "mailbox_full", n) for n in range(2)]
+
+    assert refused_by(*known, at=9999, policy=policy) == "soft-bounces"
+    assert refused_by(*known, act("reactivate", 5), at=6, policy=policy) is None
 
 
 def test_a_delivery_forgives_the_soft_bounces_before_it() -> None:
