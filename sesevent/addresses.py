@@ -65,7 +65,11 @@ def is_one(text: str) -> bool:
     spec = bare(text)
     bracketed = text.endswith(">") and "<" in text
     around = _QUOTED.sub("", text[: text.rindex("<")] if bracketed else _COMMENT.sub("", text).strip())
-    if len(spec) > _LONGEST_ADDRESS or not spec.isprintable() or (_OTHERS if bracketed else _SPACE).search(around):
+    if (
+        len(spec) > _LONGEST_ADDRESS
+        or not "".join(text.split()).isprintable()
+        or (_OTHERS if bracketed else _SPACE).search(around)
+    ):
         return False
     local, _, domain = spec.rpartition("@")
     return _LOCAL.fullmatch(local) is not None and _DOMAIN.fullmatch(domain) is not None

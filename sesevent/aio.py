@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from bson import ObjectId
@@ -279,6 +279,10 @@ class AsyncSuppressionList:
         """
         act = Act(self._clock(), "", "reactivate", stream, origin, by, why, tenant=tenant, override=override)
         return await perform(acts.reactivate(self._policy, address, act), self._collections)
+
+    def stream_for(self, configuration_set: str = "", tags: Mapping[str, str] = MappingProxyType({})) -> str:
+        """The stream of a mail with this configuration set and these message tags, by the policy."""
+        return self._policy.stream_for(configuration_set, tags)
 
     async def record(
         self,

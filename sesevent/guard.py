@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from email import message_from_bytes, policy
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
@@ -39,6 +39,10 @@ class SuppressionList(Protocol):
         """A decision for each address, in order."""
         ...
 
+    def stream_for(self, configuration_set: str = "", tags: Mapping[str, str] = ...) -> str:
+        """The stream of a mail, by the policy."""
+        ...
+
 
 class Store(Protocol):
     """What a guard needs of an `EventStore`."""
@@ -56,6 +60,10 @@ class AsyncSuppressionList(Protocol):
         self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> AsyncIterator[Decision]:
         """A decision for each address, in order."""
+        ...
+
+    def stream_for(self, configuration_set: str = "", tags: Mapping[str, str] = ...) -> str:
+        """The stream of a mail, by the policy."""
         ...
 
 
@@ -132,6 +140,7 @@ class Mail(NamedTuple):
         return response | {TOLD: {"refused": list(refused)}}
 
 
+_TAGS: Final = ("Tags", "EmailTags", "DefaultTags", "DefaultEmailTags")
 _FIELDS: Final = ("ToAddresses", "CcAddresses", "BccAddresses")
 
 
@@ -190,10 +199,12 @@ def _in_headers(data: bytes | str) -> list[str]:
     try:
         headers = [header for name in ("To", "Cc", "Bcc") for header in message.get_all(name, ())]
         found = [_spelled(person.addr_spec) for header in headers for person in header.addresses]
-        lost = any("invalid address" in str(defect) for header in headers for defect in header.defects)
+        invalid = any("invalid address" in str(defect) for header in headers for defect in header.defects)
+        odd = bool(message.defects) or invalid
+        odd = odd or any(name.lower().startswith("resent-") for name in message.keys())  # noqa: SIM118  # not a mapping
     except (AttributeError, IndexError, LookupError, TypeError, ValueError):  # the parser's own on strange headers
-        found, lost = [], True
-    if lost or not all("@" in person for person in found):
+        found, odd = [], True
+    if odd or not found or not all("@" in person for person in found):
         raise ConfigurationError(
             "It cannot be told whom this raw message goes to.", hint="Name its recipients in the request as well."
         )
@@ -220,6 +231,14 @@ class _Rules:
             raise ConfigurationError('refuse must be "drop" or "raise".')
         self.stream, self.tenant = stream, tenant
         self._on_refused, self._refuse, self._raise_if_all = on_refused, refuse, raise_if_all
+
+    def stream_of(self, request: Request, suppression: SuppressionList | AsyncSuppressionList) -> str:
+        """The guard's own stream; where it has none, the one that the policy knows the call's mail by."""
+        if self.stream != ALL_STREAMS:
+            return self.stream
+        tags = [tag for name in _TAGS for tag in request.get(name, ())]
+        told = {tag["Name"]: tag["Value"] for tag in tags if "Name" in tag and "Value" in tag}
+        return suppression.stream_for(request.get("ConfigurationSetName", ""), told)
 
     def part(self, asked: Sequence[str], decisions: Sequence[Decision]) -> Guarded:
         """Those who may be mailed, and why the others may not."""
@@ -252,8 +271,9 @@ class _Rules:
 class Guard:
     """Keeps senders from mailing whom they may not. Its twin for asyncio is `AsyncGuard`.
 
-    *stream* is the stream of what is sent (`*`: none in particular), *tenant* whose mail it is. Who is
-    refused is told to *on_refused*, before anything is sent, and counted in the log ``sesevent.guard``.
+    *stream* is the stream of what is sent (`*`: the one by which the policy knows a call's configuration
+    set or tags, if it does), *tenant* whose mail it is. Who is refused is told to *on_refused*, before
+    anything is sent, and counted in the log ``sesevent.guard``.
 
     *refuse* says what a wrapped client does: ``drop`` sends to the others, ``raise`` sends nothing if
     anybody is refused. Where nobody is left SES is not called and Suppressed is raised; with
@@ -296,22 +316,24 @@ class Guard:
     def _guarded(self, name: str, member: Callable[..., Request]) -> Callable[..., Request]:
         def send(**request: Any) -> Request:
             mail = addressed(name, request)
-            left, empty, refused = self._rules.reduce(mail, self._decide(mail.recipients))
+            decisions = self._decide(mail.recipients, self._rules.stream_of(request, self._store.suppression))
+            left, empty, refused = self._rules.reduce(mail, decisions)
             response = {} if left is None else member(**(left if refused else request))
             return mail.answered(response, empty, refused)
 
         return send
 
-    def _decide(self, asked: list[str]) -> list[Decision]:
+    def _decide(self, asked: list[str], stream: str | None = None) -> list[Decision]:
         rules = self._rules
-        return list(self._store.suppression.check_many(asked, stream=rules.stream, tenant=rules.tenant))
+        return list(self._store.suppression.check_many(asked, stream=stream or rules.stream, tenant=rules.tenant))
 
 
 class AsyncGuard:
     """Keeps senders from mailing whom they may not. Its twin for blocking code is `Guard`.
 
-    *stream* is the stream of what is sent (`*`: none in particular), *tenant* whose mail it is. Who is
-    refused is told to *on_refused*, before anything is sent, and counted in the log ``sesevent.guard``.
+    *stream* is the stream of what is sent (`*`: the one by which the policy knows a call's configuration
+    set or tags, if it does), *tenant* whose mail it is. Who is refused is told to *on_refused*, before
+    anything is sent, and counted in the log ``sesevent.guard``.
 
     *refuse* says what a wrapped client does: ``drop`` sends to the others, ``raise`` sends nothing if
     anybody is refused. Where nobody is left SES is not called and Suppressed is raised; with
@@ -354,15 +376,16 @@ class AsyncGuard:
     def _guarded(self, name: str, member: Callable[..., Any]) -> Callable[..., Any]:
         async def send(**request: Any) -> Request:
             mail = addressed(name, request)
-            left, empty, refused = self._rules.reduce(mail, await self._decide(mail.recipients))
+            stream = self._rules.stream_of(request, self._store.suppression)
+            left, empty, refused = self._rules.reduce(mail, await self._decide(mail.recipients, stream))
             response = {} if left is None else await _called(member, left if refused else request)
             return mail.answered(response, empty, refused)
 
         return send
 
-    async def _decide(self, asked: list[str]) -> list[Decision]:
+    async def _decide(self, asked: list[str], stream: str | None = None) -> list[Decision]:
         rules = self._rules
-        told = self._store.suppression.check_many(asked, stream=rules.stream, tenant=rules.tenant)
+        told = self._store.suppression.check_many(asked, stream=stream or rules.stream, tenant=rules.tenant)
         return [decision async for decision in told]
 
 

@@ -7,11 +7,11 @@ names, parameters and docstrings, is :mod:`sesevent.aio`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from bson import ObjectId
@@ -272,6 +272,10 @@ class SuppressionList:
         """
         act = Act(self._clock(), "", "reactivate", stream, origin, by, why, tenant=tenant, override=override)
         return perform(acts.reactivate(self._policy, address, act), self._collections)
+
+    def stream_for(self, configuration_set: str = "", tags: Mapping[str, str] = MappingProxyType({})) -> str:
+        """The stream of a mail with this configuration set and these message tags, by the policy."""
+        return self._policy.stream_for(configuration_set, tags)
 
     def record(self, said: Iterable[tuple[str, Act]], *, on_progress: Callable[[int], object] | None = None) -> int:
         """Write down many acts about addresses, in constant memory; returns how many standings changed.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesevent import AsyncGuard, ConfigurationError, Guard, StoreUnavailable, Suppressed, testing, trusted
+from sesevent import AsyncGuard, ConfigurationError, Guard, Policy, StoreUnavailable, Suppressed, testing, trusted
 from sesevent.addresses import normal
 
 GONE, LEFT, ANGRY, FINE = (f"{name}@example.com" for name in ("gone", "left", "angry", "fine"))
@@ -205,13 +205,56 @@ def test_headers_are_read_as_they_are_written_today(store: Any, header: str, ask
     assert [asked] == client.asked[0]["Destinations"]
 
 
-def test_a_raw_message_to_nobody_is_left_to_ses(store: Any) -> None:
-    """Which will say what it thinks of it."""
+@pytest.mark.parametrize(
+    "head",
+    [
+        "To: undisclosed-recipients:;", f"\ufeffTo: {GONE}", f"\r\nTo: {GONE}", f"To : {GONE}", "Subject: to nobody",
+        f"To: {FINE}\r\nbroken line\r\nBcc: {GONE}", f"Resent-To: {GONE}", f"To: {FINE}\r\nResent-Bcc: {GONE}",
+    ],
+)  # fmt: skip
+def test_a_raw_message_of_which_it_cannot_be_told_whom_it_reaches_is_not_sent(store: Any, head: str) -> None:
+    """Who that is can be neither checked nor left out."""
     client = Client()
-    request = {"RawMessage": {"Data": b"To: undisclosed-recipients:;\n\nhello"}}
-    Guard(store).wrap(client).send_raw_email(**request)
+    with pytest.raises(ConfigurationError, match="cannot be told"):
+        Guard(store).wrap(client).send_raw_email(RawMessage={"Data": f"{head}\r\n\r\nhello".encode()})
 
-    assert client.asked == [request]
+    assert client.asked == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{FINE},{GONE}", f"Gone <{GONE}>, Fine <{FINE}>", f"g:{GONE};", f"{GONE};", f"<{GONE}>,", f"mailto:{GONE}", f"<{GONE}",
+     f"<@r.example:{GONE}>", GONE.replace("@", "＠"), GONE + "\u200b", "", "nobody"],
+)  # fmt: skip
+def test_what_is_not_one_address_is_refused(store: Any, text: str) -> None:
+    """Somebody suppressed may hide in it."""
+    allowed, refused = Guard(store).split([FINE, text])
+
+    assert allowed == [FINE]
+    assert [decision.rule for decision in refused] == ["no-address"]
+
+
+def test_a_wide_full_stop_hides_nobody(store: Any) -> None:
+    """It is a dot to the domain name system."""
+    assert Guard(store).split([GONE + "．"]).allowed == []
+
+
+def test_the_policy_knows_a_calls_stream_by_its_configuration_set_or_tags() -> None:
+    """Unless the guard has a stream of its own."""
+    policy = Policy(streams={"mkt": "marketing"}, stream_tag="stream")
+    store = testing.memory_store(policy=policy)
+    store.suppression.unsubscribe(GONE, stream="marketing")
+
+    def mailed(**request: Any) -> bool:
+        client = Client()
+        guard = Guard(store, raise_if_all=False)
+        guard.wrap(client).send_email(Destination={"ToAddresses": [GONE]}, **request)
+        return bool(client.asked)
+
+    assert mailed()
+    assert not mailed(ConfigurationSetName="mkt")
+    assert not mailed(EmailTags=[{"Name": "stream", "Value": "marketing"}])
+    assert mailed(ConfigurationSetName="mkt", Tags=[{"Name": "stream", "Value": "orders"}])
 
 
 def test_destinations_go_before_a_raw_messages_headers(store: Any) -> None:

@@ -39,6 +39,8 @@ class Decision:
     failed: Literal["open", "closed"] | None = None
     """How it was decided because the database could not be asked; None where it could."""
     tenant: str = ""
+    holds_on: str = ALL_STREAMS
+    """The stream on which the rule holds that decided; `*` for all."""
 
     def same_for(self, address: str) -> Decision:
         """The same answer for another address, in normal form: at a fifth of the price of making one."""
@@ -68,7 +70,7 @@ def decide(policy: Policy, standing: Standing, stream: str, now: datetime) -> De
 
 
 def _refused(standing: Standing, holding: Holding, stream: str) -> Decision:
-    name, _, since, until, evidence, _ = holding
+    name, held_on, since, until, evidence, _ = holding
     rule = rule_named(name)
     reason, happened = (rule.reason, rule.sentence) if rule else (name, f"the rule {name} holds")
     return Decision(
@@ -77,6 +79,7 @@ def _refused(standing: Standing, holding: Holding, stream: str) -> Decision:
         reason=reason,
         rule=name,
         stream=stream,
+        holds_on=held_on,
         since=since,
         until=until,
         evidence=evidence,

@@ -252,6 +252,7 @@ def _understood(fields: Mapping[str, Any], like: Act) -> Row:
         raise ValueError("has a date that is still to come")
     note = ": ".join([text for name in ("reason", "note") if (text := _told(fields, name))])
     act = like._replace(
+        act=_OWN_WORD.get(_told(fields, "reason").casefold(), like.act),
         at=at or like.at,
         stream=_told(fields, "stream") or like.stream,
         by=_told(fields, "by") or like.by,
@@ -260,6 +261,13 @@ def _understood(fields: Mapping[str, Any], like: Act) -> Row:
         tenant=_told(fields, "tenant") or like.tenant,
     )
     return Row(_address(fields.get("address")), act, at is not None)
+
+
+_OWN_WORD: Final = {
+    "complaint": "complaint", "complained": "complaint", "spam": "complaint", "spamcomplaint": "complaint",
+    "unsubscribed": "unsubscribe", "unsubscribe": "unsubscribe", "optout": "unsubscribe",
+}  # fmt: skip
+"""Reasons that are the person's own word: such a row needs an override to be undone, as here."""
 
 
 def _told(fields: Mapping[str, Any], name: str) -> str:
@@ -338,12 +346,13 @@ class _Export:
 
 
 def _as_csv(decision: Decision) -> str:
-    cells = [getattr(decision, name) for name in _COLUMNS]
+    cells = [getattr(decision, "holds_on" if name == "stream" else name) for name in _COLUMNS]
     return _csv_line([_escaped(_cell(cell)) for cell in cells])
 
 
 def _as_json(decision: Decision) -> str:
-    told = {name: value for name, value in vars(decision).items() if name != "failed"}
+    told = {name: value for name, value in vars(decision).items() if name not in ("failed", "holds_on")}
+    told["stream"] = decision.holds_on
     plain = {name: format_moment(value) if isinstance(value, datetime) else value for name, value in told.items()}
     return jsontext.encode(plain) + "\n"
 

@@ -138,8 +138,12 @@ class Policy(_Choices):
 
     def stream_of(self, fact: Fact) -> str:
         """The stream of the mail a fact is about."""
-        tagged = dict(fact.tags).get(self.stream_tag) if self.stream_tag else None
-        return tagged or self.streams.get(fact.configuration_set) or ALL_STREAMS
+        return self.stream_for(fact.configuration_set, dict(fact.tags))
+
+    def stream_for(self, configuration_set: str, tags: Mapping[str, str]) -> str:
+        """The stream of a mail with this configuration set and these message tags."""
+        tagged = tags.get(self.stream_tag) if self.stream_tag else None
+        return tagged or self.streams.get(configuration_set) or ALL_STREAMS
 
     def stream_of_topic(self, topic: str) -> str:
         """The stream a topic of a contact list stands for."""

@@ -167,7 +167,9 @@ def _holdings(policy: Policy, rule: Rule, stream: str, left: list[Known], answer
     if whole is None or stream != ALL_STREAMS:
         return [whole] if whole else []
     lifted, apart = [], []
-    for other in sorted({answer.stream for answer in answers} - {ALL_STREAMS}):
+    for other in sorted(
+        {answer.stream for answer in answers} - {ALL_STREAMS} - policy.effect(rule.name).except_streams
+    ):
         own = [one for one in left if not any(one.at < answer.at and answer.stream == other for answer in answers)]
         if own != left:
             lifted.append(other)

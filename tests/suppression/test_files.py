@@ -170,7 +170,7 @@ HOLD = {
 
 def test_csv_is_written_for_people_and_spreadsheets() -> None:
     """A header, one decision on a line, no cell that a spreadsheet would calculate."""
-    text, done = written([Decision("=cmd|calc@x.org", **HOLD, stream="@home", tenant="+t")], "csv")
+    text, done = written([Decision("=cmd|calc@x.org", **HOLD, holds_on="@home", tenant="+t")], "csv")
     (row,) = csv.DictReader(io.StringIO(text))
 
     assert done == Exported(1)
@@ -180,7 +180,7 @@ def test_csv_is_written_for_people_and_spreadsheets() -> None:
 
 def test_json_lines_hold_everything_about_a_decision() -> None:
     """By the names of its fields."""
-    text, _ = written([Decision("a@x.org", **HOLD, stream="marketing", until=NOW)], "jsonl")
+    text, _ = written([Decision("a@x.org", **HOLD, holds_on="marketing", until=NOW)], "jsonl")
 
     told = json.loads(text)
     assert told["evidence"] == ["e-1"]
@@ -211,8 +211,8 @@ MOMENT = st.one_of(
     st.none(), st.integers(10**9, 1714521600).map(lambda at: datetime.fromtimestamp(at, UTC)),
 )  # fmt: skip
 DECISION = st.builds(
-    Decision, ADDRESS, st.just(False), st.sampled_from(["hard_bounce", "manual"]), CELL,
-    st.one_of(CELL, st.just("*")), MOMENT, MOMENT, sentence=CELL, tenant=CELL,
+    Decision, ADDRESS, st.just(False), st.sampled_from(["hard_bounce", "manual"]), CELL, since=MOMENT, until=MOMENT,
+    sentence=CELL, tenant=CELL, holds_on=st.one_of(CELL, st.just("*")),
 )  # fmt: skip
 
 
@@ -227,9 +227,9 @@ def test_what_is_exported_is_imported_again(form: str, decisions: list[Decision]
         (one.address, one.reason, one.until) for one in decisions
     ]
     assert [row.act.at for row in found] == [one.since or NOW for one in decisions]
-    for name in ("stream", "tenant"):
+    for name, theirs in (("stream", "holds_on"), ("tenant", "tenant")):
         assert [getattr(row.act, name) for row in found] == [
-            _spaced(getattr(one, name), form) or getattr(LIKE, name) for one in decisions
+            _spaced(getattr(one, theirs), form) or getattr(LIKE, name) for one in decisions
         ]
 
 
