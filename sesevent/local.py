@@ -32,6 +32,7 @@ __all__ = ["Running", "default_directory", "find_mongod", "server", "start", "st
 REPLICA_SET = "sesevent"
 _HOST = "127.0.0.1"
 _STATE = "sesevent-local.json"
+_LOCK = "sesevent-local.lock"
 _LOG = "mongod.log"
 
 
@@ -105,7 +106,11 @@ def start(directory: Path | str | None = None, *, port: int | None = None, start
     where it cannot be started, with the end of its log.
     """
     home = _home(directory)
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / _LOCK).touch()
+    except OSError as error:
+        raise ConfigurationError(f"Nothing can be written in {home}: {error.strerror}.") from None
     with _only_one(home):
         running = status(home)
         if running is not None:
@@ -305,7 +310,7 @@ def _only_one(home: Path) -> Iterator[None]:
         return
     import fcntl
 
-    with (home / "sesevent-local.lock").open("w") as lock:
+    with (home / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -34,9 +34,8 @@ from sesevent.storage.codec import StoredEvent
 from sesevent.storage.connection import DURABLE, client_options, collections_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.reads import Cursor, EventQuery
+from sesevent.storage.reads import Cursor
 from sesevent.storage.records import AuditEntry, DeadLetter
-from sesevent.storage.standings import EVIDENCE
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision, decide_without_store
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -414,21 +413,23 @@ class SuppressionList:
     ) -> Iterator[Change]:
         """For whom another policy would decide otherwise, on which streams. Nothing is changed.
 
-        Looked at are those whom bounces, complaints and subscriptions *since* a time concern. A person
-        may be told twice, if they have many events. *on_progress* is told the number of events.
+        Looked at are those of whom something was said or happened *since* a time, with each of their
+        tenants. *on_progress* is told how many of these acts and facts were looked at.
         """
-        query: EventQuery | None = reads.event_query(reads.of_types(EVIDENCE), since=since)
-        done, told = 0, set[tuple[str, str]]()
-        while query is not None:
-            plan = acts.simulate_page(self._policy, policy, streams, query, self._clock())
-            changes, query, events = perform(plan, self._collections)
+        place: str | None = None
+        done, told = 0, set[tuple[str, ...]]()
+        while True:
+            plan = acts.simulate_page(self._policy, policy, streams, since, place, self._clock())
+            changes, place, looked_at = perform(plan, self._collections)
             for change in changes:
-                if change[:2] not in told:
-                    told.add(change[:2])
+                if change[:3] not in told:
+                    told.add(change[:3])
                     yield change
-            done += len(events)
+            done += looked_at
             if on_progress is not None:
                 on_progress(done)
+            if place is None:
+                break
 
     def _say(self, address: str, act: Act) -> Decision:
         return perform(acts.say_of_one(self._policy, address, act), self._collections)

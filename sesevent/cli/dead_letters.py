@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sesevent.cli import options
-from sesevent.cli.output import clean, for_people, note, print_json, print_rows, progress
+from sesevent.cli.output import clean, for_people, note, print_counts, print_json, print_rows, progress
 
 if TYPE_CHECKING:
     from sesevent.storage.records import DeadLetter
@@ -68,8 +68,8 @@ def retry(
     """Try these, or all, again: worth it after an upgrade. What is understood now is stored."""
     with options.opened_store(uri, database, "ses_event", timeout) as store, progress("tried") as told:
         retried = store.dead_letters.retry(*identifiers or (), on_progress=lambda so_far: told(so_far.tried))
-    counts = {"tried": retried.tried, "settled": retried.settled, "events": retried.events}
-    _tell(counts, json)
+    print_counts({"tried": retried.tried, "settled": retried.settled, "events": retried.events}, as_json=json)
+    _all_there(identifiers, retried.tried)
 
 
 @app.command("purge")
@@ -85,9 +85,13 @@ def purge(
     json: options.Json = False,
 ) -> None:
     """Forget these, those from before a time, or all. They cannot be had back."""
+    if (before is not None) + everything + bool(identifiers) != 1:
+        raise typer.BadParameter("Say which: ids, or --before a time, or --all.")
     moment = options.moment(before)
     with options.opened_store(uri, database, "ses_event", timeout) as store:
-        _tell({"purged": store.dead_letters.purge(*identifiers or (), before=moment, everything=everything)}, json)
+        purged = store.dead_letters.purge(*identifiers or (), before=moment, everything=everything)
+    print_counts({"purged": purged}, as_json=json)
+    _all_there(identifiers, purged)
 
 
 def _row(letter: DeadLetter) -> dict[str, Any]:
@@ -102,11 +106,11 @@ def _row(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _tell(counts: dict[str, int], json: bool) -> None:
-    if for_people(json):
-        print(", ".join(f"{name} {count:,}" for name, count in counts.items()))
-    else:
-        print_json(counts)
+def _all_there(identifiers: list[str] | None, found: int) -> None:
+    missing = len(set(identifiers or ())) - found
+    if missing > 0:
+        note(f"not there: {missing} of the dead letters named")
+        raise typer.Exit(1)
 
 
 def _laid_out(content: str) -> str:

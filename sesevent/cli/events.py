@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sesevent.bounces.priority import REASON_ORDER
 from sesevent.cli import options
 from sesevent.cli.output import event_row, for_people, print_rows
+from sesevent.events.parse import EVENT_CLASSES
 
 if TYPE_CHECKING:
     from sesevent.storage.codec import StoredEvent
 
 __all__ = ["events", "timeline"]
+
+_WORDS = {word.casefold(): word for word in EVENT_CLASSES}  # a word that is new to us is taken as it stands
 
 
 def events(
@@ -38,8 +42,8 @@ def events(
     with options.opened_store(uri, database, collection, timeout) as store:
         found = store.events.find(
             message_id=message_id,
-            types=type or (),
-            reasons=reason or (),
+            types=[_WORDS.get(word.casefold(), word) for word in type or ()],
+            reasons=[_reason(word) for word in reason or ()],
             recipient=recipient,
             tag=options.tag(tag),
             configuration_set=configuration_set,
@@ -64,6 +68,12 @@ def timeline(
         rows = [_row(event, short=for_people(json)) for event in store.events.timeline(message_id)]
     print_rows(rows, as_json=json)
     raise typer.Exit(0 if rows else 1)
+
+
+def _reason(word: str) -> str:
+    if word not in REASON_ORDER:
+        raise typer.BadParameter(f"There is no reason {word!r}; there are {', '.join(sorted(REASON_ORDER))}.")
+    return word
 
 
 def _row(stored: StoredEvent, *, short: bool) -> dict[str, object]:

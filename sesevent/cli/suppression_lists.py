@@ -105,7 +105,7 @@ def rebuild(
 
 def simulate(
     policy: Annotated[str, typer.Option(metavar="FILE", help="The policy to try, a TOML file.")],
-    since: Annotated[str | None, typer.Option(help="Whom events concern from this time on: a date, or 90d.")] = None,
+    since: Annotated[str | None, typer.Option(help="Who appears from this time on: a date, or 90d.")] = None,
     streams: Annotated[
         list[str] | None, typer.Option("--stream", help="Stream to decide for; may be repeated.", show_default=False)
     ] = None,
@@ -129,7 +129,7 @@ def simulate(
             yield _change_row(change, short=people)
 
     table: list[dict[str, Any]] = []
-    with options.opened_store(uri, database, collection, timeout) as store, _aside("events", people) as told:
+    with options.opened_store(uri, database, collection, timeout) as store, _aside("facts", people) as told:
         changes = rows(store.suppression.simulate(other, since=moment, on_progress=told, **asked))
         if people:  # a table is drawn when the progress has gone
             table = list(changes)
@@ -146,7 +146,7 @@ def _aside(label: str, later: bool) -> AbstractContextManager[Any]:
 
 
 def _change_row(change: Change, *, short: bool) -> dict[str, Any]:
-    told: dict[str, Any] = {"address": change.address, "stream": change.stream}
+    told: dict[str, Any] = {"address": change.address, "stream": change.stream, "tenant": change.tenant}
     if short:
         return told | {"before": change.before.sentence, "after": change.after.sentence}
     return told | {"before": _answer(change.before), "after": _answer(change.after)}

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from sesevent import addresses
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
-from sesevent.plans.suppress import check, everything_about, follow, of_tenant, rederive, touched
+from sesevent.plans.suppress import check, everything_about, follow, of_tenant, rederive
 from sesevent.storage import reads, writes
-from sesevent.storage.codec import StoredEvent, stored_event
+from sesevent.storage.codec import stored_event
 from sesevent.storage.reads import EventQuery
 from sesevent.storage.standings import with_id
 from sesevent.suppression.decision import Decision, concerns, decide
@@ -184,23 +184,32 @@ class Change(NamedTuple):
 
     address: str
     stream: str
+    tenant: str
+    """Empty: for all."""
     before: Decision
     after: Decision
 
 
 def simulate_page(
-    policy: Policy, other: Policy, streams: Collection[str], query: EventQuery, now: datetime
-) -> Plan[tuple[list[Change], EventQuery | None, list[StoredEvent]]]:
-    """What *other* would change for those whom the next events concern. It writes nothing."""
-    documents = yield from ask(query.page(PAGE))
-    people = {normal for document in documents if document.get("derived") for normal in touched(document)[0]}
-    known = yield from everything_about(people)
+    policy: Policy, other: Policy, streams: Collection[str], since: datetime | None, after: str | None, now: datetime
+) -> Plan[tuple[list[Change], str | None, int]]:
+    """What *other* would change for those of whom the next acts and facts speak. It writes nothing.
+
+    Returned with it are where to continue, None at the end, and how many acts and facts were looked at.
+    """
+    documents = yield from ask(reads.next_acts(after, PAGE, since))
+    people = {document["address"] for document in documents}
+    known = (yield from everything_about(people)) if people else {}
     changes = []
     for normal in sorted(people):
-        ours, theirs = (_standing(one, normal, *known[normal], "") for one in (policy, other))
-        for stream in streams:
-            before, after = decide(policy, ours, stream, now), decide(other, theirs, stream, now)
-            if (before.allowed, before.rule) != (after.allowed, after.rule):
-                changes.append(Change(normal, stream, before, after))
-    events = [stored_event(document) for document in documents]
-    return changes, query.behind(events[-1], len(events)) if len(events) == PAGE else None, events
+        ours, theirs = (
+            {standing.tenant: standing for standing in derive_all(one, normal, *known[normal])}
+            for one in (policy, other)
+        )
+        for tenant in sorted(ours.keys() | theirs.keys()):
+            for stream in streams:
+                before = decide(policy, ours.get(tenant) or ours[""], stream, now)
+                later = decide(other, theirs.get(tenant) or theirs[""], stream, now)
+                if (before.allowed, before.rule) != (later.allowed, later.rule):
+                    changes.append(Change(normal, stream, tenant, before, later))
+    return changes, documents[-1]["_id"] if len(documents) == PAGE else None, len(documents)

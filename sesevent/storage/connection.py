@@ -10,6 +10,7 @@ from typing import Any, Final
 import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import WriteConcern
+from pymongo.errors import InvalidName
 
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
@@ -45,14 +46,20 @@ def client_options(uri: str, timeout_seconds: float, options: Mapping[str, Any])
 def collections_of(
     client: Any, database: str | None, events_collection: str, write_concern: WriteConcern
 ) -> dict[str, Any]:
-    """The collections of a store, by the names that operations use."""
-    found = client[database] if database else client.get_default_database(DATABASE)
+    """The collections of a store, by the names that operations use.
+
+    Raises ConfigurationError for a name that MongoDB does not allow.
+    """
     others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, PLURAL)
     names = {name: name for name in others} | {EVENTS: events_collection}
-    return {
-        name: found.get_collection(actual, codec_options=_CODEC, write_concern=write_concern)
-        for name, actual in names.items()
-    }
+    try:
+        found = client[database] if database else client.get_default_database(DATABASE)
+        return {
+            name: found.get_collection(actual, codec_options=_CODEC, write_concern=write_concern)
+            for name, actual in names.items()
+        }
+    except InvalidName as error:
+        raise ConfigurationError(f"MongoDB does not allow that name: {error}.") from None
 
 
 def within(seconds: float | None) -> AbstractContextManager[object]:

@@ -204,9 +204,12 @@ def all_evidence() -> EventQuery:
     return EventQuery(of_types(EVIDENCE))
 
 
-def next_acts(after: str | None, size: int) -> Find:
-    """Acts and facts, by id."""
-    return Find(SUPPRESSION_ACTS, {} if after is None else {"_id": {"$gt": after}}, (("_id", 1),), size)
+def next_acts(after: str | None, size: int, since: datetime | None = None) -> Find:
+    """Acts and facts, by id; all, or those that happened since a time."""
+    conditions: list[Mapping[str, Any]] = [{"_id": {"$gt": after}}] if after is not None else []
+    if since is not None:
+        conditions.append({"at": {"$gte": since}})
+    return Find(SUPPRESSION_ACTS, _all_of(conditions), (("_id", 1),), size)
 
 
 def next_standings(after: str | None, size: int, rule: str | None = None) -> Find:

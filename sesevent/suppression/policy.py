@@ -164,12 +164,13 @@ class Policy(_Choices):
         Spans are seconds, or ISO 8601 durations such as ``P30D``. Raises ConfigurationError with every
         problem.
         """
-        choices = _from_toml(Path(source)) if isinstance(source, (str, Path)) else dict(source)
+        choices = dict(source) if isinstance(source, Mapping) else _from_toml(Path(source))
         try:
             return cls.model_validate(choices)
         except ValidationError as error:
             told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-            raise ConfigurationError(f"The policy is wrong: {'; '.join(told)}.") from None
+            which = "" if isinstance(source, Mapping) else f"in {source} "
+            raise ConfigurationError(f"The policy {which}is wrong: {'; '.join(told)}.") from None
 
 
 def _grows(earlier: Step, later: Step) -> bool:
@@ -181,7 +182,7 @@ def _from_toml(path: Path) -> dict[str, Any]:
     try:
         found = decode_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"The policy's file cannot be read ({type(error).__name__}).") from None
+        raise ConfigurationError(f"The policy's file {path} cannot be read ({type(error).__name__}).") from None
     return dict(found.get("policy", found))
 
 

@@ -257,8 +257,74 @@ def test_dead_letters_are_listed_shown_tried_again_and_purged(sesevent: Any, mon
     assert shown["content"] in ("{one", "{two")
     assert sesevent("dead-letters", "show", "0" * 24).returncode == 1
     assert lines(sesevent("dead-letters", "retry").stdout) == [{"tried": 2, "settled": 0, "events": 0}]
-    assert sesevent("dead-letters", "purge").returncode == 2
+    nothing_said = sesevent("dead-letters", "purge")
+    assert (nothing_said.returncode, "--all" in nothing_said.stderr) == (2, True)
+    for verb in ("retry", "purge"):
+        absent = sesevent("dead-letters", verb, "0" * 24)
+        assert (absent.returncode, "not there: 1" in absent.stderr) == (1, True)
     assert lines(sesevent("dead-letters", "purge", one).stdout) == [{"purged": 1}]
     assert lines(sesevent("dead-letters", "purge", "--before", "1h").stdout) == [{"purged": 0}]
     assert lines(sesevent("dead-letters", "purge", "--all").stdout) == [{"purged": 1}]
     assert sesevent("dead-letters", "list").stdout == ""
+
+
+def test_events_are_asked_for_by_type_however_written_and_by_reasons_that_exist(sesevent: Any) -> None:
+    """A reason that does not exist would silently find nothing."""
+    sesevent("ingest", "-", stdin=sesevent("testing", "samples").stdout)
+    bounces = lines(sesevent("events", "--type", "bounce").stdout)
+    wrong = sesevent("events", "--reason", "nonsense")
+
+    assert {row["type"] for row in bounces} == {"Bounce"}
+    assert (wrong.returncode, "user_unknown" in wrong.stderr) == (2, True)
+
+
+def test_what_cannot_be_used_is_told_in_a_sentence(sesevent: Any, mongodb_uri: str, tmp_path: Path) -> None:
+    """Neither a name nor a directory ends in a traceback."""
+    file = tmp_path / "file"
+    file.touch()
+    named = sesevent("local", "status", "--directory", str(file))
+    started = sesevent("local", "start", "--directory", str(file))
+    forbidden = subprocess.run(
+        [sys.executable, "-m", "sesevent.cli", "events", "--uri", mongodb_uri, "--database", "not allowed."],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert named.returncode == 1
+    for done in (started, forbidden):
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "does not allow" in forbidden.stderr
+
+
+def test_a_terminal_that_knows_only_ascii_is_shown_escapes(sesevent: Any) -> None:
+    """Text that is no ASCII ends no command."""
+    done = sesevent("classify", "--explain", stdin="550 5.1.1 Benutzer ungültig\n", PYTHONIOENCODING="ascii")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_demo_that_is_terminated_leaves_no_database(mongodb_uri: str) -> None:
+    """On a server of one's own it would stay there for good."""
+    from pymongo import MongoClient
+
+    environment = os.environ | {"SESEVENT_MONGODB_URI": mongodb_uri}
+    command = [sys.executable, "-m", "sesevent.cli", "demo", "--events", "200000"]
+    with MongoClient[Any](mongodb_uri) as client:
+
+        def demos() -> set[str]:
+            return {name for name in client.list_database_names() if name.startswith("sesevent_demo_")}
+
+        others = demos()
+        demo = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 60
+            while not demos() - others and time.monotonic() < deadline:
+                time.sleep(0.05)
+            own = demos() - others
+            demo.terminate()
+            assert demo.wait(60) == 143
+        finally:
+            demo.kill()
+        assert own
+        assert not own & demos()

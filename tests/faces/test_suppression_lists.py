@@ -309,6 +309,24 @@ def test_a_simulation_tells_for_whom_another_policy_would_decide_otherwise(with_
     with_store(body)
 
 
+def test_a_simulation_looks_also_at_those_of_whom_only_lists_speak_and_at_tenants(with_store: Any) -> None:
+    """What was imported or said by people follows a policy as events do."""
+    blind = Policy.load({"effects": {"manual": {"action": "ignore"}}})
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.suppression.suppress("ann@example.com", by="me"))
+        await face.get(lambda store: store.suppression.suppress("ben@example.com", by="me", tenant="acme"))
+        changes = await face.get(lambda store: store.suppression.simulate(blind, streams=["marketing"]))
+
+        assert sorted((change.address, change.tenant) for change in changes) == [
+            ("ann@example.com", ""),
+            ("ben@example.com", "acme"),
+        ]
+        assert await face.get(lambda store: store.suppression.simulate(blind, since=LATER)) == []
+
+    with_store(body)
+
+
 async def _another_millisecond() -> None:
     """Of things said in the same one, that which speaks against sending goes before the other."""
     await asyncio.sleep(0.002)
