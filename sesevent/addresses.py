@@ -14,7 +14,7 @@ import re
 import unicodedata
 from email.utils import parseaddr
 
-__all__ = ["bare", "is_one", "mask", "normal"]
+__all__ = ["bare", "is_one", "mask", "normal", "normal_of_one"]
 
 # What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
@@ -73,6 +73,13 @@ def is_one(text: str) -> bool:
         return False
     local, _, domain = spec.rpartition("@")
     return _LOCAL.fullmatch(local) is not None and _DOMAIN.fullmatch(domain) is not None
+
+
+def normal_of_one(text: str) -> str | None:
+    """The normal form where *text* is one mailbox, else None: both answers for the price of one."""
+    if _PLAIN.fullmatch(text):
+        return text.lower() if len(text) <= _LONGEST_ADDRESS else None
+    return normal(text) if is_one(text) else None
 
 
 def mask(text: str) -> str:

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import closing
 from datetime import datetime
 from types import MappingProxyType, TracebackType
@@ -213,7 +223,7 @@ class AsyncSuppressionList:
 
         Where the database cannot be asked the policy decides, and the decision says so (`Decision.failed`).
         """
-        return (await self._decide([address], stream, tenant))[0]
+        return next(await self._decide([address], stream, tenant))
 
     async def check_many(
         self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
@@ -449,12 +459,12 @@ class AsyncSuppressionList:
     async def _say(self, address: str, act: Act) -> Decision:
         return await perform(acts.say_of_one(self._policy, address, act), self._collections)
 
-    async def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Sequence[Decision]:
+    async def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Iterator[Decision]:
         plan = suppress.check(self._policy, addresses, stream, tenant, self._clock())
         try:
             return await perform(plan, self._collections)
         except StoreError:
-            return [decide_without_store(self._policy, address, stream) for address in addresses]
+            return iter([decide_without_store(self._policy, address, stream) for address in addresses])
 
 
 class AsyncDeadLetters:

@@ -209,7 +209,7 @@ class SuppressionList:
 
         Where the database cannot be asked the policy decides, and the decision says so (`Decision.failed`).
         """
-        return (self._decide([address], stream, tenant))[0]
+        return next(self._decide([address], stream, tenant))
 
     def check_many(
         self, addresses: Iterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
@@ -434,12 +434,12 @@ class SuppressionList:
     def _say(self, address: str, act: Act) -> Decision:
         return perform(acts.say_of_one(self._policy, address, act), self._collections)
 
-    def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Sequence[Decision]:
+    def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Iterator[Decision]:
         plan = suppress.check(self._policy, addresses, stream, tenant, self._clock())
         try:
             return perform(plan, self._collections)
         except StoreError:
-            return [decide_without_store(self._policy, address, stream) for address in addresses]
+            return iter([decide_without_store(self._policy, address, stream) for address in addresses])
 
 
 class DeadLetters:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesevent.addresses import bare, is_one, mask, normal
+from sesevent.addresses import bare, is_one, mask, normal, normal_of_one
 
 FORMS = [
     ("a@b.example", "a@b.example", "a@b.example"),
@@ -79,3 +79,4 @@ def test_what_would_take_a_parser_long_stays_as_it_came(text: str) -> None:
 def test_one_mailbox_is_told_from_none_and_from_two(text: str, one: bool) -> None:
     """Whoever asks about two in one text must not hear about one of them."""
     assert is_one(text) is one
+    assert normal_of_one(text) == (normal(text) if one else None)

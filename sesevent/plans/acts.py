@@ -45,7 +45,7 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     """
     _require_one(address)
     yield from say(policy, [(address, act)])
-    return (yield from check(policy, [address], act.stream, act.tenant, act.at))[0]
+    return next((yield from check(policy, [address], act.stream, act.tenant, act.at)))
 
 
 def _require_one(address: str) -> None:

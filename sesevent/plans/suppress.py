@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -29,20 +29,20 @@ Known = dict[str, tuple[list[Fact], list[Act]]]
 """By address, in normal form: the facts and the acts about it."""
 
 
-def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime) -> Plan[list[Decision]]:
-    """One decision for each address, in the order asked."""
-    normals = [addresses.normal(address) if addresses.is_one(address) else None for address in asked]
+def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime) -> Plan[Iterator[Decision]]:
+    """One decision for each address, in order; made when asked for, so that a thousand never pile up."""
+    normals = [addresses.normal_of_one(address) for address in asked]
     known = dict.fromkeys(normal for normal in normals if normal is not None)  # in order: the server sorts them faster
     documents = (yield from ask(reads.standings_of(known))) if known else []
     kept = {document["_id"]: decide(policy, of_tenant(document, tenant), stream, now) for document in documents}
     # Of most nothing is known, and the same answer does for all of them.
     unknown = decide(policy, Standing("", policy.version, tenant=tenant), stream, now)
-    return [
+    return (
         kept[normal] if normal in kept
         else decide_no_address(policy, address, stream) if normal is None
         else unknown.same_for(normal)
         for address, normal in zip(asked, normals, strict=True)
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def of_tenant(document: Document, tenant: str) -> Standing:

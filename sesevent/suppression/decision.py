@@ -43,10 +43,11 @@ class Decision:
     """The stream on which the rule holds that decided; `*` for all."""
 
     def same_for(self, address: str) -> Decision:
-        """The same answer for another address, in normal form: at a fifth of the price of making one."""
+        """The same answer for another address, in normal form: for a fraction of the price of making one."""
+        told = vars(self).copy()
+        told["address"] = address
         made = object.__new__(Decision)
-        vars(made).update(vars(self))
-        vars(made)["address"] = address
+        object.__setattr__(made, "__dict__", told)
         return made
 
     def __bool__(self) -> bool:
