@@ -47,12 +47,15 @@ if TYPE_CHECKING:
     from sesevent.events.unknown import UnknownEvent as UnknownEvent
     from sesevent.guard import AsyncGuard as AsyncGuard
     from sesevent.guard import Guard as Guard
+    from sesevent.hooks import HookFailure as HookFailure
     from sesevent.plans.parse import parse as parse
+    from sesevent.plans.receive import Outcome as Outcome
     from sesevent.plans.receive import Receipt as Receipt
     from sesevent.plans.receive import Summary as Summary
     from sesevent.sns.message import UnverifiedMessage as UnverifiedMessage
     from sesevent.sns.trust import VerifiedMessage as VerifiedMessage
     from sesevent.sns.trust import trusted as trusted
+    from sesevent.sns.trust import trusted_each as trusted_each
     from sesevent.sns.unwrap import unwrap as unwrap
     from sesevent.storage.codec import StoredEvent as StoredEvent
     from sesevent.storage.documents import SesEvent as SesEvent
@@ -88,10 +91,11 @@ _HOMES = {
     "events.subscription": "Subscription",
     "events.unknown": "UnknownEvent",
     "guard": "AsyncGuard Guard",
+    "hooks": "HookFailure",
     "plans.parse": "parse",
-    "plans.receive": "Receipt Summary",
+    "plans.receive": "Outcome Receipt Summary",
     "sns.message": "UnverifiedMessage",
-    "sns.trust": "VerifiedMessage trusted",
+    "sns.trust": "VerifiedMessage trusted trusted_each",
     "sns.unwrap": "unwrap",
     "storage.codec": "StoredEvent",
     "storage.records": "AuditEntry DeadLetter",

@@ -1,13 +1,11 @@
-"""The driver and the face for asyncio: `AsyncEventStore`.
+"""The face for asyncio: `AsyncEventStore`.
 
-The driver awaits what a plan yields; a face's method is one statement. Its twin, with the same
-names, parameters and docstrings, is :mod:`sesevent.sync`.
+A method hands a plan to the driver, and is one statement where it can. Its twin, with the same names,
+parameters and docstrings, is :mod:`sesevent.sync`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -19,23 +17,26 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import closing
+from contextlib import aclosing
 from datetime import datetime
 from types import MappingProxyType, TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from bson import ObjectId
 from pymongo import AsyncMongoClient, WriteConcern
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError
 
+from sesevent.drivers.aio import Items, batches, in_turn, perform
 from sesevent.errors import StoreError
+from sesevent.events.event import Event
+from sesevent.group_commit import AsyncGroupCommit
+from sesevent.hooks import Handler, HookFailure, Hooks
 from sesevent.ops import Plan
 from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
-from sesevent.plans import receive as receiving
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.lists import Imported
-from sesevent.plans.receive import Receipt, Summary
+from sesevent.plans.receive import Outcome, Prepared, Receipt, Summary, prepare_one, store_together
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
@@ -55,28 +56,6 @@ from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 __all__ = [
     "AsyncDeadLetters", "AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting",
 ]  # fmt: skip
-
-R = TypeVar("R")
-T = TypeVar("T")
-
-
-async def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
-    """Drive a plan to its result. An operation's error is raised inside the plan, translated."""
-    with closing(plan):
-        try:
-            operation = next(plan)
-            while True:
-                try:
-                    outcome = await operation.start(collections)
-                except BulkWriteError as error:
-                    outcome = error  # no failure yet: the operation knows which refusals it expects
-                except PyMongoError as error:
-                    operation = plan.throw(translate(error))
-                    continue
-                operation = plan.send(operation.finish(outcome))
-        except StopIteration as done:
-            result: R = done.value
-            return result
 
 
 class AsyncResults:
@@ -229,7 +208,7 @@ class AsyncSuppressionList:
         self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> AsyncIterator[Decision]:
         """A decision for each address, in order; fetched a thousand at a time, in constant memory."""
-        async for some in _batches(addresses, suppress.CHECKED_AT_ONCE):
+        async for some in batches(addresses, suppress.CHECKED_AT_ONCE):
             for decision in await self._decide(some, stream, tenant):
                 yield decision
 
@@ -237,7 +216,7 @@ class AsyncSuppressionList:
         self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> AsyncIterator[str]:
         """Those of *addresses* that may be mailed, as they are spelled, in order and in constant memory."""
-        async for some in _batches(addresses, suppress.CHECKED_AT_ONCE):
+        async for some in batches(addresses, suppress.CHECKED_AT_ONCE):
             decisions = await self._decide(some, stream, tenant)
             for address, decision in zip(some, decisions, strict=True):
                 if decision.allowed:
@@ -304,7 +283,7 @@ class AsyncSuppressionList:
         *on_progress* is told the number of acts after each page of five hundred.
         """
         done = changed = 0
-        async for some in _batches(said, acts.PAGE):
+        async for some in batches(said, acts.PAGE):
             changed += len(await perform(acts.say(self._policy, some), self._collections))
             done += len(some)
             if on_progress is not None:
@@ -357,7 +336,7 @@ class AsyncSuppressionList:
         whole = Imported()
         with files.opened(file) as lines:
             rows = files.read(lines, like, format)
-            async for some in _batches(rows, acts.PAGE):
+            async for some in batches(rows, acts.PAGE):
                 whole += await perform(lists.take(self._policy, some), self._collections)
                 if on_progress is not None:
                     on_progress(whole)
@@ -534,6 +513,8 @@ class AsyncEventStore:
         self.events = AsyncEventRepository(self._collections)
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy)
+        self._hooks = Hooks()
+        self._commits = AsyncGroupCommit(self._store_group)
 
     @classmethod
     def connect(
@@ -578,19 +559,40 @@ class AsyncEventStore:
         and what can be understood is stored, so this too may be acknowledged. Raises
         StoreUnavailable where MongoDB cannot be reached, and ConfigurationError for bytes that
         nobody vouches for.
+
+        Calls that come while others are being stored share one write, and each returns when that one is durable.
         """
-        with within(timeout_seconds):
-            return await perform(receiving.receive(self._policy, message, self._clock()), self._collections)
+        outcome = await self._commits.store(prepare_one(message, self._clock()), timeout_seconds)
+        await self._hooks.call_async(outcome.fresh)
+        return outcome.result()
+
+    async def receive_each(
+        self, items: Items[VerifiedMessage], *, batch_size: int = bulk.BATCH
+    ) -> AsyncIterator[Outcome]:
+        """Receive many things, and tell in order what became of each, in constant memory.
+
+        Nothing is raised for an item: its `Outcome` says whether it may be acknowledged (``settled``). For workers
+        whose queue wants to know of each message; `receive_many` is the faster one. The next batch is
+        read while one is stored, so *items* is ahead of the outcomes by a few batches.
+        """
+        async with aclosing(in_turn(self._plans_for_each(items, batch_size), self._collections)) as done:
+            async for outcomes in done:
+                for outcome in outcomes:
+                    await self._hooks.call_async(outcome.fresh)
+                    yield outcome
 
     async def receive_many(
         self,
-        items: Iterable[VerifiedMessage] | AsyncIterable[VerifiedMessage],
+        items: Items[VerifiedMessage],
         *,
         on_progress: Callable[[Summary], object] | None = None,
         batch_size: int = bulk.BATCH,
         dead_letters: bool = True,
     ) -> Summary:
         """Receive many things, in constant memory: the next batch is read while one is stored.
+
+        *items* may be endless. Of a queue, what is there is a batch, and None ends it. Where *items* raises, or
+        the call is interrupted, what was taken before is stored first.
 
         A bad item never sinks the others: it becomes a dead letter, unless *dead_letters* is off,
         and is told in the summary's ``problems``. *on_progress* is called after each stored batch.
@@ -599,21 +601,29 @@ class AsyncEventStore:
         is safe to hand in everything again.
         """
         summary = Summary()
-        pending: deque[asyncio.Task[Summary]] = deque()
-        try:
-            taken = 0
-            async for some in _batches(items, batch_size):
-                batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters)
-                taken += batch.items
-                plan = bulk.store_batch(self._policy, batch)
-                pending.append(asyncio.create_task(perform(plan, self._collections)))
-                await asyncio.sleep(0)  # lets the write go out before the next batch is read
-                while len(pending) >= bulk.IN_FLIGHT:
-                    await _settle(pending, summary, on_progress)
-        finally:
-            while pending:
-                await _settle(pending, summary, on_progress)
+        plans = self._plans_for_many(items, batch_size, dead_letters)
+        async with aclosing(in_turn(plans, self._collections)) as all_done:
+            async for done in all_done:
+                bulk.add(summary, done.summary)
+                await self._hooks.call_async(done.fresh)
+                if on_progress is not None:
+                    on_progress(summary)
         return summary
+
+    def on(
+        self, kind: type[Event], handler: Handler, *, on_failure: Callable[[HookFailure], object] | None = None
+    ) -> None:
+        """Call *handler* with each event of *kind* that this store stores from now on, and that was not stored before.
+
+        It is called after the durable write, one event at a time, and the call that received the event returns
+        afterwards: a blocking store calls it in the same thread, an asyncio store awaits coroutine functions.
+        What a handler raises is logged without the event, told to *on_failure*, and keeps nobody else from being
+        called. `sesevent.Event` stands for every kind.
+
+        A process that dies before the call has told nobody: use `watch` for what must not be missed.
+        Raises ConfigurationError for what is no kind of event, and for a coroutine function where nothing awaits it.
+        """
+        self._hooks.add(kind, handler, on_failure, may_await=True)
 
     async def ensure_indexes(self) -> list[str]:
         """Create the indexes that are missing, and return the names of all. Nothing else creates any."""
@@ -668,6 +678,24 @@ class AsyncEventStore:
         """Close the connections."""
         await self.client.close()
 
+    async def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None) -> list[Outcome]:
+        with within(timeout_seconds):
+            return await perform(store_together(self._policy, several), self._collections)
+
+    async def _plans_for_each(self, items: Items[VerifiedMessage], size: int) -> AsyncIterator[Plan[list[Outcome]]]:
+        async for some in batches(items, size):
+            now = self._clock()
+            yield store_together(self._policy, [prepare_one(item, now) for item in some])
+
+    async def _plans_for_many(
+        self, items: Items[VerifiedMessage], size: int, dead_letters: bool
+    ) -> AsyncIterator[Plan[bulk.Done]]:
+        taken = 0
+        async for some in batches(items, size):
+            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
+            taken += batch.items
+            yield bulk.store_batch(self._policy, batch)
+
     async def __aenter__(self) -> AsyncEventStore:
         return self
 
@@ -701,27 +729,3 @@ class Connecting:
             await self._store.close()
             raise
         return self._store
-
-
-async def _settle(
-    pending: deque[asyncio.Task[Summary]], summary: Summary, on_progress: Callable[[Summary], object] | None
-) -> None:
-    bulk.add(summary, await pending.popleft())
-    if on_progress is not None:
-        on_progress(summary)
-
-
-async def _batches(items: Iterable[T] | AsyncIterable[T], size: int) -> AsyncIterator[list[T]]:
-    """Cut *items* into lists of *size*, whichever way they are iterated."""
-    if not isinstance(items, AsyncIterable):
-        for some in bulk.batches(items, size):
-            yield some
-        return
-    taken: list[T] = []
-    async for item in items:
-        taken.append(item)
-        if len(taken) == size:
-            yield taken
-            taken = []
-    if taken:
-        yield taken

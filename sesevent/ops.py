@@ -2,7 +2,7 @@
 
 A *plan* is a generator that tells a story of more than one step. It yields operations, is sent
 their results, and returns its own; it never waits for anything. A *driver* performs what a plan
-yields: :mod:`sesevent.sync` by calling, :mod:`sesevent.aio` by awaiting. That is why both
+yields: :mod:`sesevent.drivers.sync` by calling, :mod:`sesevent.drivers.aio` by awaiting. That is why both
 colours share every decision::
 
     rows = yield from ask(Find("ses_event", {"MessageId": message_id}))

@@ -1,31 +1,31 @@
-"""The driver and the face for blocking code: `EventStore`.
+"""The face for blocking code: `EventStore`.
 
-The driver performs what a plan yields; a face's method is one statement. Its twin, with the same
-names, parameters and docstrings, is :mod:`sesevent.aio`.
+A method hands a plan to the driver, and is one statement where it can. Its twin, with the same names,
+parameters and docstrings, is :mod:`sesevent.aio`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from datetime import datetime
 from types import MappingProxyType, TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from bson import ObjectId
 from pymongo import MongoClient, WriteConcern
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError
 
+from sesevent.drivers.sync import in_turn, perform
 from sesevent.errors import StoreError
+from sesevent.events.event import Event
+from sesevent.group_commit import GroupCommit
+from sesevent.hooks import Handler, HookFailure, Hooks
 from sesevent.ops import Plan
 from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
-from sesevent.plans import receive as receiving
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.lists import Imported
-from sesevent.plans.receive import Receipt, Summary
+from sesevent.plans.receive import Outcome, Prepared, Receipt, Summary, prepare_one, store_together
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
@@ -43,27 +43,6 @@ from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
 __all__ = ["DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
-
-R = TypeVar("R")
-
-
-def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
-    """Drive a plan to its result. An operation's error is raised inside the plan, translated."""
-    with closing(plan):
-        try:
-            operation = next(plan)
-            while True:
-                try:
-                    outcome = operation.start(collections)
-                except BulkWriteError as error:
-                    outcome = error  # no failure yet: the operation knows which refusals it expects
-                except PyMongoError as error:
-                    operation = plan.throw(translate(error))
-                    continue
-                operation = plan.send(operation.finish(outcome))
-        except StopIteration as done:
-            result: R = done.value
-            return result
 
 
 class Results:
@@ -509,6 +488,8 @@ class EventStore:
         self.events = EventRepository(self._collections)
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy)
+        self._hooks = Hooks()
+        self._commits = GroupCommit(self._store_group)
 
     @classmethod
     def connect(
@@ -563,19 +544,37 @@ class EventStore:
         and what can be understood is stored, so this too may be acknowledged. Raises
         StoreUnavailable where MongoDB cannot be reached, and ConfigurationError for bytes that
         nobody vouches for.
+
+        Calls that come while others are being stored share one write, and each returns when that one is durable.
         """
-        with within(timeout_seconds):
-            return perform(receiving.receive(self._policy, message, self._clock()), self._collections)
+        outcome = self._commits.store(prepare_one(message, self._clock()), timeout_seconds)
+        self._hooks.call(outcome.fresh)
+        return outcome.result()
+
+    def receive_each(self, items: bulk.Items[VerifiedMessage], *, batch_size: int = bulk.BATCH) -> Iterator[Outcome]:
+        """Receive many things, and tell in order what became of each, in constant memory.
+
+        Nothing is raised for an item: its `Outcome` says whether it may be acknowledged (``settled``). For workers
+        whose queue wants to know of each message; `receive_many` is the faster one. The next batch is
+        read while one is stored, so *items* is ahead of the outcomes by a few batches.
+        """
+        for outcomes in in_turn(self._plans_for_each(items, batch_size), self._collections):
+            for outcome in outcomes:
+                self._hooks.call(outcome.fresh)
+                yield outcome
 
     def receive_many(
         self,
-        items: Iterable[VerifiedMessage],
+        items: bulk.Items[VerifiedMessage],
         *,
         on_progress: Callable[[Summary], object] | None = None,
         batch_size: int = bulk.BATCH,
         dead_letters: bool = True,
     ) -> Summary:
         """Receive many things, in constant memory: the next batch is read while one is stored.
+
+        *items* may be endless. Of a queue, what is there is a batch, and None ends it. Where *items* raises, or
+        the call is interrupted, what was taken before is stored first.
 
         A bad item never sinks the others: it becomes a dead letter, unless *dead_letters* is off,
         and is told in the summary's ``problems``. *on_progress* is called after each stored batch.
@@ -584,18 +583,27 @@ class EventStore:
         is safe to hand in everything again.
         """
         summary = Summary()
-        pending: deque[Future[Summary]] = deque()
-        with ThreadPoolExecutor(bulk.STORING, "sesevent-store") as storing:
-            taken = 0
-            for some in bulk.batches(items, batch_size):
-                batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters)
-                taken += batch.items
-                pending.append(storing.submit(perform, bulk.store_batch(self._policy, batch), self._collections))
-                while len(pending) >= bulk.IN_FLIGHT:
-                    _settle(pending, summary, on_progress)
-            while pending:
-                _settle(pending, summary, on_progress)
+        for done in in_turn(self._plans_for_many(items, batch_size, dead_letters), self._collections):
+            bulk.add(summary, done.summary)
+            self._hooks.call(done.fresh)
+            if on_progress is not None:
+                on_progress(summary)
         return summary
+
+    def on(
+        self, kind: type[Event], handler: Handler, *, on_failure: Callable[[HookFailure], object] | None = None
+    ) -> None:
+        """Call *handler* with each event of *kind* that this store stores from now on, and that was not stored before.
+
+        It is called after the durable write, one event at a time, and the call that received the event returns
+        afterwards: a blocking store calls it in the same thread, an asyncio store awaits coroutine functions.
+        What a handler raises is logged without the event, told to *on_failure*, and keeps nobody else from being
+        called. `sesevent.Event` stands for every kind.
+
+        A process that dies before the call has told nobody: use `watch` for what must not be missed.
+        Raises ConfigurationError for what is no kind of event, and for a coroutine function where nothing awaits it.
+        """
+        self._hooks.add(kind, handler, on_failure, may_await=False)
 
     def ensure_indexes(self) -> list[str]:
         """Create the indexes that are missing, and return the names of all. Nothing else creates any."""
@@ -658,8 +666,20 @@ class EventStore:
     ) -> None:
         self.close()
 
+    def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None) -> list[Outcome]:
+        with within(timeout_seconds):
+            return perform(store_together(self._policy, several), self._collections)
 
-def _settle(pending: deque[Future[Summary]], summary: Summary, on_progress: Callable[[Summary], object] | None) -> None:
-    bulk.add(summary, pending.popleft().result())
-    if on_progress is not None:
-        on_progress(summary)
+    def _plans_for_each(self, items: bulk.Items[VerifiedMessage], size: int) -> Iterator[Plan[list[Outcome]]]:
+        for some in bulk.batches(items, size):
+            now = self._clock()
+            yield store_together(self._policy, [prepare_one(item, now) for item in some])
+
+    def _plans_for_many(
+        self, items: bulk.Items[VerifiedMessage], size: int, dead_letters: bool
+    ) -> Iterator[Plan[bulk.Done]]:
+        taken = 0
+        for some in bulk.batches(items, size):
+            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
+            taken += batch.items
+            yield bulk.store_batch(self._policy, batch)

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 from sesevent.cli import options
 from sesevent.cli.output import event_row, for_people, note, print_json, progress
 from sesevent.errors import PayloadError, Problem
-from sesevent.jsontext import decode
 from sesevent.plans.parse import read_message
 from sesevent.sns.message import UnverifiedMessage
+from sesevent.sns.pieces import Piece, pieces
 from sesevent.sns.trust import VerifiedMessage, trusted
 from sesevent.sns.unwrap import unwrap
 
 Files = Annotated[list[str], typer.Argument(metavar="FILES…", help="Files of payloads; - is standard input.")]
-
-
-class Chunk(NamedTuple):
-    """A piece of a file that can be read by itself, and the line before its first."""
-
-    text: bytes
-    before: int
 
 
 def parse(files: Files) -> None:
@@ -48,7 +41,7 @@ def ingest(
     unread: list[str] = []
     places: list[tuple[int, str, int]] = []
     with options.opened_store(uri, database, collection, timeout) as store, progress("stored") as told:
-        items = _all_chunks(files, unread, places)
+        items = _all_pieces(files, unread, places)
         summary = store.receive_many(items, on_progress=lambda so_far: told(so_far.events), dead_letters=False)
     for problem in summary.problems:
         _report(*_placed(problem, places))
@@ -69,15 +62,15 @@ def _parse_file(name: str) -> int:
     """Print a file's events; returns how many problems it had."""
     unread: list[str] = []
     wrong = 0
-    for chunk in _chunks(name, unread):
-        for message in unwrap(chunk.text):
+    for piece in _pieces(name, unread):
+        for message in unwrap(piece.text):
             problems = _show(message)
             wrong += len(problems)
             for problem in problems:
-                _report(name, problem, chunk.before)
+                _report(name, problem, piece.before)
             if message.kind in ("control", "foreign"):
                 skipped = f"skipped: a {message.kind} message holds no event"
-                _report(name, Problem(message.place.path, skipped, message.place.line), chunk.before)
+                _report(name, Problem(message.place.path, skipped, message.place.line), piece.before)
     return wrong + len(unread)
 
 
@@ -92,38 +85,17 @@ def _show(message: UnverifiedMessage) -> tuple[Problem, ...]:
     return ()
 
 
-def _chunks(name: str, unread: list[str]) -> Iterator[Chunk]:
+def _pieces(name: str, unread: list[str]) -> Iterator[Piece]:
     """A file, line by line where its first line is a document by itself; else whole."""
     try:
         with open(name, "rb") if name != "-" else sys.stdin.buffer as lines:
-            yield from _cut(lines)
+            yield from pieces(lines)
     except OSError as error:
         unread.append(name)
         note(f"{name}: cannot be read: {error.strerror or type(error).__name__}")
 
 
-def _cut(lines: Iterable[bytes]) -> Iterator[Chunk]:
-    source = enumerate(lines)
-    for before, line in source:
-        if not line.strip():
-            continue
-        if not _is_document(line):
-            yield Chunk(line + b"".join(rest for _, rest in source), before)
-            return
-        yield Chunk(line, before)
-        yield from (Chunk(rest, number) for number, rest in source if rest.strip())
-        return
-    yield Chunk(b"", 0)
-
-
-def _is_document(line: bytes) -> bool:
-    try:
-        return isinstance(decode(line), (dict, list))
-    except ValueError:
-        return False
-
-
-def _all_chunks(
+def _all_pieces(
     files: Iterable[str], unread: list[str], places: list[tuple[int, str, int]]
 ) -> Iterator[VerifiedMessage]:
     """Every piece of every file; *places* learns where each file's pieces begin in the sequence.
@@ -133,12 +105,12 @@ def _all_chunks(
     position = 0
     for name in files:
         expected = None
-        for chunk in _chunks(name, unread):
-            if chunk.before != expected:
-                places.append((position, name, chunk.before))
-            expected = chunk.before + 1
+        for piece in _pieces(name, unread):
+            if piece.before != expected:
+                places.append((position, name, piece.before))
+            expected = piece.before + 1
             position += 1
-            yield trusted(chunk.text, because="the operator named the file")
+            yield trusted(piece.text, because="the operator named the file")
 
 
 def _placed(problem: Problem, places: list[tuple[int, str, int]]) -> tuple[str, Problem, int]:

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from queue import Empty, Queue
+from typing import NamedTuple, TypeVar, Union
 
 from sesevent.errors import Problem
+from sesevent.events.event import Event
 from sesevent.ops import Plan
 from sesevent.plans.receive import Prepared, Summary, prepare, store
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.suppression.policy import Policy
 
-__all__ = ["BATCH", "IN_FLIGHT", "STORING", "Batch", "add", "batches", "prepare_batch", "store_batch"]
+__all__ = [
+    "BATCH",
+    "IN_FLIGHT",
+    "STORING",
+    "Batch",
+    "Done",
+    "Items",
+    "Kinds",
+    "add",
+    "batches",
+    "prepare_batch",
+    "store_batch",
+]
 
 T = TypeVar("T")
+Items = Union[Iterable[T], Queue[Union[T, None]]]
+"""Whatever things may come from. Of a queue None is the end."""
+Kinds = tuple[type[Event], ...]
 
 BATCH = 1000  # things; see docs/explanation/performance.md for what others cost
 STORING = 2  # batches stored at once: while one waits for the server, the other is encoded
@@ -28,19 +46,29 @@ class Batch(Prepared):
 
     __slots__ = ("failed", "items")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, keep: Kinds = ()) -> None:
+        super().__init__(events=[] if keep else None, keep=keep)
         self.items = 0
         self.failed = 0
 
 
-def prepare_batch(messages: list[VerifiedMessage], first: int, now: datetime, dead_letters: bool) -> Batch:
+class Done(NamedTuple):
+    """What became of a batch."""
+
+    summary: Summary
+    fresh: list[Event]
+    """The events that are new, of the kinds that were to be kept."""
+
+
+def prepare_batch(
+    messages: list[VerifiedMessage], first: int, now: datetime, dead_letters: bool, keep: Kinds = ()
+) -> Batch:
     """Prepare things that begin at position *first* of the input, and empty the list of them.
 
-    What a message was unwrapped to is let go at once: kept for a whole batch it costs a fifth of the
-    speed, most of it in the garbage collector.
+    What a message was unwrapped to is let go at once, but for events of the kinds to *keep*: kept for a whole
+    batch it costs a fifth of the speed, most of it in the garbage collector.
     """
-    batch = Batch()
+    batch = Batch(keep)
     messages.reverse()
     for position in range(first, first + len(messages)):
         known = len(batch.problems)
@@ -54,10 +82,12 @@ def prepare_batch(messages: list[VerifiedMessage], first: int, now: datetime, de
     return batch
 
 
-def store_batch(policy: Policy, batch: Batch) -> Plan[Summary]:
+def store_batch(policy: Policy, batch: Batch) -> Plan[Done]:
     """Store a batch; returns what became of it alone."""
-    stored = yield from store(policy, batch)
-    return Summary(batch.items, len(stored.fresh), sum(stored.fresh), len(batch.skipped), batch.failed, batch.problems)
+    fresh = (yield from store(policy, batch)).fresh
+    counts = Summary(batch.items, len(fresh), sum(fresh), len(batch.skipped), batch.failed, batch.problems)
+    told = [event for event, new in zip(batch.events or (), fresh) if new and event is not None]  # noqa: B905  # may be none
+    return Done(counts, told)
 
 
 def add(summary: Summary, batch: Summary) -> None:
@@ -70,11 +100,39 @@ def add(summary: Summary, batch: Summary) -> None:
     summary.problems += batch.problems[: _PROBLEMS_KEPT - len(summary.problems)]
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut *items* into lists of *size*."""
+def batches(items: Items[T], size: int) -> Iterator[list[T]]:
+    """Cut *items* into lists of *size*. What was taken before *items* raised is still a list.
+
+    Of a queue: what is there, and where nothing is, what comes next. None ends it.
+    """
+    if isinstance(items, Queue):
+        yield from _batches_of_queue(items, size)
+        return
     source = iter(items)
-    while taken := list(islice(source, size)):
-        yield taken
+    taken: list[T] = []
+    try:
+        while True:
+            taken.extend(islice(source, size))  # keeps what came where the next one raises
+            if not taken:
+                return
+            yield taken
+            taken = []
+    except Exception:
+        if taken:
+            yield taken
+        raise
+
+
+def _batches_of_queue(items: Queue[T | None], size: int) -> Iterator[list[T]]:
+    ended = False
+    while not ended:
+        found = [items.get()]
+        with suppress(Empty):
+            while len(found) < size and found[-1] is not None:
+                found.append(items.get_nowait())
+        ended = found[-1] is None
+        if taken := [item for item in found if item is not None]:
+            yield taken
 
 
 def _at(position: int, problem: Problem) -> Problem:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sesevent.errors import PayloadError, Problem
+from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
 from sesevent.events.event import Event
 from sesevent.ops import Plan, ask
 from sesevent.plans.parse import read_message
@@ -26,7 +26,10 @@ from sesevent.storage.writes import insert_events, keep_dead_letters, prefer_pub
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
 
-__all__ = ["Prepared", "Receipt", "ReceivedEvent", "Stored", "Summary", "prepare", "receive", "store"]
+__all__ = [
+    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Stored", "Summary", "prepare", "prepare_one", "store",
+    "store_together",
+]  # fmt: skip
 
 _LARGEST = 12 * 2**20  # bytes of one event; MongoDB takes documents of 16 MiB, and `derived` needs room
 
@@ -62,6 +65,34 @@ class Receipt:
         return any(received.fresh for received in self.events)
 
 
+class Outcome(NamedTuple):
+    """What became of one of many things received."""
+
+    message: VerifiedMessage | None
+    """What was handed in."""
+    receipt: Receipt | None
+    """What of it is stored; None where nothing could be."""
+    error: SesEventError | None = None
+    """A PayloadError where something in it could not be understood, and is a dead letter now; else why it is
+    not stored."""
+
+    @property
+    def settled(self) -> bool:
+        """True where it may be acknowledged: it is stored, or kept as a dead letter."""
+        return self.error is None or isinstance(self.error, PayloadError)
+
+    @property
+    def fresh(self) -> list[Event]:
+        """The events in it that had not been stored before."""
+        return [received.event for received in self.receipt.events if received.fresh] if self.receipt else []
+
+    def result(self) -> Receipt:
+        """The receipt. Raises the error, where there is one."""
+        if self.error is not None or self.receipt is None:
+            raise self.error or ValueError("an outcome is a receipt or an error")
+        return self.receipt
+
+
 @dataclass
 class Summary:
     """What became of many things received, so far."""
@@ -94,12 +125,17 @@ class Prepared:
     """Addresses, in normal form, whose suppression standing may change."""
     delivered: set[str] = field(default_factory=set)
     """Addresses that were delivered to: it changes the standing of those only that had failures."""
-    events: list[Event] | None = None
-    """The events in the documents, where the caller wants them: they weigh more than the documents."""
+    events: list[Event | None] | None = None
+    """The events in the documents, where the caller wants them: they weigh more than the documents. None in
+    place of those of kinds that are not to be kept."""
+    keep: tuple[type[Event], ...] = (Event,)
+    """The kinds of event to keep."""
     skipped: list[UnverifiedMessage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     dead: list[Document] = field(default_factory=list)
     """What cannot be understood, to be kept as dead letters."""
+    message: VerifiedMessage | None = None
+    """What it was prepared of, where that is one thing."""
 
 
 class Stored(NamedTuple):
@@ -134,7 +170,7 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, error.problems, now, prepared)
         return
     if prepared.events is not None:
-        prepared.events.append(event)
+        prepared.events.append(event if isinstance(event, prepared.keep) else None)
     document = document_of(event, message, now)
     for own, others in zip((prepared.touched, prepared.delivered), touched(document), strict=True):
         own.update(others)
@@ -181,21 +217,47 @@ def _published(document: Document) -> bool:
     return document["Type"] in IDENTITY_KINDS and "identity" not in document["derived"]
 
 
-def receive(policy: Policy, message: VerifiedMessage, now: datetime) -> Plan[Receipt]:
-    """Receive one thing: all of the walk.
-
-    Raises PayloadError where something in it cannot be understood; that is a dead letter then, and
-    what could be understood is stored.
-    """
-    events: list[Event] = []
-    prepared = Prepared(events=events)
+def prepare_one(message: VerifiedMessage, now: datetime) -> Prepared:
+    """Read everything in one thing, and keep what an `Outcome` tells of it."""
+    prepared = Prepared(events=[], message=message)
     prepare(message, now, prepared)
-    stored = yield from store(policy, prepared)
-    if prepared.problems:
-        raise PayloadError(prepared.problems)
-    received = zip(events, prepared.documents, stored.fresh, strict=True)
-    return Receipt(
-        tuple([ReceivedEvent(event, str(document["_id"]), fresh) for event, document, fresh in received]),
-        tuple(stored.standings),
+    return prepared
+
+
+def store_together(policy: Policy, several: Sequence[Prepared]) -> Plan[list[Outcome]]:
+    """Store what `prepare_one` made of several things in one go, and say of each what became of it.
+
+    Nobody fails for another's sake: what the database refuses of all together is tried one by one.
+    """
+    try:
+        stored = yield from store(policy, _merged(several))
+    except StoreError as error:
+        if error.retryable or len(several) == 1:
+            return [Outcome(one.message, None, error) for one in several]
+        outcomes: list[Outcome] = []
+        for one in several:
+            outcomes += yield from store_together(policy, [one])
+        return outcomes
+    fresh = iter(stored.fresh)
+    return [_outcome(one, [next(fresh) for _ in one.documents], stored.standings) for one in several]
+
+
+def _merged(several: Sequence[Prepared]) -> Prepared:
+    whole = Prepared()
+    for one in several:
+        whole.documents += one.documents
+        whole.touched |= one.touched
+        whole.delivered |= one.delivered
+        whole.dead += one.dead
+    return whole
+
+
+def _outcome(prepared: Prepared, fresh: Sequence[bool], standings: Sequence[Standing]) -> Outcome:
+    rows = zip(prepared.events or (), prepared.documents, fresh, strict=True)  # all kinds are kept: see prepare_one
+    concerned = prepared.touched | prepared.delivered
+    receipt = Receipt(
+        tuple([ReceivedEvent(event, str(document["_id"]), new) for event, document, new in rows if event is not None]),
+        tuple([standing for standing in standings if standing.address in concerned]),
         tuple(prepared.skipped),
     )
+    return Outcome(prepared.message, receipt, PayloadError(prepared.problems) if prepared.problems else None)

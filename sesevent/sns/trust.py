@@ -7,14 +7,14 @@ guards, a file of the operator's own), and asks for the reason. Neither looks at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sesevent.errors import ConfigurationError
 from sesevent.sns.message import SnsFacts, UnverifiedMessage
 from sesevent.sns.unwrap import Raw, unwrap
 from sesevent.sns.wrappings import HANDSHAKES
 
-__all__ = ["VerifiedMessage", "require_verified", "trusted"]
+__all__ = ["VerifiedMessage", "require_verified", "trusted", "trusted_each"]
 
 
 _DOOR = object()
@@ -69,6 +69,14 @@ def trusted(raw: Raw, *, because: str) -> VerifiedMessage:
     if not because:
         raise ConfigurationError("trusted() needs a reason.", hint="Say in *because* what proves the sender.")
     return vouched(raw, because)
+
+
+def trusted_each(raws: Iterable[Raw], *, because: str) -> Iterator[VerifiedMessage]:
+    """`trusted`, for each of many, lazily: the messages of a batch, or the lines of an open file.
+
+    Raises ConfigurationError where no reason is given.
+    """
+    return (trusted(raw, because=because) for raw in raws)
 
 
 def vouched(raw: Raw, because: str, messages: list[UnverifiedMessage] | None = None) -> VerifiedMessage:

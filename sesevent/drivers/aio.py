@@ -1,0 +1,139 @@
+"""The driver for asyncio. Its twin is :mod:`sesevent.drivers.sync`; next: :mod:`sesevent.aio`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import closing, suppress
+from typing import Any, TypeVar, Union
+
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from sesevent.ops import Plan
+from sesevent.plans import bulk
+from sesevent.storage.failures import translate
+
+__all__ = ["Items", "batches", "in_turn", "perform"]
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+Items = Union[bulk.Items[T], AsyncIterable[T], asyncio.Queue[Union[T, None]]]
+"""Whatever things may come from. Of a queue None is the end."""
+
+
+async def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
+    """Drive a plan to its result. An operation's error is raised inside the plan, translated."""
+    with closing(plan):
+        try:
+            operation = next(plan)
+            while True:
+                try:
+                    outcome = await operation.start(collections)
+                except BulkWriteError as error:
+                    outcome = error  # no failure yet: the operation knows which refusals it expects
+                except PyMongoError as error:
+                    operation = plan.throw(translate(error))
+                    continue
+                operation = plan.send(operation.finish(outcome))
+        except StopIteration as done:
+            result: R = done.value
+            return result
+
+
+async def in_turn(plans: AsyncIterable[Plan[R]], collections: dict[str, Any]) -> AsyncGenerator[R, None]:
+    """Perform plans, some of them at once, and give their results in order.
+
+    The next plans are made while earlier ones are performed, but never more than a few. What is under way is
+    finished, whatever stops it.
+    """
+    pending: deque[asyncio.Task[R]] = deque()
+    stopped: Exception | None = None
+    source = aiter(plans)
+    try:
+        while stopped is None:
+            try:
+                plan = await anext(source)
+                pending.append(asyncio.create_task(perform(plan, collections)))
+                await asyncio.sleep(0)  # lets the write go out before the next batch is read
+            except StopAsyncIteration:
+                break
+            except Exception as error:  # noqa: BLE001  # the input's own: raised when what came before it is told
+                stopped = error
+            while len(pending) >= bulk.IN_FLIGHT:
+                yield await _first_of(pending)
+        while pending:
+            yield await _first_of(pending)
+    finally:
+        await asyncio.gather(*pending, return_exceptions=True)
+    if stopped is not None:
+        raise stopped
+
+
+async def _first_of(pending: deque[asyncio.Task[R]]) -> R:
+    result = await asyncio.shield(pending[0])  # who waits may be cancelled; a write under way is not
+    pending.popleft()
+    return result
+
+
+_LINGER = 0.05  # seconds that a batch waits for another item of a source that has none ready
+
+
+async def batches(items: Items[T], size: int) -> AsyncIterator[list[T]]:
+    """Cut *items* into lists of *size*, whichever way they are iterated.
+
+    A source that has nothing ready for a moment ends a list: what is there need not wait for what is not. What
+    was taken before *items* raised is still a list. Of a queue None ends it.
+    """
+    if isinstance(items, asyncio.Queue):
+        items = _of_queue(items)
+    if isinstance(items, AsyncIterable):
+        async for some in _batches_of(items, size):
+            yield some
+    else:
+        for some in bulk.batches(items, size):
+            yield some
+
+
+async def _batches_of(items: AsyncIterable[T], size: int) -> AsyncIterator[list[T]]:
+    taken: list[T] = []
+    some, full, room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def read() -> None:
+        async for item in items:
+            taken.append(item)
+            some.set()
+            if len(taken) == size:
+                full.set()
+                room.clear()
+                await room.wait()
+
+    reading = asyncio.create_task(read())
+
+    def wake(_: object = None) -> None:
+        some.set()
+        full.set()
+
+    reading.add_done_callback(wake)
+    try:
+        while taken or not reading.done():
+            await some.wait()
+            with suppress(asyncio.TimeoutError):  # a class of its own before Python 3.11
+                await asyncio.wait_for(full.wait(), _LINGER)
+            batch = taken.copy()
+            taken.clear()
+            some.clear()
+            full.clear()
+            room.set()
+            if batch:
+                yield batch
+        await reading  # raises what items raised
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _of_queue(items: asyncio.Queue[T | None]) -> AsyncIterator[T]:
+    while (item := await items.get()) is not None:
+        yield item

@@ -1,0 +1,63 @@
+"""The driver for blocking code. Its twin is :mod:`sesevent.drivers.aio`; next: :mod:`sesevent.sync`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, TypeVar
+
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from sesevent.ops import Plan
+from sesevent.plans import bulk
+from sesevent.storage.failures import translate
+
+__all__ = ["in_turn", "perform"]
+
+R = TypeVar("R")
+
+
+def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
+    """Drive a plan to its result. An operation's error is raised inside the plan, translated."""
+    with closing(plan):
+        try:
+            operation = next(plan)
+            while True:
+                try:
+                    outcome = operation.start(collections)
+                except BulkWriteError as error:
+                    outcome = error  # no failure yet: the operation knows which refusals it expects
+                except PyMongoError as error:
+                    operation = plan.throw(translate(error))
+                    continue
+                operation = plan.send(operation.finish(outcome))
+        except StopIteration as done:
+            result: R = done.value
+            return result
+
+
+def in_turn(plans: Iterable[Plan[R]], collections: dict[str, Any]) -> Iterator[R]:
+    """Perform plans, some of them at once, and give their results in order.
+
+    The next plans are made while earlier ones are performed, but never more than a few. What is under way is
+    finished, whatever stops it.
+    """
+    pending: deque[Future[R]] = deque()
+    stopped: Exception | None = None
+    with ThreadPoolExecutor(bulk.STORING, "sesevent-store") as storing:
+        source = iter(plans)
+        while stopped is None:
+            try:
+                pending.append(storing.submit(perform, next(source), collections))
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001  # the input's own: raised when what came before it is told
+                stopped = error
+            while len(pending) >= bulk.IN_FLIGHT:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    if stopped is not None:
+        raise stopped
