@@ -188,7 +188,7 @@ def suppressing(rounds: int) -> list[Measure]:
             paired("`suppression.check`", check, find_one, baseline_name="PyMongo `find_one` by `_id`", goal="≤ 1.3",
                    per_round=len(some), rounds=rounds),
             paired(f"`check_many`, {asked:,} addresses", check_many, bare, baseline_name="bare `$in` batches of 1,000",
-                   goal="≥ 0.6", per_round=asked, rounds=min(rounds, 5), speed=True),
+                   goal="≥ 0.6", per_round=asked, rounds=min(rounds, 7), speed=True),
         ]  # fmt: skip
         return [*measures, _standings_of_a_stream(uri, max(3, rounds // 2))]
 

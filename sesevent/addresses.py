@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from email.utils import parseaddr
 
-__all__ = ["bare", "is_one", "mask", "normal", "normal_of_one"]
+__all__ = ["bare", "is_one", "mask", "normal", "normals_of", "untagged"]
 
 # What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
+_PLAIN_LINES = re.compile(rf"(?:{_PLAIN.pattern}\n)+")
 # What is longer is no address with a name, and its parsers, whose work grows with the square, never see it.
 _LONGEST = 998  # characters: a line of a mail, RFC 5322 section 2.1.1
 _LONGEST_LABEL = 63  # RFC 1035 section 2.3.4; its ASCII form is longer still
@@ -75,11 +77,24 @@ def is_one(text: str) -> bool:
     return _LOCAL.fullmatch(local) is not None and _DOMAIN.fullmatch(domain) is not None
 
 
-def normal_of_one(text: str) -> str | None:
-    """The normal form where *text* is one mailbox, else None: both answers for the price of one."""
-    if _PLAIN.fullmatch(text):
-        return text.lower() if len(text) <= _LONGEST_ADDRESS else None
-    return normal(text) if is_one(text) else None
+def normals_of(texts: Sequence[str]) -> list[str | None]:
+    """The normal form of each text that is one mailbox, None for each that is not: `is_one` and `normal` in one."""
+    joined = "\n".join(texts) + "\n"  # nearly always one look at all of them is enough
+    if _PLAIN_LINES.fullmatch(joined) and max(map(len, texts)) <= _LONGEST_ADDRESS:
+        found = joined.lower().split("\n")[:-1]
+        if len(found) == len(texts):  # else one of them holds lines of its own
+            return [*found]
+    return [normal(text) if is_one(text) else None for text in texts]
+
+
+def untagged(normal: str) -> str | None:
+    """The address before its ``+tag`` (RFC 5233 calls it subaddressing); None where it has none.
+
+    Whether both are one mailbox is for the provider to say, and for nobody to guess.
+    """
+    local, plus, tag_and_domain = normal.partition("+")
+    _, at, domain = tag_and_domain.rpartition("@")
+    return f"{local}@{domain}" if plus and at and local and not local.startswith('"') and "@" not in local else None
 
 
 def mask(text: str) -> str:

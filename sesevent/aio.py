@@ -13,21 +13,19 @@ from collections.abc import (
     Collection,
     Generator,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
 from contextlib import aclosing
 from datetime import datetime
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import ObjectId
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent.drivers.aio import Items, batches, in_turn, perform
-from sesevent.errors import StoreError
 from sesevent.events.event import Event
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.hooks import Handler, HookFailure, Hooks
@@ -48,7 +46,7 @@ from sesevent.storage.layout import EVENTS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import AuditEntry, DeadLetter
 from sesevent.suppression import files
-from sesevent.suppression.decision import Decision, decide_without_store
+from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
@@ -56,6 +54,8 @@ from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 __all__ = [
     "AsyncDeadLetters", "AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting",
 ]  # fmt: skip
+
+R = TypeVar("R")
 
 
 class AsyncResults:
@@ -202,24 +202,27 @@ class AsyncSuppressionList:
 
         Where the database cannot be asked the policy decides, and the decision says so (`Decision.failed`).
         """
-        return next(await self._decide([address], stream, tenant))
+        plan = suppress.check_or_fail(self._policy, [address], stream, tenant, self._clock())
+        return next(await perform(plan, self._collections))
 
     async def check_many(
         self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> AsyncIterator[Decision]:
-        """A decision for each address, in order; fetched a thousand at a time, in constant memory."""
-        async for some in batches(addresses, suppress.CHECKED_AT_ONCE):
-            for decision in await self._decide(some, stream, tenant):
-                yield decision
+        """A decision for each address, in order, in constant memory; asked for a thousand at a time, and ahead."""
+        plans = self._plans(suppress.check_or_fail, addresses, stream, tenant)
+        async with aclosing(in_turn(plans, self._collections)) as answers:
+            async for decisions in answers:
+                for decision in decisions:
+                    yield decision
 
     async def filter(
         self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> AsyncIterator[str]:
         """Those of *addresses* that may be mailed, as they are spelled, in order and in constant memory."""
-        async for some in batches(addresses, suppress.CHECKED_AT_ONCE):
-            decisions = await self._decide(some, stream, tenant)
-            for address, decision in zip(some, decisions, strict=True):
-                if decision.allowed:
+        plans = self._plans(suppress.allowed, addresses, stream, tenant)
+        async with aclosing(in_turn(plans, self._collections)) as answers:
+            async for some in answers:
+                for address in some:
                     yield address
 
     async def suppress(
@@ -438,12 +441,11 @@ class AsyncSuppressionList:
     async def _say(self, address: str, act: Act) -> Decision:
         return await perform(acts.say_of_one(self._policy, address, act), self._collections)
 
-    async def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Iterator[Decision]:
-        plan = suppress.check(self._policy, addresses, stream, tenant, self._clock())
-        try:
-            return await perform(plan, self._collections)
-        except StoreError:
-            return iter([decide_without_store(self._policy, address, stream) for address in addresses])
+    async def _plans(
+        self, ask: Callable[..., Plan[R]], addresses: Items[str], stream: str, tenant: str
+    ) -> AsyncIterator[Plan[R]]:
+        async for some in batches(addresses, suppress.CHECKED_AT_ONCE):
+            yield ask(self._policy, some, stream, tenant, self._clock())
 
 
 class AsyncDeadLetters:

@@ -22,6 +22,7 @@ from sesevent.storage.layout import SUPPRESSION
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS
 from sesevent.suppression.memory import Memory
+from sesevent.suppression.policy import Policy
 from sesevent.sync import EventStore
 
 __all__ = ["AsyncCachedChecks", "CachedChecks"]
@@ -97,7 +98,7 @@ class CachedChecks:
                 change = changes.try_next()
                 if change is not None:
                     with self._lock:
-                        _forget(self._memory, change)
+                        _forget(self._memory, change, self._store.suppression._policy)
         self._missed()  # the collection was dropped or renamed, which ends a stream: it is opened anew
 
     def _missed(self) -> None:
@@ -171,14 +172,14 @@ class AsyncCachedChecks:
             while changes.alive:
                 change = await changes.try_next()
                 if change is not None:
-                    _forget(self._memory, change)
+                    _forget(self._memory, change, self._store.suppression._policy)
         self._missed()  # the collection was dropped or renamed, which ends a stream: it is opened anew
 
 
-def _forget(memory: Memory, change: dict[str, Any]) -> None:
-    """What a change makes untrue: of one address, or, where the whole collection is dropped, everything."""
+def _forget(memory: Memory, change: dict[str, Any], policy: Policy) -> None:
+    """What a change makes untrue: of one address; everything, where the collection is dropped, or spellings share."""
     key = change.get("documentKey")
-    if key is None:
+    if key is None or policy.mailbox(key["_id"]) is not None:
         memory.clear()
     else:
         memory.drop(key["_id"])

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import ObjectId
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent.drivers.sync import in_turn, perform
-from sesevent.errors import StoreError
 from sesevent.events.event import Event
 from sesevent.group_commit import GroupCommit
 from sesevent.hooks import Handler, HookFailure, Hooks
@@ -37,12 +36,14 @@ from sesevent.storage.layout import EVENTS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import AuditEntry, DeadLetter
 from sesevent.suppression import files
-from sesevent.suppression.decision import Decision, decide_without_store
+from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
 __all__ = ["DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
+
+R = TypeVar("R")
 
 
 class Results:
@@ -188,22 +189,20 @@ class SuppressionList:
 
         Where the database cannot be asked the policy decides, and the decision says so (`Decision.failed`).
         """
-        return next(self._decide([address], stream, tenant))
+        plan = suppress.check_or_fail(self._policy, [address], stream, tenant, self._clock())
+        return next(perform(plan, self._collections))
 
     def check_many(
         self, addresses: Iterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> Iterator[Decision]:
-        """A decision for each address, in order; fetched a thousand at a time, in constant memory."""
-        for some in bulk.batches(addresses, suppress.CHECKED_AT_ONCE):
-            yield from self._decide(some, stream, tenant)
+        """A decision for each address, in order, in constant memory; asked for a thousand at a time, and ahead."""
+        for decisions in in_turn(self._plans(suppress.check_or_fail, addresses, stream, tenant), self._collections):
+            yield from decisions
 
     def filter(self, addresses: Iterable[str], *, stream: str = ALL_STREAMS, tenant: str = "") -> Iterator[str]:
         """Those of *addresses* that may be mailed, as they are spelled, in order and in constant memory."""
-        for some in bulk.batches(addresses, suppress.CHECKED_AT_ONCE):
-            decisions = self._decide(some, stream, tenant)
-            for address, decision in zip(some, decisions, strict=True):
-                if decision.allowed:
-                    yield address
+        for some in in_turn(self._plans(suppress.allowed, addresses, stream, tenant), self._collections):
+            yield from some
 
     def suppress(
         self,
@@ -413,12 +412,11 @@ class SuppressionList:
     def _say(self, address: str, act: Act) -> Decision:
         return perform(acts.say_of_one(self._policy, address, act), self._collections)
 
-    def _decide(self, addresses: Sequence[str], stream: str, tenant: str) -> Iterator[Decision]:
-        plan = suppress.check(self._policy, addresses, stream, tenant, self._clock())
-        try:
-            return perform(plan, self._collections)
-        except StoreError:
-            return iter([decide_without_store(self._policy, address, stream) for address in addresses])
+    def _plans(
+        self, ask: Callable[..., Plan[R]], addresses: Iterable[str], stream: str, tenant: str
+    ) -> Iterator[Plan[R]]:
+        for some in bulk.batches(addresses, suppress.CHECKED_AT_ONCE):
+            yield ask(self._policy, some, stream, tenant, self._clock())
 
 
 class DeadLetters:
@@ -670,16 +668,19 @@ class EventStore:
         with within(timeout_seconds):
             return perform(store_together(self._policy, several), self._collections)
 
-    def _plans_for_each(self, items: bulk.Items[VerifiedMessage], size: int) -> Iterator[Plan[list[Outcome]]]:
+    def _plans_for_each(self, items: bulk.Items[VerifiedMessage], size: int) -> Iterator[Plan[list[Outcome]] | None]:
         for some in bulk.batches(items, size):
             now = self._clock()
-            yield store_together(self._policy, [prepare_one(item, now) for item in some])
+            yield None if not some else store_together(self._policy, [prepare_one(item, now) for item in some])
 
     def _plans_for_many(
         self, items: bulk.Items[VerifiedMessage], size: int, dead_letters: bool
-    ) -> Iterator[Plan[bulk.Done]]:
+    ) -> Iterator[Plan[bulk.Done] | None]:
         taken = 0
         for some in bulk.batches(items, size):
+            if not some:
+                yield None
+                continue
             batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
             taken += batch.items
             yield bulk.store_batch(self._policy, batch)

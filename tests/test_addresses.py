@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesevent.addresses import bare, is_one, mask, normal, normal_of_one
+from sesevent.addresses import bare, is_one, mask, normal, normals_of, untagged
 
 FORMS = [
     ("a@b.example", "a@b.example", "a@b.example"),
@@ -79,4 +79,17 @@ def test_what_would_take_a_parser_long_stays_as_it_came(text: str) -> None:
 def test_one_mailbox_is_told_from_none_and_from_two(text: str, one: bool) -> None:
     """Whoever asks about two in one text must not hear about one of them."""
     assert is_one(text) is one
-    assert normal_of_one(text) == (normal(text) if one else None)
+    assert normals_of([text, "ann@example.com"]) == [normal(text) if one else None, "ann@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("address", "base"),
+    [
+        ("jane+shop@example.com", "jane@example.com"), ("jane+a+b@example.com", "jane@example.com"),
+        ("jane@example.com", None), ("+shop@example.com", None), ('"jane+x"@example.com', None), ("jane+shop", None),
+        ("jane@b+c.example", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_tag_is_what_stands_behind_the_first_plus(address: str, base: str | None) -> None:
+    """Of an address in normal form; a quoted local part has none."""
+    assert untagged(address) == base

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymongo.errors import AutoReconnect
 
-from sesevent import AsyncGuard, ConfigurationError, Guard, Policy, StoreUnavailable, Suppressed, testing, trusted
+from sesevent import AsyncGuard, ConfigurationError, Guard, Policy, Suppressed, testing, trusted
 from sesevent.addresses import normal
 
 GONE, LEFT, ANGRY, FINE = (f"{name}@example.com" for name in ("gone", "left", "angry", "fine"))
@@ -100,7 +101,7 @@ def test_a_refusal_for_want_of_the_database_may_be_retried() -> None:
 
     class Away:
         def find(self, *_: Any, **__: Any) -> Any:
-            raise StoreUnavailable("away")
+            raise AutoReconnect("away")
 
     made = testing.memory_store()
     made.suppression._collections = dict.fromkeys(made.suppression._collections, Away())

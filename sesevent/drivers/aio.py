@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from contextlib import closing, suppress
 from typing import Any, TypeVar, Union
 
@@ -19,7 +19,7 @@ __all__ = ["Items", "batches", "in_turn", "perform"]
 R = TypeVar("R")
 T = TypeVar("T")
 
-Items = Union[bulk.Items[T], AsyncIterable[T], asyncio.Queue[Union[T, None]]]
+Items = Union[Iterable[T], AsyncIterable[T], asyncio.Queue[Union[T, None]]]
 """Whatever things may come from. Of a queue None is the end."""
 
 
@@ -46,35 +46,34 @@ async def in_turn(plans: AsyncIterable[Plan[R]], collections: dict[str, Any]) ->
     """Perform plans, some of them at once, and give their results in order.
 
     The next plans are made while earlier ones are performed, but never more than a few. What is under way is
-    finished, whatever stops it.
+    finished, whatever happens.
     """
     pending: deque[asyncio.Task[R]] = deque()
+    following: asyncio.Future[Plan[R]] | None = None
+    source, ended = aiter(plans), False
     stopped: Exception | None = None
-    source = aiter(plans)
     try:
-        while stopped is None:
-            try:
-                plan = await anext(source)
-                pending.append(asyncio.create_task(perform(plan, collections)))
-                await asyncio.sleep(0)  # lets the write go out before the next batch is read
-            except StopAsyncIteration:
-                break
-            except Exception as error:  # noqa: BLE001  # the input's own: raised when what came before it is told
-                stopped = error
-            while len(pending) >= bulk.IN_FLIGHT:
-                yield await _first_of(pending)
-        while pending:
-            yield await _first_of(pending)
+        while pending or not ended:
+            if not ended and following is None and len(pending) < bulk.IN_FLIGHT:
+                following = asyncio.ensure_future(anext(source))
+            waited_for = [task for task in (following, *list(pending)[:1]) if task is not None]
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+            if following is not None and following.done():
+                try:
+                    pending.append(asyncio.create_task(perform(following.result(), collections)))
+                except StopAsyncIteration:
+                    ended = True
+                except Exception as error:  # noqa: BLE001  # the input's own: raised when what came before it is told
+                    stopped, ended = error, True
+                following = None
+            if pending and pending[0].done():
+                yield pending.popleft().result()
     finally:
-        await asyncio.gather(*pending, return_exceptions=True)
+        if following is not None:
+            following.cancel()
+        await asyncio.gather(*filter(None, [following]), *pending, return_exceptions=True)
     if stopped is not None:
         raise stopped
-
-
-async def _first_of(pending: deque[asyncio.Task[R]]) -> R:
-    result = await asyncio.shield(pending[0])  # who waits may be cancelled; a write under way is not
-    pending.popleft()
-    return result
 
 
 _LINGER = 0.05  # seconds that a batch waits for another item of a source that has none ready

@@ -38,24 +38,27 @@ def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
             return result
 
 
-def in_turn(plans: Iterable[Plan[R]], collections: dict[str, Any]) -> Iterator[R]:
+def in_turn(plans: Iterable[Plan[R] | None], collections: dict[str, Any]) -> Iterator[R]:
     """Perform plans, some of them at once, and give their results in order.
 
-    The next plans are made while earlier ones are performed, but never more than a few. What is under way is
-    finished, whatever stops it.
+    The next plans are made while earlier ones are performed, but never more than a few. None in place of a plan
+    says that the next one may take long: what is under way is told first. It is finished, whatever happens.
     """
     pending: deque[Future[R]] = deque()
     stopped: Exception | None = None
+    source = iter(plans)
     with ThreadPoolExecutor(bulk.STORING, "sesevent-store") as storing:
-        source = iter(plans)
-        while stopped is None:
+        while True:
             try:
-                pending.append(storing.submit(perform, next(source), collections))
+                plan = next(source)
             except StopIteration:
                 break
             except Exception as error:  # noqa: BLE001  # the input's own: raised when what came before it is told
                 stopped = error
-            while len(pending) >= bulk.IN_FLIGHT:
+                break
+            if plan is not None:
+                pending.append(storing.submit(perform, plan, collections))
+            while pending and (plan is None or len(pending) >= bulk.IN_FLIGHT or pending[0].done()):
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from queue import Empty, Queue
@@ -103,7 +102,7 @@ def add(summary: Summary, batch: Summary) -> None:
 def batches(items: Items[T], size: int) -> Iterator[list[T]]:
     """Cut *items* into lists of *size*. What was taken before *items* raised is still a list.
 
-    Of a queue: what is there, and where nothing is, what comes next. None ends it.
+    Of a queue: what is there, then an empty list, which says that nothing is, then what comes next. None ends it.
     """
     if isinstance(items, Queue):
         yield from _batches_of_queue(items, size)
@@ -124,15 +123,22 @@ def batches(items: Items[T], size: int) -> Iterator[list[T]]:
 
 
 def _batches_of_queue(items: Queue[T | None], size: int) -> Iterator[list[T]]:
-    ended = False
-    while not ended:
-        found = [items.get()]
-        with suppress(Empty):
-            while len(found) < size and found[-1] is not None:
-                found.append(items.get_nowait())
-        ended = found[-1] is None
-        if taken := [item for item in found if item is not None]:
-            yield taken
+    found: list[T] = []
+    while True:
+        try:
+            item = items.get(block=not found)
+        except Empty:
+            yield found
+            found = []
+            yield found
+            continue
+        if item is not None:
+            found.append(item)
+        if found and (item is None or len(found) == size):
+            yield found
+            found = []
+        if item is None:
+            return
 
 
 def _at(position: int, problem: Problem) -> Problem:

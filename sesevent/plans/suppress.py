@@ -7,19 +7,20 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sesevent import addresses
-from sesevent.errors import StoreConflict
+from sesevent.errors import StoreConflict, StoreError
 from sesevent.ops import Plan, ask
 from sesevent.storage import reads, writes
 from sesevent.storage.operations import Document
 from sesevent.storage.standings import EVIDENCE, FACT, act_in, fact_in, facts_in, standings_in
-from sesevent.suppression.decision import Decision, decide, decide_no_address
+from sesevent.suppression.decision import Decision, decide, decide_no_address, decide_without_store
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.policy import Policy
-from sesevent.suppression.rules import rule_of
+from sesevent.suppression.rules import rule_of, strength
 from sesevent.suppression.standing import Standing, derive_all
 
 __all__ = [
-    "CHECKED_AT_ONCE", "Known", "check", "everything_about", "follow", "note_facts", "of_tenant", "rederive", "touched",
+    "CHECKED_AT_ONCE", "Known", "allowed", "check", "check_or_fail", "everything_about", "follow", "note_facts",
+    "of_tenant", "rederive", "touched",
 ]  # fmt: skip
 
 CHECKED_AT_ONCE = 1000  # addresses in one question
@@ -29,20 +30,54 @@ Known = dict[str, tuple[list[Fact], list[Act]]]
 """By address, in normal form: the facts and the acts about it."""
 
 
+def check_or_fail(
+    policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime
+) -> Plan[Iterator[Decision]]:
+    """As `check`; where the database cannot be asked the policy decides, and each decision says so."""
+    try:
+        return (yield from check(policy, asked, stream, tenant, now))
+    except StoreError:
+        return iter([decide_without_store(policy, address, stream) for address in asked])
+
+
+def allowed(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime) -> Plan[list[str]]:
+    """Those that may be mailed, as they are spelled."""
+    decisions = yield from check_or_fail(policy, asked, stream, tenant, now)
+    return [address for address, decision in zip(asked, decisions, strict=True) if decision.allowed]
+
+
 def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime) -> Plan[Iterator[Decision]]:
     """One decision for each address, in order; made when asked for, so that a thousand never pile up."""
-    normals = [addresses.normal_of_one(address) for address in asked]
-    known = dict.fromkeys(normal for normal in normals if normal is not None)  # in order: the server sorts them faster
-    documents = (yield from ask(reads.standings_of(known))) if known else []
+    normals = addresses.normals_of(asked)
+    known = dict.fromkeys([normal for normal in normals if normal is not None])  # the server likes them in order
+    mailboxes = {normal: mailbox for normal in known if (mailbox := policy.mailbox(normal))} if policy.plus_tags else {}
+    documents = (yield from ask(reads.standings_of(known, set(mailboxes.values())))) if known else []
     kept = {document["_id"]: decide(policy, of_tenant(document, tenant), stream, now) for document in documents}
+    if mailboxes:
+        _share(policy, kept, mailboxes)
     # Of most nothing is known, and the same answer does for all of them.
-    unknown = decide(policy, Standing("", policy.version, tenant=tenant), stream, now)
+    unknown = decide(policy, Standing("", policy.version, tenant=tenant), stream, now).same_for
+    of = kept.get
     return (
-        kept[normal] if normal in kept
-        else decide_no_address(policy, address, stream) if normal is None
-        else unknown.same_for(normal)
+        decide_no_address(policy, address, stream) if normal is None
+        else unknown(normal) if (found := of(normal)) is None
+        else found
         for address, normal in zip(asked, normals, strict=True)
     )  # fmt: skip
+
+
+def _share(policy: Policy, kept: dict[str, Decision], mailboxes: Mapping[str, str]) -> None:
+    """Let what forbids mail to one spelling of a mailbox forbid it to the others that are asked for.
+
+    Of several refusals the strongest is told, except to a spelling that has one of its own.
+    """
+    refused: dict[str, Decision] = {}
+    for normal in sorted(kept, key=lambda normal: (strength(kept[normal].rule), normal)):
+        if not kept[normal].allowed:
+            refused.setdefault(policy.mailbox(normal) or normal, kept[normal])
+    for normal, mailbox in mailboxes.items():
+        if mailbox in refused and (normal not in kept or kept[normal].allowed):
+            kept[normal] = refused[mailbox].same_for(normal)
 
 
 def of_tenant(document: Document, tenant: str) -> Standing:

@@ -53,7 +53,10 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
               {"derived.type": {"$exists": True}}),
     ),
     # Asked by address, which is its `_id`, and, to list them, by rule.
-    SUPPRESSION: (Index("rule", ("standings.holdings.rule", "_id"), "who is suppressed by this rule?"),),
+    SUPPRESSION: (
+        Index("rule", ("standings.holdings.rule", "_id"), "who is suppressed by this rule?"),
+        Index("mailbox", ("mailbox",), "its spellings with a `+tag`", {"mailbox": {"$exists": True}}),
+    ),
     SUPPRESSION_ACTS: (Index("address", ("address", "at", "_id"), "what was said about this person?"),),
     DEAD_LETTERS: (Index("last", ("lastAt", "_id"), "what could not be read lately?"),),
     AUDIT: (Index("time", ("at", "_id"), "what was done lately?"),),

@@ -159,9 +159,12 @@ def classified_by_others(edition: str) -> EventQuery:
     return EventQuery({"$or": [{"Type": kinds} | stale, {"derived.type": kinds} | stale]})
 
 
-def standings_of(normals: Iterable[str]) -> Find:
-    """The kept standings of these addresses, in normal form."""
-    return Find(SUPPRESSION, {"_id": {"$in": list(normals)}})
+def standings_of(normals: Iterable[str], mailboxes: Iterable[str] = ()) -> Find:
+    """The kept standings of these addresses, in normal form, and of every spelling of these mailboxes."""
+    ids, shared = list(normals), list(mailboxes)
+    if not shared:
+        return Find(SUPPRESSION, {"_id": {"$in": ids}})
+    return Find(SUPPRESSION, {"$or": [{"_id": {"$in": ids + shared}}, {"mailbox": {"$in": shared}}]})
 
 
 def latest_dead_letters(limit: int) -> Find:

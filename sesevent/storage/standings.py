@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from sesevent import bounces
+from sesevent import addresses, bounces
 from sesevent.moments import UTC, format_moment
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.standing import Holding, Standing
@@ -143,7 +143,11 @@ def standing_fields(standings: Sequence[Standing]) -> dict[str, Any]:
         {"tenant": one.tenant, "soft": one.soft_bounces, "holdings": [holding._asdict() for holding in one.holdings]}
         for one in standings
     ]
-    return {"policy": standings[0].policy_version, "standings": kept}
+    fields: dict[str, Any] = {"policy": standings[0].policy_version, "standings": kept}
+    mailbox = addresses.untagged(standings[0].address)
+    if mailbox is not None:
+        fields["mailbox"] = mailbox
+    return fields
 
 
 def standings_in(document: Mapping[str, Any]) -> list[Standing]:

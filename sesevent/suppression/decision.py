@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from sesevent import addresses
 from sesevent.suppression.facts import ALL_STREAMS
@@ -12,12 +13,17 @@ from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import rule_named
 from sesevent.suppression.standing import Holding, Standing
 
+NO_ADDRESS: Final = "no-address"
+
 __all__ = ["Decision", "concerns", "decide", "decide_no_address", "decide_without_store"]
 
 
 @dataclass(frozen=True, repr=False)
 class Decision:
     """The answer for one address on one stream. True as a condition where sending is allowed."""
+
+    # All but the address is in a dictionary that equal answers share: of most of a million addresses nothing is known.
+    __slots__ = ("__dict__", "address")
 
     address: str
     """In normal form."""
@@ -34,21 +40,37 @@ class Decision:
     evidence: tuple[str, ...] = ()
     """Ids of the events and acts that prove it."""
     policy_version: str = ""
-    sentence: str = ""
-    """The answer in words, for a person."""
     failed: Literal["open", "closed"] | None = None
     """How it was decided because the database could not be asked; None where it could."""
     tenant: str = ""
     holds_on: str = ALL_STREAMS
     """The stream on which the rule holds that decided; `*` for all."""
 
+    @property
+    def sentence(self) -> str:
+        """The answer in words, for a person."""
+        if self.failed is not None:
+            so = "sent all the same" if self.failed == "open" else "not sent"
+            return f"It cannot be told right now: by the policy such mail is {so}."
+        if self.rule == NO_ADDRESS:
+            return "This is not one e-mail address."
+        if self.allowed:
+            return f"Nothing known speaks against sending{_on(self.stream)}."
+        rule = rule_named(self.rule or "")
+        happened = rule.sentence if rule else f"the rule {self.rule} holds"
+        since = "" if self.since is None else f", since {self.since.isoformat()[:10]}"
+        ends = "" if self.until is None else f", until {self.until.isoformat(' ', 'minutes')[:16]} UTC"
+        return f"Do not send{_on(self.holds_on)}: {happened}{since}{ends}."
+
     def same_for(self, address: str) -> Decision:
         """The same answer for another address, in normal form: for a fraction of the price of making one."""
-        told = vars(self).copy()
-        told["address"] = address
-        made = object.__new__(Decision)
-        object.__setattr__(made, "__dict__", told)
+        made = _new(Decision)
+        _put_address(made, address)
+        _put_rest(made, self.__dict__)
         return made
+
+    def __reduce__(self) -> tuple[type[Decision], tuple[object, ...]]:
+        return Decision, tuple([getattr(self, told.name) for told in fields(self)])
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -56,6 +78,11 @@ class Decision:
     def __repr__(self) -> str:
         answer = "allowed" if self.allowed else f"refused: {self.rule}"
         return f"<Decision {addresses.mask(self.address)} {answer}>"
+
+
+_new: Final = object.__new__
+_put_address: Final[Callable[[Decision, str], None]] = vars(Decision)["address"].__set__
+_put_rest: Final[Callable[[Decision, dict[str, object]], None]] = vars(Decision)["__dict__"].__set__
 
 
 def decide(policy: Policy, standing: Standing, stream: str, now: datetime) -> Decision:
@@ -71,22 +98,19 @@ def decide(policy: Policy, standing: Standing, stream: str, now: datetime) -> De
 
 
 def _refused(standing: Standing, holding: Holding, stream: str) -> Decision:
-    name, held_on, since, until, evidence, _ = holding
-    rule = rule_named(name)
-    reason, happened = (rule.reason, rule.sentence) if rule else (name, f"the rule {name} holds")
+    rule = rule_named(holding.rule)
     return Decision(
         standing.address,
         allowed=False,
-        reason=reason,
-        rule=name,
+        reason=rule.reason if rule else holding.rule,
+        rule=holding.rule,
         stream=stream,
-        holds_on=held_on,
-        since=since,
-        until=until,
-        evidence=evidence,
+        since=holding.since,
+        until=holding.until,
+        evidence=holding.evidence,
         policy_version=standing.policy_version,
-        sentence=_sentence(holding, happened),
         tenant=standing.tenant,
+        holds_on=holding.stream,
     )
 
 
@@ -96,17 +120,15 @@ def decide_no_address(policy: Policy, text: str, stream: str) -> Decision:
         text,
         allowed=False,
         reason="no_address",
-        rule="no-address",
+        rule=NO_ADDRESS,
         stream=stream,
         policy_version=policy.version,
-        sentence="This is not one e-mail address.",
     )
 
 
 def decide_without_store(policy: Policy, address: str, stream: str) -> Decision:
     """The decision while the database cannot be asked: as the policy says for *stream*, and it says so."""
     failed = policy.unavailable(stream)
-    so = "sent all the same" if failed == "open" else "not sent"
     return Decision(
         address,
         allowed=failed == "open",
@@ -114,7 +136,6 @@ def decide_without_store(policy: Policy, address: str, stream: str) -> Decision:
         rule="store-unavailable",
         stream=stream,
         policy_version=policy.version,
-        sentence=f"It cannot be told right now: by the policy such mail is {so}.",
         failed=failed,
     )
 
@@ -129,20 +150,15 @@ def concerns(policy: Policy, holding: Holding, stream: str, now: datetime) -> bo
     )
 
 
+def _on(stream: str) -> str:
+    return "" if stream == ALL_STREAMS else f" on the stream {stream}"
+
+
 def _allowed(standing: Standing, stream: str) -> Decision:
-    known = "Nothing is known" if not standing.holdings else "Nothing that is known speaks"
-    on = "" if stream == ALL_STREAMS else f" on the stream {stream}"
     return Decision(
         standing.address,
         allowed=True,
         stream=stream,
         policy_version=standing.policy_version,
-        sentence=f"{known} against sending{on}.",
         tenant=standing.tenant,
     )
-
-
-def _sentence(holding: Holding, happened: str) -> str:
-    where = "" if holding.stream == ALL_STREAMS else f" on the stream {holding.stream}"
-    ends = "" if holding.until is None else f", until {holding.until.isoformat(' ', 'minutes')[:16]} UTC"
-    return f"Do not send{where}: {happened}, since {holding.since.isoformat()[:10]}{ends}."

@@ -15,6 +15,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import chain
 from os import PathLike
@@ -351,8 +352,9 @@ def _as_csv(decision: Decision) -> str:
 
 
 def _as_json(decision: Decision) -> str:
-    told = {name: value for name, value in vars(decision).items() if name not in ("failed", "holds_on")}
-    told["stream"] = decision.holds_on
+    names = [told.name for told in fields(decision) if told.name not in ("failed", "holds_on")]
+    told = {name: getattr(decision, name) for name in names}
+    told |= {"stream": decision.holds_on, "sentence": decision.sentence}
     plain = {name: format_moment(value) if isinstance(value, datetime) else value for name, value in told.items()}
     return jsontext.encode(plain) + "\n"
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from sesevent import jsontext
+from sesevent import addresses, jsontext
 from sesevent.errors import ConfigurationError
 from sesevent.suppression.facts import ALL_STREAMS, Fact
 from sesevent.suppression.rules import RULES
@@ -111,6 +111,15 @@ class Policy(_Choices):
     """By stream: whether one may send (``open``) or not (``closed``) while the database cannot be asked.
     Streams that are not named: closed."""
 
+    plus_tags: frozenset[str] = frozenset()
+    """Domains at which ``jane+tag`` and ``jane`` are one mailbox, such as ``gmail.com``: what forbids mail to one
+    spelling forbids it to all. Off unless named: RFC 5321 leaves the local part to the receiving host."""
+
+    @field_validator("plus_tags", mode="after")
+    @classmethod
+    def _lower_case(cls, domains: frozenset[str]) -> frozenset[str]:
+        return frozenset([domain.lower() for domain in domains])
+
     @field_validator("effects", mode="after")
     @classmethod
     def _known_rules(cls, effects: Mapping[str, Effect]) -> Mapping[str, Effect]:
@@ -152,6 +161,12 @@ class Policy(_Choices):
     def tenant_of(self, fact: Fact) -> str:
         """The tenant whose mail a fact is about; empty where there is one only."""
         return dict(fact.tags).get(self.tenant_tag, "") if self.tenant_tag else ""
+
+    def mailbox(self, normal: str) -> str | None:
+        """The mailbox that an address in normal form shares with other spellings; None where it shares none."""
+        if normal.rpartition("@")[2] not in self.plus_tags:
+            return None
+        return addresses.untagged(normal) or normal
 
     def unavailable(self, stream: str) -> Literal["open", "closed"]:
         """What holds for *stream* while the database cannot be asked."""

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from sesevent.suppression.facts import Act, Fact, Known
 
-__all__ = ["RULES", "Rule", "rule_named", "rule_of"]
+__all__ = ["RULES", "Rule", "rule_named", "rule_of", "strength"]
 
 
 _NO_COMPLAINT: Final = ("not-spam", "auth-failure")
@@ -159,6 +159,7 @@ RULES: Final[tuple[Rule, ...]] = (
 """Strongest first: of several that hold, the first gives the reason."""
 
 _BY_NAME: Final = {rule.name: rule for rule in RULES}
+_ORDER: Final = {rule.name: place for place, rule in enumerate(RULES)}
 
 
 def rule_of(fact: Known) -> Rule | None:
@@ -168,6 +169,11 @@ def rule_of(fact: Known) -> Rule | None:
     mail: they fall under none.
     """
     return next((rule for rule in RULES if rule.takes(fact)), None)
+
+
+def strength(name: str | None) -> int:
+    """The place of a rule in their order: the less, the stronger."""
+    return _ORDER.get(name or "", len(_ORDER))
 
 
 def rule_named(name: str) -> Rule | None:

@@ -112,7 +112,7 @@ def test_a_history_is_a_story_in_order(command: Any, events: None) -> None:
     assert rows[2]["told"] == (
         "A person decided that the address may be mailed again (by support, from cli): «a new mailbox»"
     )
-    assert rows[3]["told"] == "Nothing is known against sending."
+    assert rows[3]["told"] == "Nothing known speaks against sending."
     unknown = command("history", "nobody@example.com")
     assert (unknown.returncode, unknown.stdout, unknown.stderr) == (1, "", "nothing is known of this address\n")
 

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from payloads import genuine, payload
-from sesevent import AsyncCachedChecks, AsyncEventStore, CachedChecks, EventStore, testing
+from sesevent import AsyncCachedChecks, AsyncEventStore, CachedChecks, EventStore, Policy, testing
 
 ANN = "ann@example.com"
 
@@ -58,6 +58,23 @@ def test_the_same_for_asyncio(store: EventStore, mongodb_uri: str, database: str
             await asyncio.sleep(0.01)
 
     asyncio.run(main())
+
+
+def test_a_change_of_another_spelling_is_followed_where_plus_tags_are_one_mailbox(
+    mongodb_uri: str, database: str
+) -> None:
+    """The decision about a person changes with another document than their own."""
+    policy = Policy(plus_tags=frozenset(["example.com"]))
+    with (
+        EventStore.connect(mongodb_uri, database=database, policy=policy) as store,
+        CachedChecks(store, seconds=3600) as cache,
+    ):
+        assert cache.check(ANN).allowed
+        store.receive(genuine(payload("Bounce", to="ann+shop@example.com")))
+        deadline = time.monotonic() + 10
+        while cache.check(ANN).allowed:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_a_dropped_collection_is_forgotten_whole(store: EventStore) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import Face
 from payloads import all_genuine, genuine, payload
+from sesevent import Policy
 
 
 def test_a_permanent_bounce_suppresses_with_reason_since_when_and_evidence(with_store: Any) -> None:
@@ -86,5 +87,46 @@ def test_a_person_with_many_facts_keeps_the_earliest_as_evidence(with_store: Any
         decision = await face.get(lambda store: store.suppression.check("ann@example.com"))
 
         assert (decision.since.strftime("%Y-%m-%d"), len(decision.evidence)) == ("2024-05-11", 5)
+
+    with_store(body)
+
+
+def test_where_a_provider_has_plus_tags_one_spelling_stands_for_all(with_store: Any) -> None:
+    """Only if the policy names its domain: then what forbids mail to one forbids it to the others."""
+    policy = Policy(plus_tags=frozenset(["Tags.example"]))
+    asked = ["jane@tags.example", "Jane+shop@tags.example", "jane+other@tags.example", "jane+x@example.com",
+             "jane@example.com", "janet@tags.example", "jane+shop@example.com"]  # fmt: skip
+    bounces = [payload("Bounce", to=to, message_id=to) for to in ("jane+shop@tags.example", "jane+x@example.com")]
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.receive_many(all_genuine(bounces)))
+        plain = await face.get(lambda store: store.suppression.check_many(asked))
+        face.store.suppression._policy = policy
+        tagged = await face.get(lambda store: store.suppression.check_many(asked))
+
+        assert [one.allowed for one in plain] == [True, False, True, False, True, True, True]
+        assert [one.allowed for one in tagged] == [False, False, False, False, True, True, True]
+        assert [one.address for one in tagged] == [address.lower() for address in asked]
+        assert (tagged[2].rule, tagged[2].evidence) == (tagged[1].rule, tagged[1].evidence)
+
+    with_store(body)
+
+
+def test_of_several_refusals_of_a_mailbox_the_strongest_is_told(with_store: Any) -> None:
+    """Except to a spelling that is refused itself: that one is told its own reason."""
+    policy = Policy(plus_tags=frozenset(["tags.example"]))
+
+    async def body(face: Face) -> None:
+        face.store.suppression._policy = policy
+        await face.get(lambda store: store.receive(genuine(payload("Bounce", to="jane@tags.example"))))
+        await face.get(lambda store: store.receive(genuine(payload("Complaint", to="jane+a@tags.example"))))
+        await face.get(lambda store: store.receive(genuine(payload("Bounce", to="jane+c@tags.example"))))
+        told = await face.get(
+            lambda store: store.suppression.check_many(
+                ["jane+a@tags.example", "jane+b@tags.example", "jane@tags.example"]
+            )
+        )
+
+        assert [one.rule for one in told] == ["complaint", "complaint", "hard-bounce"]
 
     with_store(body)

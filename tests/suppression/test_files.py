@@ -164,7 +164,7 @@ def test_the_format_can_be_named() -> None:
 
 HOLD = {
     "allowed": False, "reason": "hard_bounce", "rule": "hard-bounce", "since": MAY, "evidence": ("e-1",),
-    "policy_version": "default-1", "sentence": "Do not send: =1+1, \"gone\", since 2024-05-01.",
+    "policy_version": "default-1",
 }  # fmt: skip
 
 
@@ -212,7 +212,7 @@ MOMENT = st.one_of(
 )  # fmt: skip
 DECISION = st.builds(
     Decision, ADDRESS, st.just(False), st.sampled_from(["hard_bounce", "manual"]), CELL, since=MOMENT, until=MOMENT,
-    sentence=CELL, tenant=CELL, holds_on=st.one_of(CELL, st.just("*")),
+    tenant=CELL, holds_on=st.one_of(CELL, st.just("*")),
 )  # fmt: skip
 
 

@@ -1,0 +1,209 @@
+"""Many things at once: what became of each, whatever the source does, and never more than a few batches in hand."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from conftest import Face
+from payloads import all_genuine, genuine, payload
+from sesevent import PayloadError, StoreUnavailable, VerifiedMessage
+from sesevent.plans import bulk
+
+
+def mails(number: int) -> list[VerifiedMessage]:
+    return [genuine(payload("Send", message_id=f"m-{n}")) for n in range(number)]
+
+
+def test_of_each_thing_it_is_told_what_became_of_it(with_store: Any) -> None:
+    """In order: new, seen before, a dead letter, nobody's; all of them may be acknowledged."""
+    bounce = payload("Bounce", to="ann@example.com")
+    items = [*all_genuine([bounce, bounce]), genuine("{"), genuine({"Type": "Notification", "Message": "hello"})]
+
+    async def body(face: Face) -> None:
+        new, again, broken, foreign = await face.get(lambda store: store.receive_each(items, batch_size=3))
+
+        assert [one.settled for one in (new, again, broken, foreign)] == [True] * 4
+        assert [one.message for one in (new, again, broken, foreign)] == items
+        assert (len(new.fresh), len(again.fresh), again.receipt.events[0].id) == (1, 0, new.receipt.events[0].id)
+        assert [standing.address for standing in new.receipt.standings] == ["ann@example.com"]
+        assert isinstance(broken.error, PayloadError)
+        assert len(foreign.receipt.skipped) == 1
+        assert await face.get(lambda store: store.dead_letters.count()) == 1
+        with pytest.raises(PayloadError):
+            broken.result()
+
+    with_store(body)
+
+
+def test_what_could_not_be_stored_is_not_settled(with_store: Any) -> None:
+    """And nothing is raised: a worker leaves those on its queue."""
+
+    async def body(face: Face) -> None:
+        _cut_off(face.store)
+        outcomes = await face.get(lambda store: store.receive_each(mails(3), batch_size=2))
+
+        assert [(one.settled, one.receipt) for one in outcomes] == [(False, None)] * 3
+        assert all(isinstance(one.error, StoreUnavailable) for one in outcomes)
+
+    with_store(body)
+
+
+def _cut_off(store: Any) -> None:
+    """Every insert of events fails as when the server is gone."""
+    from pymongo.errors import AutoReconnect
+
+    class Gone:
+        def insert_many(self, *_: Any, **__: Any) -> Any:
+            raise AutoReconnect("gone")
+
+    store._collections["ses_event"] = Gone()
+
+
+def test_what_was_taken_before_the_source_broke_is_stored(with_store: Any, rows: Any) -> None:
+    """And told, before its error is raised."""
+
+    def broken() -> Iterator[VerifiedMessage]:
+        yield from mails(5)
+        raise ZeroDivisionError
+
+    async def body(face: Face) -> None:
+        told: list[int] = []
+        with pytest.raises(ZeroDivisionError):
+            await face.get(
+                lambda store: store.receive_many(
+                    broken(), batch_size=2, on_progress=lambda done: told.append(done.items)
+                )
+            )
+        assert told == [2, 4, 5]
+        assert rows.count_documents({}) == 5
+
+    with_store(body)
+
+
+def test_no_more_than_a_few_batches_are_ever_taken_ahead(with_store: Any) -> None:
+    """Back-pressure: the source is read no faster than things are stored, so memory does not grow."""
+    taken = stored = furthest = 0
+
+    def endless() -> Iterator[VerifiedMessage]:
+        nonlocal taken, furthest
+        for mail in mails(200):
+            taken += 1
+            furthest = max(furthest, taken - stored)
+            yield mail
+
+    async def body(face: Face) -> None:
+        nonlocal stored
+
+        def told(done: Any) -> None:
+            nonlocal stored
+            stored = done.items
+
+        await face.get(lambda store: store.receive_many(endless(), batch_size=5, on_progress=told))
+
+        assert stored == 200
+        assert furthest <= (bulk.IN_FLIGHT + 2) * 5
+
+    with_store(body)
+
+
+def test_of_a_queue_what_is_there_is_stored_at_once(store: Any) -> None:
+    """A few things do not wait for a thousand; None ends it."""
+    source: queue.Queue[VerifiedMessage | None] = queue.Queue()
+    told: list[int] = []
+    for mail in mails(3):
+        source.put(mail)
+    with_all = threading.Thread(
+        target=store.receive_many, args=(source,), kwargs={"on_progress": lambda done: told.append(done.items)}
+    )
+    with_all.start()
+    _until(lambda: told == [3])
+    source.put(mails(4)[3])
+    source.put(None)
+    with_all.join(10)
+
+    assert told == [3, 4]
+
+
+def test_outcomes_of_a_queue_come_while_it_is_open(store: Any) -> None:
+    """Whoever acknowledges need not wait for the next thing to arrive."""
+    source: queue.Queue[VerifiedMessage | None] = queue.Queue()
+    source.put(mails(1)[0])
+    outcomes = store.receive_each(source)
+
+    assert next(outcomes).settled  # would wait for ever, if it waited for the source
+    source.put(None)
+    assert list(outcomes) == []
+
+
+def _until(holds: Any) -> None:
+    ends = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def test_an_async_source_that_pauses_is_stored_meanwhile(mongodb_uri: str, database: str) -> None:
+    """What is there need not wait for what is not; an asyncio queue the same."""
+    from sesevent import AsyncEventStore
+
+    async def main() -> None:
+        async with AsyncEventStore.connect(mongodb_uri, database=database) as store:
+            seen = asyncio.Event()
+            told: list[int] = []
+
+            def progress(done: Any) -> None:
+                told.append(done.items)
+                seen.set()
+
+            async def pausing() -> AsyncIterator[VerifiedMessage]:
+                for mail in mails(3):
+                    yield mail
+                await asyncio.wait_for(seen.wait(), 20)
+                yield mails(4)[3]
+
+            assert (await store.receive_many(pausing(), on_progress=progress)).fresh == 4
+            assert told == [3, 4]
+
+            source: asyncio.Queue[VerifiedMessage | None] = asyncio.Queue()
+            outcomes = store.receive_each(source)
+            source.put_nowait(mails(5)[4])
+            assert (await asyncio.wait_for(anext(outcomes), 20)).settled
+            source.put_nowait(None)
+            assert [one async for one in outcomes] == []
+
+    asyncio.run(main())
+
+
+def test_a_task_that_is_cancelled_finishes_what_is_under_way(mongodb_uri: str, database: str, rows: Any) -> None:
+    """Whatever had been taken is stored, or was never said to be."""
+    from sesevent import AsyncEventStore
+
+    async def main() -> int:
+        async with AsyncEventStore.connect(mongodb_uri, database=database) as store:
+            taken = 0
+
+            async def endless() -> AsyncIterator[VerifiedMessage]:
+                nonlocal taken
+                for mail in mails(5000):
+                    taken += 1
+                    yield mail
+                    await asyncio.sleep(0)
+
+            running = asyncio.create_task(store.receive_many(endless(), batch_size=50))
+            while taken < 400:
+                await asyncio.sleep(0)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            return taken
+
+    taken = asyncio.run(main())
+    assert 0 < rows.count_documents({}) <= taken
+    assert rows.count_documents({}) % 50 == 0
