@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from sesevent.errors import ConfigurationError
 from sesevent.events.event import Event
 
-__all__ = ["HookFailure", "Hooks"]
+__all__ = ["EventKind", "Handler", "HookFailure", "Hooks"]
 
 _log = logging.getLogger("sesevent.hooks")
 
+EventKind = type[Event]
 Handler = Callable[[Any], Any]
 
 
@@ -48,7 +49,7 @@ class Hooks:
 
     def add(
         self,
-        kind: type[Event],
+        kind: EventKind,
         handler: Handler,
         on_failure: Callable[[HookFailure], object] | None,
         *,

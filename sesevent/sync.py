@@ -16,9 +16,8 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent.drivers.sync import in_turn, perform
-from sesevent.events.event import Event
 from sesevent.group_commit import GroupCommit
-from sesevent.hooks import Handler, HookFailure, Hooks
+from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
 from sesevent.ops import Plan
 from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
 from sesevent.plans.acts import Change, History, Rebuilt
@@ -589,7 +588,7 @@ class EventStore:
         return summary
 
     def on(
-        self, kind: type[Event], handler: Handler, *, on_failure: Callable[[HookFailure], object] | None = None
+        self, kind: EventKind, handler: Handler, *, on_failure: Callable[[HookFailure], object] | None = None
     ) -> None:
         """Call *handler* with each event of *kind* that this store stores from now on, and that was not stored before.
 
