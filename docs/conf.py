@@ -43,6 +43,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "separated"
+autodoc_type_aliases = {"EventKind": "EventKind"}  # `type` is also a property of events, and would be linked to it
 myst_heading_anchors = 3
 nitpicky = False
 
