@@ -33,7 +33,7 @@ from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read,
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.lists import Imported
-from sesevent.plans.receive import Outcome, Prepared, Receipt, Summary, prepare_one, store_together
+from sesevent.plans.receive import Outcome, Prepared, Receipt, Redelivery, Summary, prepare_one, store_together
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
@@ -515,6 +515,7 @@ class AsyncEventStore:
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy)
         self._hooks = Hooks()
+        self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)
 
     @classmethod
@@ -681,12 +682,15 @@ class AsyncEventStore:
 
     async def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None) -> list[Outcome]:
         with within(timeout_seconds):
-            return await perform(store_together(self._policy, several), self._collections)
+            return await perform(self._together(several), self._collections)
+
+    def _together(self, several: Sequence[Prepared]) -> Plan[list[Outcome]]:
+        return store_together(self._policy, several, self._redelivery)
 
     async def _plans_for_each(self, items: Items[VerifiedMessage], size: int) -> AsyncIterator[Plan[list[Outcome]]]:
         async for some in batches(items, size):
             now = self._clock()
-            yield store_together(self._policy, [prepare_one(item, now) for item in some])
+            yield self._together([prepare_one(item, now) for item in some])
 
     async def _plans_for_many(
         self, items: Items[VerifiedMessage], size: int, dead_letters: bool
@@ -695,7 +699,7 @@ class AsyncEventStore:
         async for some in batches(items, size):
             batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
             taken += batch.items
-            yield bulk.store_batch(self._policy, batch)
+            yield bulk.store_batch(self._policy, batch, self._redelivery)
 
     async def __aenter__(self) -> AsyncEventStore:
         return self

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 from dateutil import parser as dateutil_parser
 
-__all__ = ["UTC", "format_moment", "read_moment"]
+__all__ = ["UTC", "format_moment", "read_moment", "written"]
 
 UTC = timezone.utc
 
@@ -66,6 +66,13 @@ def format_moment(moment: datetime) -> str:
         moment = _in_utc(moment)
     # A hand-made format: strftime("%Y") does not pad years before 1000 on every platform.
     return moment.isoformat("T", "milliseconds")[:23] + "Z"
+
+
+def written(moment: datetime, text: object) -> str:
+    """*moment* as `format_moment` writes it: that is *text*, from which it was read, where SES wrote it so."""
+    if type(text) is str and len(text) == 24 and text[4:20:3] == "--T::." and text[23] == "Z" and text[11:13] != "24":
+        return text
+    return format_moment(moment)
 
 
 def _read_odd_text(text: str) -> datetime:

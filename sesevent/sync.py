@@ -23,7 +23,7 @@ from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read,
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.lists import Imported
-from sesevent.plans.receive import Outcome, Prepared, Receipt, Summary, prepare_one, store_together
+from sesevent.plans.receive import Outcome, Prepared, Receipt, Redelivery, Summary, prepare_one, store_together
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
@@ -486,6 +486,7 @@ class EventStore:
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy)
         self._hooks = Hooks()
+        self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)
 
     @classmethod
@@ -665,12 +666,19 @@ class EventStore:
 
     def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None) -> list[Outcome]:
         with within(timeout_seconds):
-            return perform(store_together(self._policy, several), self._collections)
+            return perform(self._together(several), self._collections)
+
+    def _together(self, several: Sequence[Prepared]) -> Plan[list[Outcome]]:
+        return store_together(self._policy, several, self._redelivery)
 
     def _plans_for_each(self, items: bulk.Items[VerifiedMessage], size: int) -> Iterator[Plan[list[Outcome]] | None]:
         for some in bulk.batches(items, size):
             now = self._clock()
-            yield None if not some else store_together(self._policy, [prepare_one(item, now) for item in some])
+            yield (
+                None
+                if not some
+                else store_together(self._policy, [prepare_one(item, now) for item in some], self._redelivery)
+            )
 
     def _plans_for_many(
         self, items: bulk.Items[VerifiedMessage], size: int, dead_letters: bool
@@ -682,4 +690,4 @@ class EventStore:
                 continue
             batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
             taken += batch.items
-            yield bulk.store_batch(self._policy, batch)
+            yield bulk.store_batch(self._policy, batch, self._redelivery)

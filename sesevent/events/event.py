@@ -10,19 +10,20 @@ Next: :mod:`sesevent.events.parse`, and one module per kind.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, computed_field
 
 from sesevent import addresses, jsontext
 from sesevent.events.mail import Mail
 from sesevent.events.part import read_part
-from sesevent.moments import read_moment
+from sesevent.moments import format_moment, read_moment
 
-__all__ = ["Event", "NamedIn", "Recipient"]
+__all__ = ["Event", "NamedIn", "Recipient", "once", "tag_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,24 @@ class Recipient:
         return f"<Recipient {addresses.mask(self.address)}{'' if self.certain else ' (perhaps)'}>"
 
 
+V = TypeVar("V")
+
+
+class once(Generic[V]):  # noqa: N801  # used as `property` is
+    """A property worked out once: `functools.cached_property` without the lock it takes before Python 3.12."""
+
+    def __init__(self, work: Callable[[Any], V]) -> None:
+        self._work = work
+        self._name = work.__name__
+        self.__doc__ = work.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> V:
+        if instance is None:
+            return self  # type: ignore[return-value]  # as `property` does
+        value = instance.__dict__[self._name] = self._work(instance)
+        return value
+
+
 class NamedIn(NamedTuple):
     """Where a kind's payload names the people it concerns."""
 
@@ -59,7 +78,7 @@ class Event(BaseModel):
     Two events are equal when their payloads are.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(once,))
 
     body: ClassVar[str | None] = None
     """The payload's key for what is particular to this kind."""
@@ -111,12 +130,27 @@ class Event(BaseModel):
     @cached_property
     def recipients(self) -> tuple[Recipient, ...]:
         """Whom the event concerns, in SES's order: never simply everyone the mail went to."""
-        where = self.named_in
-        entries = (self._mail if where.holder == "mail" else self._body).get(where.list)
-        found = [entry.get(where.key) if isinstance(entry, dict) else entry for entry in entries or ()]
-        texts = [text for text in found if isinstance(text, str)]
-        certain = not self.one_of or len(texts) == 1
-        return tuple([Recipient(addresses.bare(text), certain) for text in texts])
+        certain = not self.guessed
+        return tuple([Recipient(addresses.bare(text), certain) for text in self._named])
+
+    @once
+    def normals(self) -> list[str]:
+        """The addresses of the recipients in normal form, each once."""
+        named = self._named
+        if len(named) == 1:
+            return [addresses.normal(named[0])]
+        return list(dict.fromkeys([addresses.normal(text) for text in named]))
+
+    @property
+    def guessed(self) -> bool:
+        """True where SES names several and means one of them."""
+        return self.one_of and len(self._named) > 1
+
+    @once
+    def stamp(self) -> str:
+        """The timestamp as it is stored; empty where there is none."""
+        moment = self.timestamp
+        return format_moment(moment) if moment is not None else ""
 
     @cached_property
     def mail(self) -> Mail:
@@ -142,9 +176,7 @@ class Event(BaseModel):
     def tags(self) -> dict[str, list[str]]:
         """Message tags, ``ses:`` ones included. Empty for identity notifications, which hold none."""
         tags = self._mail.get("tags")
-        if type(tags) is not dict:
-            return {}
-        return {name: values if _is_one_text(values) else _texts(values) for name, values in tags.items()}
+        return {name: tag_values(values) for name, values in tags.items()} if type(tags) is dict else {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -163,13 +195,20 @@ class Event(BaseModel):
     def __hash__(self) -> int:
         return hash((self.type, self.message_id, self.timestamp))
 
-    @property
+    @once
     def _mail(self) -> dict[str, Any]:
         return self.essence.get("mail") or {}
 
-    @property
+    @once
     def _body(self) -> dict[str, Any]:
         return (self.essence.get(self.body) if self.body else None) or {}
+
+    @once
+    def _named(self) -> list[str]:
+        holder, name, key = self.named_in
+        entries = (self._mail if holder == "mail" else self._body).get(name) or ()
+        found = [entry.get(key) if isinstance(entry, dict) else entry for entry in entries]
+        return [text for text in found if isinstance(text, str)]
 
     def _subject_header(self) -> str | None:
         headers = (self.raw.get("mail") or {}).get("headers")
@@ -183,12 +222,10 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _is_one_text(values: object) -> bool:
-    return type(values) is list and len(values) == 1 and type(values[0]) is str
-
-
-def _texts(values: object) -> list[str]:
-    """Values of one tag: SES sends a list even for one."""
+def tag_values(values: object) -> list[str]:
+    """Values of one message tag: SES sends a list even for one."""
     if type(values) is list:
+        if len(values) == 1 and type(values[0]) is str:
+            return values
         return [value for value in values if type(value) is str]
     return [values] if isinstance(values, str) else []

@@ -12,12 +12,12 @@ Next: :mod:`sesevent.storage.writes`, which stores under this key.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from sesevent import jsontext
 from sesevent.events.event import Event
-from sesevent.moments import format_moment
 
 __all__ = ["IDENTITY", "Identity", "event_key"]
 
@@ -34,18 +34,21 @@ class Identity(NamedTuple):
 def event_key(event: Event) -> bytes:
     """The twelve bytes under which *event* is stored, equal for every delivery of the same event."""
     kind = event.type
-    identity = IDENTITY.get(kind, UNKNOWN)
-    text = "\x1f".join([kind, event.message_id, *map(str, identity.parts(event))])
+    parts = IDENTITY.get(kind, UNKNOWN).parts(event)
+    text = f"{kind}\x1f{event.message_id}" + "".join([f"\x1f{part}" for part in parts])
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return _seconds(event).to_bytes(4, "big") + digest
+    return _seconds(event.timestamp).to_bytes(4, "big") + digest
 
 
-def _seconds(event: Event) -> int:
+def _seconds(moment: datetime | None) -> int:
     """ObjectId's clock: seconds since 1970 in 32 bits. Events outside it sort at the nearest end."""
-    moment = event.timestamp
     if moment is None:
         return 0
-    return min(max(int(moment.timestamp()), 0), 0xFFFFFFFF)
+    seconds = int(moment.timestamp())
+    return seconds if 0 <= seconds <= _LAST else 0 if seconds < 0 else _LAST
+
+
+_LAST: Final = 0xFFFFFFFF
 
 
 def _body(event: Event, *names: str) -> tuple[object, ...]:
@@ -54,12 +57,12 @@ def _body(event: Event, *names: str) -> tuple[object, ...]:
 
 
 def _when(event: Event) -> str | None:
-    moment = event.timestamp
-    return format_moment(moment) if moment else None
+    return event.stamp or None
 
 
 def _whom(event: Event) -> str:
-    return ",".join(sorted({recipient.normal for recipient in event.recipients}))
+    normals = event.normals
+    return normals[0] if len(normals) == 1 else ",".join(sorted(normals))
 
 
 def _feedback(event: Event) -> tuple[object, ...]:

@@ -26,7 +26,7 @@ from sesevent.events.rendering_failure import RenderingFailure
 from sesevent.events.send import Send
 from sesevent.events.subscription import Subscription
 from sesevent.events.unknown import UnknownEvent
-from sesevent.moments import read_moment
+from sesevent.moments import read_moment, written
 
 __all__ = ["EVENT_CLASSES", "read_event"]
 
@@ -109,7 +109,10 @@ def read_event(text: str, payload: dict[str, Any]) -> Event:
         if type(mail.get("messageId") or "") is str and _are_addresses(entries, inner_key):
             if row is _UNKNOWN:  # finds its time itself, in whatever object it may have
                 return make({"text": text, "essence": payload})
-            return make({"text": text, "essence": payload, "timestamp": timestamp})
+            return make({  # with it what has been looked up already
+                "text": text, "essence": payload, "timestamp": timestamp, "_mail": mail, "_body": body,
+                "stamp": "" if timestamp is None else written(timestamp, when),
+            })  # fmt: skip
     except (AttributeError, ValueError):
         pass  # something is not what it should be; the thorough reader below says what
     raise PayloadError(_problems(payload, body_key, list_key, inner_key))

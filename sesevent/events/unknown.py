@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sesevent.events.event import Event
+from sesevent.events.event import Event, once
 from sesevent.moments import read_moment
 
 __all__ = ["UnknownEvent"]
@@ -17,7 +17,7 @@ class UnknownEvent(Event):
     known kind has such an object. Its recipients are the mail's.
     """
 
-    @property
+    @once
     def _body(self) -> dict[str, Any]:
         objects = [value for key, value in self.raw.items() if key != "mail" and isinstance(value, dict)]
         return objects[0] if len(objects) == 1 and _is_moment(objects[0].get("timestamp")) else {}

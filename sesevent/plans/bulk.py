@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar, Union
 from sesevent.errors import Problem
 from sesevent.events.event import Event
 from sesevent.ops import Plan
-from sesevent.plans.receive import Prepared, Summary, prepare, store
+from sesevent.plans.receive import Prepared, Redelivery, Summary, prepare, store
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.suppression.policy import Policy
 
@@ -81,9 +81,9 @@ def prepare_batch(
     return batch
 
 
-def store_batch(policy: Policy, batch: Batch) -> Plan[Done]:
+def store_batch(policy: Policy, batch: Batch, redelivery: Redelivery) -> Plan[Done]:
     """Store a batch; returns what became of it alone."""
-    fresh = (yield from store(policy, batch)).fresh
+    fresh = (yield from store(policy, batch, redelivery)).fresh
     counts = Summary(batch.items, len(fresh), sum(fresh), len(batch.skipped), batch.failed, batch.problems)
     told = [event for event, new in zip(batch.events or (), fresh) if new and event is not None]  # noqa: B905  # may be none
     return Done(counts, told)

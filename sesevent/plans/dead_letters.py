@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
-from sesevent.plans.receive import Prepared, prepare, store
+from sesevent.plans.receive import Prepared, Redelivery, prepare, store
 from sesevent.sns.message import Place, UnverifiedMessage
 from sesevent.sns.trust import vouched
 from sesevent.sns.unwrap import unwrap
@@ -99,7 +99,7 @@ def _retry(policy: Policy, find: Find) -> Plan[Retried]:
         prepared = Prepared()
         prepare(vouched(b"", "it was received before", _messages(letter)), letter.first_at, prepared)
         prepared.dead.clear()  # it is one already
-        stored = yield from store(policy, prepared)
+        stored = yield from store(policy, prepared, Redelivery())
         retried.events += len(stored.fresh)
         if not prepared.problems:
             settled.append(document["_id"])

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from bson import ObjectId
+
 from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
 from sesevent.events.event import Event
 from sesevent.ops import Plan, ask
 from sesevent.plans.parse import read_message
-from sesevent.plans.suppress import note_facts, rederive, touched
+from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
+from sesevent.storage import reads
 from sesevent.storage.codec import IDENTITY_KINDS, document_of
 from sesevent.storage.operations import Document
 from sesevent.storage.records import dead_letter_document
@@ -27,8 +30,8 @@ from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
 
 __all__ = [
-    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Stored", "Summary", "prepare", "prepare_one", "store",
-    "store_together",
+    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Stored", "Summary", "prepare", "prepare_one",
+    "store", "store_together",
 ]  # fmt: skip
 
 _LARGEST = 12 * 2**20  # bytes of one event; MongoDB takes documents of 16 MiB, and `derived` needs room
@@ -172,8 +175,7 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
     if prepared.events is not None:
         prepared.events.append(event if isinstance(event, prepared.keep) else None)
     document = document_of(event, message, now)
-    for own, others in zip((prepared.touched, prepared.delivered), touched(document), strict=True):
-        own.update(others)
+    touch(document, prepared.touched, prepared.delivered)
     prepared.documents.append(document)
 
 
@@ -187,23 +189,59 @@ def _is_too_large(text: str) -> bool:
     return len(text) > _LARGEST // 4 and len(text.encode("utf-8", "surrogatepass")) > _LARGEST
 
 
-def store(policy: Policy, prepared: Prepared) -> Plan[Stored]:
+class Redelivery:
+    """Whether much of what arrives is there already: then it is cheaper to ask first than to be refused."""
+
+    def __init__(self) -> None:
+        self.expected = False
+
+    def learn(self, fresh: Sequence[bool]) -> None:
+        """See how many of the last were repeats."""
+        if len(fresh) >= _TELLING:
+            self.expected = fresh.count(False) * 10 > len(fresh)
+
+
+_TELLING = 20  # events from which one may learn
+
+
+def store(policy: Policy, prepared: Prepared, redelivery: Redelivery) -> Plan[Stored]:
     """Store prepared events and dead letters, then derive the standings the events touch."""
     if prepared.dead:
         yield from _keep(prepared.dead)
     if not prepared.documents:
         return Stored([], [])
-    fresh = yield from ask(insert_events(prepared.documents))
-    richer = [
-        document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)
-    ]
+    fresh = yield from _insert(prepared.documents, redelivery)
     if prepared.touched:
         yield from note_facts(prepared.documents)
-    if richer:
-        yield from ask(prefer_published(richer))
-        yield from note_facts(richer, anew=True)
+    yield from _prefer_published(
+        [document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)]
+    )
     standings = yield from rederive(policy, prepared.touched, prepared.delivered)
     return Stored(fresh, standings)
+
+
+def _insert(documents: Sequence[Document], redelivery: Redelivery) -> Plan[list[bool]]:
+    """Insert events that are not there yet; says of each whether it was fresh."""
+    there: set[ObjectId] = set()
+    if redelivery.expected:
+        rows = yield from ask(reads.which_are_there([document["_id"] for document in documents]))
+        there = {row["_id"] for row in rows}
+    absent = [document for document in documents if document["_id"] not in there]
+    inserted = iter((yield from ask(insert_events(absent))) if absent else ())
+    fresh = [document["_id"] not in there and next(inserted) for document in documents]
+    redelivery.learn(fresh)
+    return fresh
+
+
+def _prefer_published(repeated: Sequence[Document]) -> Plan[None]:
+    """Let what event publishing tells of an event replace what an identity notification told of it."""
+    if not repeated:
+        return
+    rows = yield from ask(reads.told_by_identity([document["_id"] for document in repeated]))
+    poorer = {row["_id"] for row in rows}
+    if richer := [document for document in repeated if document["_id"] in poorer]:
+        yield from ask(prefer_published(richer))
+        yield from note_facts(richer, anew=True)
 
 
 def _keep(dead: Sequence[Document]) -> Plan[None]:
@@ -224,19 +262,19 @@ def prepare_one(message: VerifiedMessage, now: datetime) -> Prepared:
     return prepared
 
 
-def store_together(policy: Policy, several: Sequence[Prepared]) -> Plan[list[Outcome]]:
+def store_together(policy: Policy, several: Sequence[Prepared], redelivery: Redelivery) -> Plan[list[Outcome]]:
     """Store what `prepare_one` made of several things in one go, and say of each what became of it.
 
     Nobody fails for another's sake: what the database refuses of all together is tried one by one.
     """
     try:
-        stored = yield from store(policy, _merged(several))
+        stored = yield from store(policy, _merged(several), redelivery)
     except StoreError as error:
         if error.retryable or len(several) == 1:
             return [Outcome(one.message, None, error) for one in several]
         outcomes: list[Outcome] = []
         for one in several:
-            outcomes += yield from store_together(policy, [one])
+            outcomes += yield from store_together(policy, [one], redelivery)
         return outcomes
     fresh = iter(stored.fresh)
     return [_outcome(one, [next(fresh) for _ in one.documents], stored.standings) for one in several]

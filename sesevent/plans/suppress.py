@@ -20,7 +20,7 @@ from sesevent.suppression.standing import Standing, derive_all
 
 __all__ = [
     "CHECKED_AT_ONCE", "Known", "allowed", "check", "check_or_fail", "everything_about", "follow", "note_facts",
-    "of_tenant", "rederive", "touched",
+    "of_tenant", "rederive", "touch",
 ]  # fmt: skip
 
 CHECKED_AT_ONCE = 1000  # addresses in one question
@@ -86,11 +86,13 @@ def of_tenant(document: Document, tenant: str) -> Standing:
     return found.get(tenant) or found[""]
 
 
-def touched(document: Document) -> tuple[list[str], list[str]]:
-    """The addresses of which an event is evidence, and those it only clears, if they are under a cloud."""
+def touch(document: Document, evidence: set[str], delivered: set[str]) -> None:
+    """Add the addresses of which an event is evidence, and those it only clears, if they are under a cloud."""
     kind = _kind(document)
-    people = document["derived"].get("recipients", [])
-    return (people if kind in EVIDENCE else []), (people if kind == "Delivery" else [])
+    if kind in EVIDENCE:
+        evidence.update(document["derived"].get("recipients", ()))
+    elif kind == "Delivery":
+        delivered.update(document["derived"].get("recipients", ()))
 
 
 def _kind(document: Document) -> str:
@@ -113,8 +115,9 @@ def note_facts(documents: Iterable[Document], *, anew: bool = False) -> Plan[Non
 def follow(policy: Policy, documents: Sequence[Document]) -> Plan[list[Standing]]:
     """Let standings follow stored documents whose `derived` has just been made; returns the changed ones."""
     yield from note_facts(documents, anew=True)
-    concerned = [touched(document) for document in documents]
-    evidence, delivered = ([normal for pair in concerned for normal in pair[half]] for half in (0, 1))
+    evidence, delivered = set[str](), set[str]()
+    for document in documents:
+        touch(document, evidence, delivered)
     return (yield from rederive(policy, evidence, delivered))
 
 

@@ -19,7 +19,7 @@ from bson import ObjectId
 
 from sesevent import addresses, bounces, jsontext
 from sesevent.errors import PayloadError
-from sesevent.events.event import Event
+from sesevent.events.event import Event, tag_values
 from sesevent.events.identity import event_key
 from sesevent.events.parse import read_event
 from sesevent.events.part import read_part
@@ -55,13 +55,12 @@ def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict
 
 def document_fields(event: Event) -> dict[str, Any]:
     """What is stored of *event*, however it arrived."""
-    moment = event.timestamp
     document: dict[str, Any] = {
         "_id": ObjectId(event_key(event)),
         "Type": event.type,
         "MessageId": event.message_id,
         "Message": event.text,
-        "Timestamp": format_moment(moment) if moment else "",
+        "Timestamp": event.stamp,
         "derived": derived_of(event),
     }
     subject = event.subject
@@ -72,42 +71,49 @@ def document_fields(event: Event) -> dict[str, Any]:
 
 def derived_of(event: Event) -> dict[str, Any]:
     """What queries need, computed from the event alone. What is absent or empty is left out."""
-    people = event.recipients
     derived: dict[str, Any] = {"v": DERIVED_VERSION}
-    if "eventType" not in event.essence and event.type in IDENTITY_KINDS:
+    if event.type in IDENTITY_KINDS and "eventType" not in event.essence:
         derived["identity"] = True  # tells less than event publishing does of the same event: it gives way
     moment = event.timestamp
     if moment is not None:
         derived["at"] = moment
-    if people:
-        normals = [recipient.normal for recipient in people]
-        derived["recipients"] = normals if len(normals) == 1 else list(dict.fromkeys(normals))
-        if not people[0].certain:  # all are, or none is
+    normals = event.normals
+    if normals:
+        derived["recipients"] = normals
+        if event.guessed:
             derived["guess"] = True
-    source = event.source
-    if source:
+    mail = event.essence.get("mail") or {}
+    source = mail.get("source")
+    if source and type(source) is str:
         derived["source"] = (_normal_source if len(source) <= _LONGEST_SOURCE else addresses.normal)(source)
-    _add_tags(derived, event.tags)
-    _add_details(derived, event)
+    tags = mail.get("tags")
+    if type(tags) is dict:
+        _add_tags(derived, tags)
+    if event.body in _DETAILS:
+        _add_details(derived, event)
     return derived
 
 
-def _add_tags(derived: dict[str, Any], tags: dict[str, list[str]]) -> None:
+def _add_tags(derived: dict[str, Any], tags: dict[str, object]) -> None:
     """The tags people set. SES's own stay in `Message`; what is asked of them has a field of its own."""
-    if configuration_set := tags.get("ses:configuration-set"):
-        derived["configurationSet"] = configuration_set[0]
-    if campaign := tags.get("campaign"):
-        derived["campaign"] = campaign[0]
-    if own := [{"name": name, "values": values} for name, values in tags.items() if name[:4] != "ses:"]:
+    own = []
+    for name, values in tags.items():
+        if name[:4] != "ses:":
+            own.append({"name": name, "values": tag_values(values)})
+        field = _TAGS.get(name)
+        if field is not None and (told := tag_values(values)):
+            derived[field] = told[0]
+    if own:
         derived["tags"] = own
+
+
+_TAGS: Final = {"ses:configuration-set": "configurationSet", "campaign": "campaign"}
 
 
 def _add_details(derived: dict[str, Any], event: Event) -> None:
     """What a kind has of its own, under the name of its body."""
     name = event.body or ""
-    wanted = _DETAILS.get(name)
-    if wanted is None:
-        return
+    wanted = _DETAILS[name]
     body = event.essence.get(name) or {}
     found: dict[str, Any] = {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}
     if event.type == "Subscription":

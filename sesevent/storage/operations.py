@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pymongo import IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
 
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
@@ -19,6 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 Document = dict[str, Any]
+_MAJORITY: Final = ReadConcern("majority")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,14 @@ class Find:
     limit: int = 0
     """0: no limit."""
     projection: Mapping[str, Any] | None = None
+    durable: bool = False
+    """Only what a majority of the members holds: it cannot be rolled back."""
 
     def start(self, collections: Any) -> Any:
-        found = collections[self.collection].find(
-            self.filter, self.projection, sort=list(self.sort) or None, limit=self.limit
-        )
+        collection = collections[self.collection]
+        if self.durable:
+            collection = collection.with_options(read_concern=_MAJORITY)
+        found = collection.find(self.filter, self.projection, sort=list(self.sort) or None, limit=self.limit)
         return found.to_list()
 
     def finish(self, outcome: list[Document]) -> list[Document]:

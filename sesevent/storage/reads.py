@@ -47,6 +47,8 @@ __all__ = [
     "of_recipient",
     "of_types",
     "standings_of",
+    "told_by_identity",
+    "which_are_there",
     "with_id",
     "with_tag",
     "without_derived",
@@ -145,6 +147,16 @@ def with_id(identifier: str | bytes | ObjectId) -> Find | None:
         return Find(EVENTS, {"_id": ObjectId(identifier)}, limit=1)
     except (InvalidId, TypeError):
         return None
+
+
+def which_are_there(identifiers: Iterable[ObjectId]) -> Find:
+    """Which of these keys are taken, durably: answered by the index alone."""
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, projection={"_id": 1}, durable=True)
+
+
+def told_by_identity(identifiers: Iterable[ObjectId]) -> Find:
+    """Which of these events are kept as an identity notification told them."""
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}, "derived.identity": True}, projection={"_id": 1})
 
 
 def without_derived(size: int) -> Find:

@@ -122,6 +122,10 @@ class MemoryCollection:
                 found.sort(key=lambda document: _order(_at(document, name)), reverse=direction < 0)
             return _Found([_projected(_copy(document), projection) for document in found[: limit or None]])
 
+    def with_options(self, **_: Any) -> MemoryCollection:
+        """The same collection: what is written here is as durable as it will ever be."""
+        return self
+
     def count_documents(self, filter: Mapping[str, Any], limit: int = 0) -> int:  # noqa: A002
         """How many match."""
         return len(self.find(filter, limit=limit).documents)
@@ -211,7 +215,7 @@ class _Async:
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._blocking, name)
-        if name in ("get_collection", "find"):
+        if name in ("get_collection", "find", "with_options"):
             return lambda *arguments, **named: _Async(member(*arguments, **named))
         return _awaited(member) if callable(member) else _Async(member)
 

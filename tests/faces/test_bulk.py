@@ -207,3 +207,40 @@ def test_a_task_that_is_cancelled_finishes_what_is_under_way(mongodb_uri: str, d
     taken = asyncio.run(main())
     assert 0 < rows.count_documents({}) <= taken
     assert rows.count_documents({}) % 50 == 0
+
+
+def test_where_much_is_there_already_the_store_asks_first(with_store: Any, rows: Any) -> None:
+    """And says the same of each thing: new ones among them are stored, repeats are told as such."""
+    old, new = mails(60)[:40], mails(60)[40:]
+    asked: list[int] = []
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.receive_many(old))
+        await face.get(lambda store: store.receive_many(old))  # from this it learns
+        _count_inserts(face.store, asked)
+        mixed = [old[0], new[0], old[1], *new[1:], *old[2:], new[3]]
+        outcomes = await face.get(lambda store: store.receive_each(mixed))
+
+        assert [bool(one.fresh) for one in outcomes] == [False, True, False] + [True] * 19 + [False] * 39
+        assert asked == [21]  # the twenty, and the one that came twice
+        again = await face.get(lambda store: store.receive_many(old))
+        assert (again.fresh, again.duplicates, asked) == (0, 40, [21])
+        await face.get(lambda store: store.receive_many(genuine(payload("Send", message_id=f"x-{n}")) for n in range(30)))
+        assert asked == [21, 30]
+
+    with_store(body)
+    assert rows.count_documents({}) == 90
+
+
+def _count_inserts(store: Any, counts: list[int]) -> None:
+    collection = store._collections["ses_event"]
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(collection, name)
+
+        def insert_many(self, documents: Any, **named: Any) -> Any:
+            counts.append(len(documents))
+            return collection.insert_many(documents, **named)
+
+    store._collections["ses_event"] = Counting()
