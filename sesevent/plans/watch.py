@@ -102,11 +102,11 @@ class _Pause:
     world: World
     seconds: float
 
-    def start(self, _: Any) -> Any:
+    def start(self, collections: Any) -> Any:  # noqa: ARG002  # no collection is asked
         return self.world.sleep(max(0.0, min(self.seconds, _SLICE)))
 
-    def finish(self, _: Any) -> None:
-        return None
+    def finish(self, outcome: Any) -> None:
+        return outcome  # type: ignore[no-any-return]
 
 
 class _Source(Protocol):
@@ -366,19 +366,17 @@ class _Keys:
     """The keys of the rows that one field tells of, page by page."""
 
     def __init__(self, arrival: Arrival, since: datetime) -> None:
-        self._arrival, self._since = arrival, since
-        self._more = True
+        self._arrival = arrival
+        self._asks = [arrivals.keys_since(arrival, since)]
         self.ready: deque[Key] = deque()
-        self._last: Key | None = None
 
     def load(self) -> Plan[None]:
         """Have the next key ready, if there is one."""
-        if self.ready or not self._more:
-            return
-        found = yield from ask(arrivals.keys_since(self._arrival, self._since, self._last))
-        self.ready.extend(arrivals.key_of(self._arrival, document) for document in found)
-        self._more = len(found) == arrivals.KEYS
-        self._last = self.ready[-1] if self.ready else None
+        while self._asks and not self.ready:
+            found = yield from ask(self._asks.pop(0))
+            self.ready.extend(arrivals.key_of(self._arrival, document) for document in found)
+            if len(found) == arrivals.KEYS:
+                self._asks = arrivals.keys_behind(self._arrival, self.ready[-1])
 
 
 def _look_back(place: Position, wished: Wish) -> list[_Keys]:

@@ -61,19 +61,27 @@ class Key(NamedTuple):
         return self.at, str(self.id)
 
 
-def keys_since(arrival: Arrival, since: datetime, after: Key | None = None) -> Find:
-    """The next page of keys of rows that came since then, in order; the index of polling answers it alone."""
+def keys_since(arrival: Arrival, since: datetime) -> Find:
+    """The first page of keys of rows that came since then, in order. Polling's indexes answer it alone."""
+    name = arrival.field
+    bound = since if name != "_id" else ObjectId.from_datetime(since)
+    return _keys(arrival, {name: {"$gte": bound}})
+
+
+def keys_behind(arrival: Arrival, key: Key) -> list[Find]:
+    """What is to be asked behind a full page: those of the same moment, then those that came later.
+
+    As one question it would be one of alternatives, and MongoDB reads each row to decide those.
+    """
     name = arrival.field
     if name == "_id":
-        bound: Any = {"$gt": after.id} if after else {"$gte": _first_id(since)}
-        return Find(EVENTS, {"_id": bound, **arrival.only}, (("_id", 1),), KEYS, {"_id": 1})
-    asked: dict[str, Any] = {name: {"$gte": since}}
-    if after:
-        asked = {
-            name: {"$gte": after.at},
-            "$or": [{name: {"$gt": after.at}}, {name: after.at, "_id": {"$gt": after.id}}],
-        }
-    return Find(EVENTS, asked, ((name, 1), ("_id", 1)), KEYS, {"_id": 1, name: 1})
+        return [_keys(arrival, {"_id": {"$gt": key.id}})]
+    return [_keys(arrival, {name: key.at, "_id": {"$gt": key.id}}), _keys(arrival, {name: {"$gt": key.at}})]
+
+
+def _keys(arrival: Arrival, asked: Mapping[str, Any]) -> Find:
+    names = dict.fromkeys((arrival.field, "_id"), 1)
+    return Find(EVENTS, {**arrival.only, **asked}, tuple(names.items()), KEYS, names)
 
 
 def key_of(arrival: Arrival, document: Document) -> Key:
@@ -115,7 +123,3 @@ def _inside(condition: Any, prefix: str) -> Any:
         name if name.startswith("$") else prefix + name: _inside(value, prefix) if name in ("$or", "$and") else value
         for name, value in condition.items()
     }
-
-
-def _first_id(moment: datetime) -> ObjectId:
-    return ObjectId.from_datetime(moment)
