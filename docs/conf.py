@@ -23,7 +23,7 @@ from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
-from sesevent.storage.layout import INDEXES
+from sesevent.storage.layout import EVENTS, INDEXES, POLLING
 from sesevent.suppression.decision import decide
 from sesevent.suppression.facts import Act, Fact, Facts
 from sesevent.suppression.policy import DEFAULT_POLICY
@@ -153,6 +153,14 @@ _table(
     ],
 )
 _table(
+    "indexes_polling",
+    ("collection", "index", "keys", "the question it serves"),
+    [
+        (f"`{EVENTS}`", f"`{index.name}`", ", ".join(f"`{key}`" for key in index.keys), index.serves)
+        for index in POLLING
+    ],
+)
+_table(
     "errors",
     ("error", "may be retried", "suggested HTTP status", "when"),
     [
@@ -262,7 +270,7 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks": (_WAIT, "perform plans | share writes | call your code"),
+    "drivers | group_commit | hooks | watching": (_WAIT, "perform plans | share writes | call | follow"),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
     "suppression": (_PURE, "what it means for the next send"),

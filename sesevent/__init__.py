@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sesevent.errors import ConfigurationError as ConfigurationError
     from sesevent.errors import MissingExtra as MissingExtra
     from sesevent.errors import PayloadError as PayloadError
+    from sesevent.errors import PositionLost as PositionLost
     from sesevent.errors import Problem as Problem
     from sesevent.errors import SesEventError as SesEventError
     from sesevent.errors import StoreConflict as StoreConflict
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     from sesevent.verifier import Certificates as Certificates
     from sesevent.verifier import Verifier as Verifier
     from sesevent.verifier import verify as verify
+    from sesevent.watching import AsyncWatch as AsyncWatch
+    from sesevent.watching import Watch as Watch
 
 _HOMES = {
     "aio": "AsyncEventStore",
@@ -75,8 +78,8 @@ _HOMES = {
     "bounces.decide": "classify",
     "bounces.of_event": "classify_event",
     "cache": "AsyncCachedChecks CachedChecks",
-    "errors": "AwsError AwsUnavailable ConfigurationError MissingExtra PayloadError Problem SesEventError "
-    "StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
+    "errors": "AwsError AwsUnavailable ConfigurationError MissingExtra PayloadError PositionLost Problem "
+    "SesEventError StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
     "events.bounce": "Bounce",
     "events.click": "Click",
     "events.complaint": "Complaint",
@@ -105,6 +108,7 @@ _HOMES = {
     "suppression.standing": "Standing",
     "sync": "EventStore",
     "verifier": "Certificates Verifier verify",
+    "watching": "AsyncWatch Watch",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -18,6 +18,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from sesevent.group_commit import AsyncGroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
 from sesevent.ops import Plan
 from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
+from sesevent.plans import watch as watches
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.lists import Imported
@@ -49,6 +51,7 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+from sesevent.watching import AsyncWatch
 
 __all__ = [
     "AsyncDeadLetters", "AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting",
@@ -450,9 +453,10 @@ class AsyncSuppressionList:
 class AsyncDeadLetters:
     """What could not be understood: ``store.dead_letters``."""
 
-    def __init__(self, collections: dict[str, Any], policy: Policy) -> None:
+    def __init__(self, collections: dict[str, Any], policy: Policy, clock: Callable[[], datetime]) -> None:
         self._collections = collections
         self._policy = policy
+        self._clock = clock
 
     async def list(self, *, limit: int = 100) -> list[DeadLetter]:
         """Those that arrived last, the latest first, without their content."""
@@ -470,13 +474,15 @@ class AsyncDeadLetters:
         """Try these again, or, where none is named, all: worth it after an upgrade.
 
         What is understood now is stored with the facts of its first arrival, and is no dead letter
-        any more. *on_progress* is called after each page of fifty.
+        any more; ``received.storedAt`` tells when. *on_progress* is called after each page of fifty.
         """
         if identifiers:
-            return await perform(dead_letters.retry_these(self._policy, identifiers), self._collections)
+            plan = dead_letters.retry_these(self._policy, identifiers, self._clock())
+            return await perform(plan, self._collections)
         whole = Retried()
         while True:
-            page = await perform(dead_letters.retry_next(self._policy, whole.last), self._collections)
+            plan = dead_letters.retry_next(self._policy, whole.last, self._clock())
+            page = await perform(plan, self._collections)
             if not page.tried:
                 return whole
             whole += page
@@ -513,7 +519,7 @@ class AsyncEventStore:
         self._clock = clock
         self.events = AsyncEventRepository(self._collections)
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
-        self.dead_letters = AsyncDeadLetters(self._collections, policy)
+        self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)
@@ -627,9 +633,51 @@ class AsyncEventStore:
         """
         self._hooks.add(kind, handler, on_failure, may_await=True)
 
-    async def ensure_indexes(self) -> list[str]:
-        """Create the indexes that are missing, and return the names of all. Nothing else creates any."""
-        return await perform(doctor.ensure_indexes(), self._collections)
+    def watch(
+        self,
+        name: str | None = None,
+        *,
+        resume_after: str | None = None,
+        types: Iterable[str] = (),
+        since: datetime | None = None,
+        max_wait_seconds: float | None = None,
+        polling: bool | None = None,
+        overlap_seconds: float = 60.0,
+        poll_seconds: float = 1.0,
+    ) -> AsyncWatch:
+        """Follow what is stored: every row inserted from now on, by whomever, at least once and in order.
+
+        Iterate what it returns, mostly as a context: the iteration waits for the next row. With *name* the
+        position is kept in the database, behind the rows the consumer is done with (it asked for the next
+        one), about once a second and at the end: after a crash, or a restart, the same name goes on there, and
+        gives the last rows again. One process for a name: two would both get everything. Without a name keep
+        ``position`` yourself and hand it in as *resume_after*, which goes before what is kept; *since* is for a
+        name's first time: what was inserted since then.
+
+        *types* are SES's words. *max_wait_seconds* ends the iteration where nothing came for so long; iterate
+        again to go on. ``close`` ends it from elsewhere. While MongoDB is away the watch waits for it, unless
+        that bound is reached.
+
+        It follows a change stream; where the server has none, or where *polling* says so (False: never), it
+        looks every *poll_seconds*, *overlap_seconds* back. That has the same contract as long as a row becomes
+        visible within the overlap of its ``received.at``, the writer's clock: larger differences of clocks, or
+        writes that take longer, need a larger overlap. Rows come in the order of that time, but late ones. It
+        needs ``ensure_indexes(polling=True)``, or reads the whole collection each time.
+
+        Raises PositionLost where the server's log of changes no longer reaches back to the position, and
+        ConfigurationError for what is no position.
+        """
+        wished = watches.wish(
+            name, resume_after, types, since, max_wait_seconds, polling, overlap_seconds, poll_seconds
+        )
+        return AsyncWatch(wished, self._clock, partial(perform, collections=self._collections))
+
+    async def ensure_indexes(self, *, polling: bool = False) -> list[str]:
+        """Create the indexes that are missing, and return the names of all. Nothing else creates any.
+
+        With *polling* also those that a watch needs where it must poll; they cost each insert.
+        """
+        return await perform(doctor.ensure_indexes(polling), self._collections)
 
     async def adopt(self, *, on_progress: Callable[[int], object] | None = None) -> int:
         """Give rows of older shapes their ``derived`` in place, so that every question finds them.

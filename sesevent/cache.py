@@ -18,7 +18,9 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from sesevent import addresses
 from sesevent.aio import AsyncEventStore
+from sesevent.storage.failures import NO_STREAMS
 from sesevent.storage.layout import SUPPRESSION
+from sesevent.storage.operations import PATIENCE
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS
 from sesevent.suppression.memory import Memory
@@ -28,9 +30,7 @@ from sesevent.sync import EventStore
 __all__ = ["AsyncCachedChecks", "CachedChecks"]
 
 _ONLY_KEYS: Final = [{"$project": {"documentKey": 1, "operationType": 1}}]
-_PATIENCE: Final = 500  # milliseconds that the server waits for a change: how long closing may take
 _PAUSE: Final = 1.0  # seconds before a broken stream is opened again
-_NO_STREAMS: Final = (40573, 40324)  # stand-alone servers, and engines without change streams
 
 
 class CachedChecks:
@@ -82,14 +82,15 @@ class CachedChecks:
             try:
                 self._follow_stream()
             except PyMongoError as error:  # noqa: PERF203  # each try is of a stream that lasts
+                opened = self.following
                 self._missed()
-                if isinstance(error, OperationFailure) and error.code in _NO_STREAMS:
+                if not opened and isinstance(error, OperationFailure) and error.code in NO_STREAMS:
                     return
                 self._ended.wait(_PAUSE)
 
     def _follow_stream(self) -> None:
         collection = self._store.suppression._collections[SUPPRESSION]
-        with collection.watch(_ONLY_KEYS, max_await_time_ms=_PATIENCE) as changes:
+        with collection.watch(_ONLY_KEYS, max_await_time_ms=PATIENCE) as changes:
             with self._lock:
                 self._memory.clear()  # what changed before this moment is not told
             self.following = True
@@ -152,8 +153,9 @@ class AsyncCachedChecks:
             try:
                 await self._follow_stream()
             except PyMongoError as error:  # each try is of a stream that lasts
+                opened = self.following
                 self._missed()
-                if isinstance(error, OperationFailure) and error.code in _NO_STREAMS:
+                if not opened and isinstance(error, OperationFailure) and error.code in NO_STREAMS:
                     return
                 await asyncio.sleep(_PAUSE)
             await asyncio.sleep(0)
@@ -165,7 +167,7 @@ class AsyncCachedChecks:
 
     async def _follow_stream(self) -> None:
         collection = self._store.suppression._collections[SUPPRESSION]
-        async with await collection.watch(_ONLY_KEYS, max_await_time_ms=_PATIENCE) as changes:
+        async with await collection.watch(_ONLY_KEYS, max_await_time_ms=PATIENCE) as changes:
             self._memory.clear()  # what changed before this moment is not told
             self.following = True
             self._ready.set()

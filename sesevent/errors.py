@@ -8,7 +8,8 @@
     ├─ VerifierUnavailable        whether it is genuine cannot be told right now: try again
     ├─ StoreError                 MongoDB refused or failed
     │  ├─ StoreUnavailable        …or could not be reached in time: try again
-    │  └─ StoreConflict           …or other writers won every race for one document: try again
+    │  ├─ StoreConflict           …or other writers won every race for one document: try again
+    │  └─ PositionLost            …or no longer knows what came after a watch's position
     ├─ AwsError                   an AWS service refused or failed; names the call and AWS's own code
     │  └─ AwsUnavailable          …or could not be reached, or asked for patience: try again
     ├─ Suppressed                 a mail was not sent, because of whom it would have gone to; says why for each
@@ -33,6 +34,7 @@ __all__ = [
     "ConfigurationError",
     "MissingExtra",
     "PayloadError",
+    "PositionLost",
     "Problem",
     "SesEventError",
     "StoreConflict",
@@ -112,6 +114,9 @@ class VerifierUnavailable(SesEventError):
 class StoreError(SesEventError):
     """MongoDB refused an operation or failed while performing it."""
 
+    code: int | None = None
+    """MongoDB's own code for it, where it gave one."""
+
 
 class StoreUnavailable(StoreError):
     """MongoDB could not be reached, or did not answer, within the configured time-out."""
@@ -125,6 +130,10 @@ class StoreConflict(StoreError):
 
     retryable = True
     http_status = 503
+
+
+class PositionLost(StoreError):
+    """What came after a watch's position is no longer in the server's log of changes, the oplog."""
 
 
 class AwsError(SesEventError):

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, payloads, sync
+from sesevent import aio, payloads, sync, watching
 from sesevent.events.parse import EVENT_CLASSES
-from sesevent.storage.layout import INDEXES
+from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
 
 PACKAGE = Path(sesevent.__file__).parent
@@ -24,6 +24,8 @@ FACES = [
     (sync.EventRepository, aio.AsyncEventRepository),
     (sync.SuppressionList, aio.AsyncSuppressionList),
     (sync.Results, aio.AsyncResults),
+    (sync.DeadLetters, aio.AsyncDeadLetters),
+    (watching.Watch, watching.AsyncWatch),
 ]
 
 
@@ -96,7 +98,7 @@ def test_the_lean_reader_knows_every_kinds_body() -> None:
 
 def test_every_table_row_has_a_reason() -> None:
     """The rule is a table, and the table says why."""
-    assert all(index.serves for indexes in INDEXES.values() for index in indexes)
+    assert all(index.serves for indexes in (*INDEXES.values(), POLLING) for index in indexes)
     assert all(rule.why and rule.sentence for rule in RULES)
 
 

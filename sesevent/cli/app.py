@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sesevent import __version__
-from sesevent.cli import bounces, dead_letters, demo, doctor, events, files, local, suppression, testing
+from sesevent.cli import bounces, dead_letters, demo, doctor, events, files, local, suppression, testing, watch
 
 __all__ = ["app"]
 
@@ -43,6 +43,7 @@ app.command("classify")(bounces.classify_lines)
 app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)
 app.command("timeline")(events.timeline)
+app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")

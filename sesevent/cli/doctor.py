@@ -30,6 +30,9 @@ def doctor(
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
     fix: Annotated[bool, typer.Option("--fix", help="Create missing indexes, adopt older rows.")] = False,
+    polling: Annotated[
+        bool, typer.Option("--polling", help="With --fix: also the indexes of watches that must poll.")
+    ] = False,
 ) -> None:
     """Look at versions, connection, server, indexes and rows; say what is missing and how to mend it."""
     from sesevent.plans.doctor import Finding
@@ -38,7 +41,7 @@ def doctor(
     try:
         with options.opened_store(uri, database, collection, timeout) as store:
             if fix:
-                store.ensure_indexes()
+                store.ensure_indexes(polling=polling)
                 with progress("rows adopted") as told:
                     store.adopt(on_progress=told)
             findings += store.examine()

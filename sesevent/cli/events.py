@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,14 +14,14 @@ from sesevent.events.parse import EVENT_CLASSES
 if TYPE_CHECKING:
     from sesevent.storage.codec import StoredEvent
 
-__all__ = ["events", "timeline"]
+__all__ = ["events", "row", "timeline", "words"]
 
 _WORDS = {word.casefold(): word for word in EVENT_CLASSES}  # a word that is new to us is taken as it stands
 
 
 def events(
     message_id: Annotated[str | None, typer.Option(help="SES's id of the mail.")] = None,
-    type: Annotated[list[str] | None, typer.Option(help="SES's word, such as Bounce; may be repeated.")] = None,  # noqa: A002  # the option's name
+    type: options.Types = None,  # noqa: A002  # the option's name
     reason: Annotated[
         list[str] | None, typer.Option(help="Why a mail bounced, such as mailbox_full; may be repeated.")
     ] = None,
@@ -42,7 +42,7 @@ def events(
     with options.opened_store(uri, database, collection, timeout) as store:
         found = store.events.find(
             message_id=message_id,
-            types=[_WORDS.get(word.casefold(), word) for word in type or ()],
+            types=words(type),
             reasons=[_reason(word) for word in reason or ()],
             recipient=recipient,
             tag=options.tag(tag),
@@ -52,7 +52,7 @@ def events(
             newest_first=newest_first,
             limit=limit or None,
         )
-        print_rows((_row(event, short=for_people(json)) for event in found), as_json=json)
+        print_rows((row(event, short=for_people(json)) for event in found), as_json=json)
 
 
 def timeline(
@@ -65,7 +65,7 @@ def timeline(
 ) -> None:
     """Tell everything that happened to one mail, in order."""
     with options.opened_store(uri, database, collection, timeout) as store:
-        rows = [_row(event, short=for_people(json)) for event in store.events.timeline(message_id)]
+        rows = [row(event, short=for_people(json)) for event in store.events.timeline(message_id)]
     print_rows(rows, as_json=json)
     raise typer.Exit(0 if rows else 1)
 
@@ -76,8 +76,14 @@ def _reason(word: str) -> str:
     return word
 
 
-def _row(stored: StoredEvent, *, short: bool) -> dict[str, object]:
-    row = event_row(stored.event)
+def words(types: list[str] | None) -> list[str]:
+    """SES's words, however they are written."""
+    return [_WORDS.get(word.casefold(), word) for word in types or ()]
+
+
+def row(stored: StoredEvent, *, short: bool) -> dict[str, Any]:
+    """What is told of a stored event; in short, what a person looks for."""
+    told = event_row(stored.event)
     if short:
-        return {name: row[name] for name in ("timestamp", "type", "recipients", "subject", "message_id")}
-    return {"id": str(stored.id), **row, "received_at": stored.received_at}
+        return {name: told[name] for name in ("timestamp", "type", "recipients", "subject", "message_id")}
+    return {"id": str(stored.id), **told, "received_at": stored.received_at}

@@ -30,6 +30,9 @@ Uri = Annotated[str | None, typer.Option(envvar="SESEVENT_MONGODB_URI", help="Mo
 Database = Annotated[str | None, typer.Option(help="Database; by default the URI's, else «cache».")]
 Collection = Annotated[str, typer.Option(help="Collection of the events.")]
 Timeout = Annotated[float, typer.Option(help="Seconds after which a silent server is given up.")]
+Types = Annotated[
+    list[str] | None, typer.Option("--type", help="SES's word, such as Bounce; may be repeated.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines also on a terminal.")]
 Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="However spelled; - reads lines.")]
 Stream = Annotated[str, typer.Option(help="Stream of the mail; * is no particular one, or all.")]

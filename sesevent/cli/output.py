@@ -42,9 +42,9 @@ def for_people(as_json: bool) -> bool:
     return sys.stdout.isatty() and not as_json
 
 
-def print_json(row: Mapping[str, Any]) -> None:
+def print_json(row: Mapping[str, Any], *, flush: bool = False) -> None:
     """One JSON object on a line."""
-    print(json.dumps(row, ensure_ascii=False, default=_plain))
+    print(json.dumps(row, ensure_ascii=False, default=_plain), flush=flush)
 
 
 def print_counts(counts: Mapping[str, int], *, as_json: bool) -> None:

@@ -63,14 +63,14 @@ def get(identifier: str) -> Plan[DeadLetter | None]:
     return dead_letter(documents[0]) if documents else None
 
 
-def retry_these(policy: Policy, identifiers: Collection[str]) -> Plan[Retried]:
+def retry_these(policy: Policy, identifiers: Collection[str], now: datetime) -> Plan[Retried]:
     """Try some again."""
-    return (yield from _retry(policy, reads.dead_letters_with(identifiers)))
+    return (yield from _retry(policy, reads.dead_letters_with(identifiers), now))
 
 
-def retry_next(policy: Policy, after: ObjectId | None) -> Plan[Retried]:
+def retry_next(policy: Policy, after: ObjectId | None, now: datetime) -> Plan[Retried]:
     """Try the next page of all of them again; `Retried.last` continues, None at the end."""
-    return (yield from _retry(policy, reads.next_dead_letters(after, PAGE)))
+    return (yield from _retry(policy, reads.next_dead_letters(after, PAGE), now))
 
 
 def purge(identifiers: Collection[str], before: datetime | None, everything: bool) -> Plan[int]:
@@ -86,7 +86,7 @@ def _older(before: datetime | None) -> Document:
     return {} if before is None else {"lastAt": {"$lt": before}}
 
 
-def _retry(policy: Policy, find: Find) -> Plan[Retried]:
+def _retry(policy: Policy, find: Find, now: datetime) -> Plan[Retried]:
     retried = Retried()
     documents = yield from ask(find)
     settled: list[ObjectId] = []
@@ -99,6 +99,8 @@ def _retry(policy: Policy, find: Find) -> Plan[Retried]:
         prepared = Prepared()
         prepare(vouched(b"", "it was received before", _messages(letter)), letter.first_at, prepared)
         prepared.dead.clear()  # it is one already
+        for stored_late in prepared.documents:
+            stored_late["received"]["storedAt"] = now  # whoever asks what is new would not find it by its arrival
         stored = yield from store(policy, prepared, Redelivery())
         retried.events += len(stored.fresh)
         if not prepared.problems:

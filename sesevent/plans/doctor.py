@@ -8,7 +8,7 @@ from sesevent.bounces import rules_version
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit, dead_letters
 from sesevent.storage import reads
-from sesevent.storage.layout import EVENTS, INDEXES, PLURAL, SUPPRESSION, index_models
+from sesevent.storage.layout import EVENTS, INDEXES, PLURAL, POLLING, SUPPRESSION, WATCHES, index_models
 from sesevent.storage.operations import Command, Count, CreateIndexes, Document, ListIndexes
 from sesevent.storage.records import AuditEntry
 
@@ -37,11 +37,11 @@ def greet() -> Plan[Document]:
     return hello
 
 
-def ensure_indexes() -> Plan[list[str]]:
-    """Create the indexes that are missing."""
+def ensure_indexes(polling: bool = False) -> Plan[list[str]]:
+    """Create the indexes that are missing; with *polling* also those of watches that must poll."""
     names: list[str] = []
     for collection in INDEXES:
-        models = index_models(collection)
+        models = index_models(collection, polling=polling)
         if models:
             names += yield from ask(CreateIndexes(collection, models))
     return names
@@ -54,6 +54,9 @@ def examine() -> Plan[list[Finding]]:
     findings = [Finding("ok", "server", f"MongoDB {build['version']}"), _kind(hello)]
     present = yield from ask(ListIndexes(EVENTS))
     findings.append(_indexes(present))
+    polled = yield from ask(Count(WATCHES, {"polling": True}, 1))
+    if polled and POLLING[0].name not in present:
+        findings.append(_POLLED_WITHOUT_INDEX)
     legacy = yield from ask(Count(EVENTS, {"derived": None}, _COUNTED))
     findings.append(_legacy(legacy))
     stale = yield from ask(Count(EVENTS, reads.classified_by_others(rules_version()).filter, _COUNTED))
@@ -127,6 +130,12 @@ _SUBSCRIPTION_ACTS: Final[dict[str, tuple[Level, str]]] = {
     "unsubscribed": ("warning", "subscription"),
 }
 
+_POLLED_WITHOUT_INDEX = Finding(
+    "warning",
+    "watches",
+    "a watch polls, and reads the whole collection each time: its index is missing",
+    "Run: sesevent doctor --fix --polling",
+)
 _PLURAL_HOLDS_ROWS = Finding(
     "warning",
     "collection",

@@ -9,17 +9,25 @@ from typing import Any, Final
 
 from pymongo import errors
 
-from sesevent.errors import ConfigurationError, SesEventError, StoreError, StoreUnavailable
+from sesevent.errors import ConfigurationError, PositionLost, SesEventError, StoreError, StoreUnavailable
 
-__all__ = ["DUPLICATE_KEY", "refused", "translate"]
+__all__ = ["DUPLICATE_KEY", "NO_STREAMS", "refused", "translate"]
 
 DUPLICATE_KEY: Final = 11000
 
 # https://www.mongodb.com/docs/manual/reference/error-codes/
 _NOT_ALLOWED: Final = {13: "the user lacks the right", 18: "authentication failed", 8000: "authentication failed"}
 _OUT_OF_SPACE: Final = (14031, 28)
-# Time-outs, a server on its way down or no longer primary, lost races: the same may succeed later.
-_PASSING: Final = (6, 7, 24, 50, 64, 89, 91, 112, 189, 262, 317, 462, 9001, 10058, 10107, 11600, 11602, 13435, 13436)
+# Time-outs, a server on its way down or no longer primary, lost races, cursors that were ended by others: the same
+# may succeed later.
+_PASSING: Final = (
+    6, 7, 24, 43, 50, 64, 89, 91, 112, 133, 136, 189, 234, 237, 262, 317, 462, 9001, 10058, 10107, 11600, 11601, 11602,
+    13435, 13436,
+)  # fmt: skip
+_HISTORY_LOST: Final = (280, 286)
+NO_STREAMS: Final = (20, 115, 136, 303, 40324, 40573)
+"""How servers say that they have no change streams, when one is opened: a stand-alone mongod (40573), engines that
+do not know them (20, 115, 303, 40324), and Amazon DocumentDB where they are not switched on (136)."""
 _TOO_OLD: Final = "wire version"  # PyMongo has no class of its own for it
 
 
@@ -28,6 +36,8 @@ def translate(error: Exception) -> SesEventError:
     for kind, make in _TABLE:
         if isinstance(error, kind):
             made: SesEventError = make(error)
+            if isinstance(made, StoreError) and isinstance(error, errors.OperationFailure):
+                made.code = error.code
             return made
     return StoreError(f"MongoDB could not do it ({type(error).__name__}).")
 
@@ -54,6 +64,12 @@ def _by_code(code: Any) -> SesEventError:
     if code in _OUT_OF_SPACE:
         return StoreUnavailable(
             "MongoDB has no disk space left.", hint="Nothing was acknowledged; it is safe to repeat."
+        )
+    if code in _HISTORY_LOST:
+        return PositionLost(
+            "What came after this position is no longer in MongoDB's log of changes (oplog).",
+            hint="Go on with polling=True, which reads the rows themselves; or start anew, and catch up with "
+            "store.events.between(). A larger oplog remembers longer.",
         )
     if code in _PASSING:
         return StoreUnavailable(

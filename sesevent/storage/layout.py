@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "SUPPRESSION", "SUPPRESSION_ACTS",
-    "Index", "index_models",
+    "ALIAS", "AUDIT", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING", "SUPPRESSION",
+    "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -20,6 +20,8 @@ SUPPRESSION: Final = "ses_suppression"
 SUPPRESSION_ACTS: Final = "ses_suppression_act"
 DEAD_LETTERS: Final = "ses_dead_letter"
 AUDIT: Final = "ses_audit"
+WATCHES: Final = "ses_watch"
+"""How far each named watch is."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
@@ -62,10 +64,18 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
     AUDIT: (Index("time", ("at", "_id"), "what was done lately?"),),
 }  # fmt: skip
 
+POLLING: Final[tuple[Index, ...]] = (
+    Index("arrival", ("received.at", "_id"), "which events came since the last look? Where a watch must poll"),
+    Index("late_arrival", ("received.storedAt", "_id"), "which of them were dead letters until now?",
+          {"received.storedAt": {"$exists": True}}),
+)  # fmt: skip
+"""Indexes of the events that only polling needs. They cost each insert, so they are made where they are asked for."""
 
-def index_models(collection: str) -> list[IndexModel]:
+
+def index_models(collection: str, *, polling: bool = False) -> list[IndexModel]:
     """What PyMongo needs to create the indexes of one collection."""
-    return [_model(index) for index in INDEXES[collection]]
+    more = POLLING if polling and collection == EVENTS else ()
+    return [_model(index) for index in (*INDEXES[collection], *more)]
 
 
 def _model(index: Index) -> IndexModel:

@@ -16,11 +16,15 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "Command", "Count", "CreateIndexes", "Delete", "Document", "Find", "Insert", "ListIndexes", "Update", "Updated",
+    "PATIENCE", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete", "Document", "Find", "Insert",
+    "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
 _MAJORITY: Final = ReadConcern("majority")
+
+PATIENCE = 500
+"""Milliseconds that a server waits for a change before it says that there is none: how long stopping may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,60 @@ class Command:
 
     def finish(self, outcome: Document) -> Document:
         return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """Follow the changes of a collection. The result is the open stream."""
+
+    collection: str
+    pipeline: Sequence[Mapping[str, Any]]
+    where: Mapping[str, Any]
+    """PyMongo's options for where it begins; none: now."""
+    patience: int = PATIENCE
+
+    def start(self, collections: Any) -> Any:
+        return collections[self.collection].watch(self.pipeline, max_await_time_ms=self.patience, **self.where)
+
+    def finish(self, outcome: Any) -> Any:
+        return outcome
+
+
+class Change(NamedTuple):
+    """What a stream told."""
+
+    document: Document | None
+    """The change; None where there is none for now."""
+    token: Mapping[str, Any] | None
+    """Where the stream stands now."""
+    alive: bool
+    """False where it has ended: what it followed was dropped or renamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextChange:
+    """Ask a stream for its next change."""
+
+    stream: Any
+
+    def start(self, collections: Any) -> Any:  # noqa: ARG002  # a stream knows its collection
+        return self.stream.try_next()
+
+    def finish(self, outcome: Document | None) -> Change:
+        return Change(outcome, self.stream.resume_token, self.stream.alive)
+
+
+@dataclass(frozen=True, slots=True)
+class CloseStream:
+    """Let go of a stream."""
+
+    stream: Any
+
+    def start(self, collections: Any) -> Any:  # noqa: ARG002
+        return self.stream.close()
+
+    def finish(self, outcome: Any) -> None:
+        return outcome  # type: ignore[no-any-return]
 
 
 def _duplicates(outcome: Any) -> list[int]:

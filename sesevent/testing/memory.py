@@ -311,7 +311,19 @@ def _projected(document: Document, projection: Mapping[str, Any] | None) -> Docu
         return document
     if not all(projection.values()):
         return {name: value for name, value in document.items() if name not in projection}
-    return {name: value for name, value in document.items() if name in projection or name == "_id"}
+    paths = [name.split(".") for name in (*projection, "_id")]
+    return _only(document, paths)
+
+
+def _only(document: Mapping[str, Any], paths: Sequence[Sequence[str]]) -> Document:
+    """What lies at these paths; below a field that is named whole, everything."""
+    found: Document = {}
+    for name, value in document.items():
+        rests = [path[1:] for path in paths if path[0] == name]
+        if rests:
+            deeper = all(rests) and isinstance(value, Mapping)
+            found[name] = _only(value, rests) if deeper else value
+    return found
 
 
 def _changed(document: Mapping[str, Any], change: Mapping[str, Any], *, fresh: bool) -> Document:

@@ -20,7 +20,9 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
         if uri is None:
             del environment["SESEVENT_MONGODB_URI"]
         places = (
-            ["--database", database] if arguments[0] in ("ingest", "events", "timeline", "doctor", "reclassify") else []
+            ["--database", database]
+            if arguments[0] in ("ingest", "events", "timeline", "doctor", "reclassify", "watch")
+            else []
         )
         if arguments[0] in ("suppression", "dead-letters", "bounces"):
             places = ["--database", database]

@@ -225,7 +225,9 @@ def test_where_much_is_there_already_the_store_asks_first(with_store: Any, rows:
         assert asked == [21]  # the twenty, and the one that came twice
         again = await face.get(lambda store: store.receive_many(old))
         assert (again.fresh, again.duplicates, asked) == (0, 40, [21])
-        await face.get(lambda store: store.receive_many(genuine(payload("Send", message_id=f"x-{n}")) for n in range(30)))
+        await face.get(
+            lambda store: store.receive_many(genuine(payload("Send", message_id=f"x-{n}")) for n in range(30))
+        )
         assert asked == [21, 30]
 
     with_store(body)

@@ -134,6 +134,7 @@ def test_after_an_upgrade_they_are_tried_again(with_store: Any, tables: Any, row
         assert [one.count for one in await listed(face)] == [1]  # trying is no arrival
         stored = rows.find({}).to_list()[0]
         assert (stored["received"]["via"], stored["received"]["topicArn"]) == ("sns", TOPIC)
+        assert stored["received"]["storedAt"] >= stored["received"]["at"]
         assert stored["received"]["at"] == letter.first_at
 
     with_store(body)

@@ -1,0 +1,112 @@
+"""New events as they are stored: ``sesevent watch``."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sesevent.addresses import mask
+from sesevent.cli import options
+from sesevent.cli.events import row, words
+from sesevent.cli.output import clean, for_people, note, print_json
+
+if TYPE_CHECKING:
+    from sesevent.storage.codec import StoredEvent
+
+__all__ = ["watch"]
+
+_COLOURS = {
+    "Bounce": "red", "Complaint": "red", "Reject": "red", "Rendering Failure": "red",
+    "DeliveryDelay": "yellow", "Subscription": "yellow", "Delivery": "green", "Open": "cyan", "Click": "cyan",
+}  # fmt: skip
+_WIDEST = max(map(len, _COLOURS))
+
+
+def watch(
+    name: Annotated[
+        str | None, typer.Option(help="Go on where the watch of this name was.", show_default=False)
+    ] = None,
+    type: options.Types = None,  # noqa: A002  # the option's name
+    since: Annotated[str | None, typer.Option(help="Begin with what was stored since: a date, or 2h.")] = None,
+    polling: Annotated[bool, typer.Option("--polling", help="Look again and again; no change stream.")] = False,
+    limit: Annotated[int, typer.Option(help="End after so many; 0 for never.", min=0)] = 0,
+    idle: Annotated[
+        float | None, typer.Option(help="End when nothing came for so many seconds.", min=0, show_default=False)
+    ] = None,
+    show_addresses: Annotated[
+        bool, typer.Option("--show-addresses", help="Whole addresses also on a terminal.")
+    ] = False,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 10.0,
+    json: options.Json = False,
+) -> None:
+    """Show events as they are stored. Ctrl-C ends it; with a name the next time goes on there."""
+    tell = _line_for_people(show_addresses) if for_people(json) else _line
+    with (
+        options.opened_store(uri, database, collection, timeout) as store,
+        store.watch(
+            name,
+            types=words(type),
+            since=options.moment(since),
+            max_wait_seconds=idle,
+            polling=polling or None,
+        ) as watching,
+        _ended_by_signals(watching.close),
+    ):
+        if for_people(json):
+            note("waiting for events; Ctrl-C ends it")
+        for number, stored in enumerate(watching, 1):
+            tell(stored)
+            if number == limit:
+                if name is not None:
+                    watching.save()
+                break
+
+
+@contextmanager
+def _ended_by_signals(close: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end it after the line that is being written; a second one ends it at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def end(number: int, _frame: object) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        close()
+
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _line(stored: StoredEvent) -> None:
+    print_json(row(stored, short=False), flush=True)
+
+
+def _line_for_people(show_addresses: bool) -> Callable[[StoredEvent], None]:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+
+    def tell(stored: StoredEvent) -> None:
+        told: dict[str, Any] = row(stored, short=True)
+        people = told["recipients"] if show_addresses else [mask(address) for address in told["recipients"]]
+        line = Text.assemble(
+            (clean(told["timestamp"]), "dim"),
+            "  ",
+            (f"{clean(told['type']):{_WIDEST}}", _COLOURS.get(told["type"], "default")),
+            f"  {clean(people)}  ",
+            (clean(told["message_id"]), "dim"),
+        )
+        console.print(line, soft_wrap=True)
+
+    return tell
