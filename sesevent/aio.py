@@ -41,7 +41,7 @@ from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, utc_now, within
+from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.reads import Cursor
@@ -515,6 +515,7 @@ class AsyncEventStore:
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
+        self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
         self.events = AsyncEventRepository(self._collections)
@@ -707,8 +708,8 @@ class AsyncEventStore:
         return whole
 
     async def examine(self) -> list[doctor.Finding]:
-        """Look at the server, the indexes and the rows, and say what is missing."""
-        return await perform(doctor.examine(), self._collections)
+        """Look at the connection, the server, the indexes and the rows, and say what is missing."""
+        return await perform(doctor.examine(self._settings), self._collections)
 
     async def record_handshake(
         self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import inf
 from typing import Final, Literal, NamedTuple
 
 from sesevent.bounces import rules_version
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit, dead_letters
 from sesevent.storage import reads
+from sesevent.storage.connection import Settings
 from sesevent.storage.layout import EVENTS, INDEXES, PLURAL, POLLING, SUPPRESSION, WATCHES, index_models
 from sesevent.storage.operations import Command, Count, CreateIndexes, Document, ListIndexes
 from sesevent.storage.records import AuditEntry
@@ -47,11 +50,13 @@ def ensure_indexes(polling: bool = False) -> Plan[list[str]]:
     return names
 
 
-def examine() -> Plan[list[Finding]]:
-    """Look at the server and the collections."""
+def examine(settings: Settings | None) -> Plan[list[Finding]]:
+    """Look at the connection, the server and the collections."""
     hello = yield from ask(Command("hello"))
     build = yield from ask(Command("buildInfo"))
     findings = [Finding("ok", "server", f"MongoDB {build['version']}"), _kind(hello)]
+    if settings is not None:
+        findings += _connection(settings, local=_is_local(hello))
     present = yield from ask(ListIndexes(EVENTS))
     findings.append(_indexes(present))
     polled = yield from ask(Count(WATCHES, {"polling": True}, 1))
@@ -78,6 +83,22 @@ def _kind(hello: Document) -> Finding:
         return Finding("ok", "kind", f"replica set of {len(hello.get('hosts', ()))}")
     remedy = "Start mongod with --replSet and initiate it; one member is enough for a laptop."
     return Finding("warning", "kind", "stand-alone: no change streams, transactions or retryable writes", remedy)
+
+
+def _connection(settings: Settings, *, local: bool) -> list[Finding]:
+    connections = "any number of" if settings.connections == inf else f"up to {settings.connections}"
+    wait = "no bound" if settings.timeout_seconds is None else f"{settings.timeout_seconds:g} s"
+    findings = [Finding("ok", "connection", f"time-out: {wait}; {connections} connections to a server")]
+    findings += [finding for wrong, finding in _CARELESS if wrong(settings)]
+    if not local:
+        findings += [finding for wrong, finding in _EXPOSED if wrong(settings)]
+    return findings
+
+
+def _is_local(hello: Document) -> bool:
+    """True where all members are on this machine, as far as they tell."""
+    members = hello.get("hosts") or [hello.get("me", "localhost")]
+    return all(member.startswith(("127.", "localhost", "[::1]")) for member in members)
 
 
 def _indexes(present: list[str]) -> Finding:
@@ -129,6 +150,38 @@ _SUBSCRIPTION_ACTS: Final[dict[str, tuple[Level, str]]] = {
     "subscription offered": ("warning", "subscription"),  # nobody confirmed it through this library
     "unsubscribed": ("warning", "subscription"),
 }
+
+_Rule = tuple[Callable[[Settings], bool], Finding]
+
+_CARELESS: Final[tuple[_Rule, ...]] = (
+    (
+        lambda told: told.timeout_seconds is None,
+        Finding("warning", "connection", "nothing bounds how long an operation takes", "Give timeoutMS."),
+    ),
+    (
+        lambda told: not told.durable,
+        Finding(
+            "warning",
+            "durability",
+            "writes are acknowledged before a majority has them in its journal: a fail-over may lose them",
+            "Leave out write_concern.",
+        ),
+    ),
+    (
+        lambda told: not told.retry_writes,
+        Finding("warning", "connection", "a write that meets a fail-over is not repeated", "Leave out retryWrites."),
+    ),
+)
+_EXPOSED: Final[tuple[_Rule, ...]] = (
+    (
+        lambda told: not told.encrypted,
+        Finding("warning", "connection", "addresses and mails cross the network unencrypted", "Add tls=true."),
+    ),
+    (
+        lambda told: not told.authenticated,
+        Finding("warning", "connection", "the server asks nobody who they are", "Switch authentication on."),
+    ),
+)
 
 _POLLED_WITHOUT_INDEX = Finding(
     "warning",

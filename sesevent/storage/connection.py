@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pymongo
 from bson.codec_options import CodecOptions
-from pymongo import WriteConcern
+from pymongo import ReadPreference, WriteConcern
+from pymongo.client_options import ClientOptions
 from pymongo.errors import InvalidName
 
 from sesevent.errors import ConfigurationError
@@ -25,12 +26,42 @@ from sesevent.storage.layout import (
     WATCHES,
 )
 
-__all__ = ["DURABLE", "client_options", "collections_of", "utc_now", "within"]
+__all__ = ["DURABLE", "Settings", "client_options", "collections_of", "settings_of", "utc_now", "within"]
 
 DURABLE: Final = WriteConcern(w="majority", j=True)
 """Acknowledged by a majority of the members, and in their journals: it survives any one of them."""
 
 _CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+
+
+class Settings(NamedTuple):
+    """What a client was told, as far as it matters here."""
+
+    timeout_seconds: float | None
+    """The most that one operation takes; None where nothing bounds it."""
+    connections: float
+    """The most to one server; infinite where nothing bounds them."""
+    retry_writes: bool
+    encrypted: bool
+    authenticated: bool
+    durable: bool
+    """Writes are acknowledged by a majority, and journaled."""
+
+
+def settings_of(client: Any, write_concern: WriteConcern) -> Settings | None:
+    """What *client* was told; None of one in memory."""
+    options = getattr(client, "options", None)
+    if not isinstance(options, ClientOptions):
+        return None
+    pool, concern = options.pool_options, write_concern.document
+    return Settings(
+        options.timeout,
+        pool.max_pool_size,
+        options.retry_writes,
+        pool._ssl_context is not None,
+        pool._credentials is not None,
+        concern.get("w") == "majority" and concern.get("j") is True,
+    )
 
 
 def utc_now() -> datetime:
@@ -48,7 +79,9 @@ def client_options(uri: str, timeout_seconds: float, options: Mapping[str, Any])
     if timeout_seconds <= 0:
         raise ConfigurationError("timeout_seconds must be more than 0.")
     milliseconds = int(timeout_seconds * 1000)
-    ours = {"timeoutMS": milliseconds, "serverSelectionTimeoutMS": milliseconds, "appname": "sesevent"}
+    ours: dict[str, Any] = {"timeoutMS": milliseconds, "serverSelectionTimeoutMS": milliseconds}
+    if "appname=" not in uri.lower():
+        ours["appname"] = "sesevent"
     return ours | dict(options)
 
 
@@ -57,6 +90,7 @@ def collections_of(
 ) -> dict[str, Any]:
     """The collections of a store, by the names that operations use.
 
+    Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
     others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, PLURAL, WATCHES)
@@ -64,7 +98,9 @@ def collections_of(
     try:
         found = client[database] if database else client.get_default_database(DATABASE)
         return {
-            name: found.get_collection(actual, codec_options=_CODEC, write_concern=write_concern)
+            name: found.get_collection(
+                actual, codec_options=_CODEC, read_preference=ReadPreference.PRIMARY, write_concern=write_concern
+            )
             for name, actual in names.items()
         }
     except InvalidName as error:
