@@ -55,6 +55,11 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def note(text: str) -> None:
+    """Tell people how far it is."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def report(measures: list[Measure]) -> None:
     """A table for people on stderr, JSON lines on stdout."""
     for measure in measures:

@@ -1,6 +1,7 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
-Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, suppress, indexes, bounces.
+Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, webhook, choices, room,
+memory, suppress, indexes, bounces.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import capture
 import orjson
 import sample
+from capture import documents_of, taken
 from harness import Measure, paired, report
 from pymongo import MongoClient
 
-from sesevent import EventStore, VerifiedMessage, Verifier, jsontext, local, parse, payloads, testing, trusted
+from sesevent import EventStore, Verifier, jsontext, local, parse, payloads, testing
 from sesevent.bounces import classify
 from sesevent.bounces.rulebook import load_rules
 from sesevent.plans import receive
-from sesevent.plans.bulk import BATCH, prepare_batch
+from sesevent.plans.bulk import BATCH
 from sesevent.sns.origin import canonical_text, read_claim
 from sesevent.sns.signature import read_certificate
 from sesevent.storage.connection import DURABLE
@@ -115,46 +118,6 @@ def verifying(rounds: int) -> list[Measure]:
                    per_round=len(bodies), rounds=rounds)]  # fmt: skip
 
 
-def taken(raws: list[bytes]) -> Iterator[VerifiedMessage]:
-    """As an adapter of a guarded transport hands them over."""
-    return (trusted(raw, because="made here") for raw in raws)
-
-
-def receiving(rounds: int) -> list[Measure]:
-    """`receive_many` against PyMongo's `insert_many` of the same documents, already built.
-
-    Same server, indexes and write concern, new collections each round.
-    """
-    events = 20_000
-    raws = [sample.notification(number) for number in range(events)]
-    documents = prepare_batch(list(taken(raws)), 0, datetime.now(timezone.utc), True).documents
-    with local.server() as uri, MongoClient[Any](uri) as client:
-
-        def ours() -> None:
-            with EventStore.connect(uri, database="bench_ours") as store:
-                assert store.receive_many(taken(raws)).fresh == events
-
-        def bare() -> None:
-            collection = client["bench_bare"].get_collection(EVENTS, write_concern=DURABLE)
-            for start in range(0, events, BATCH):
-                collection.insert_many(documents[start : start + BATCH], ordered=False)
-
-        def emptied(work: Any, name: str) -> Any:
-            def run() -> None:
-                work()
-
-            def reset() -> None:
-                client.drop_database(name)
-                client[name][EVENTS].create_indexes(index_models(EVENTS))
-
-            run.reset = reset  # type: ignore[attr-defined]
-            return run
-
-        return [paired("`receive_many`", emptied(ours, "bench_ours"), emptied(bare, "bench_bare"),
-                       baseline_name="PyMongo `insert_many`, ready documents", goal="≥ 0.5", per_round=events,
-                       rounds=max(3, rounds // 3), speed=True)]  # fmt: skip
-
-
 def suppressing(rounds: int) -> list[Measure]:
     """May I send? Against bare reads of the same documents; and what standings cost a stream with 3 % bounces."""
     listed, asked = 100_000, 1_000_000 if rounds > 3 else 100_000
@@ -225,7 +188,7 @@ def _standings_of_a_stream(uri: str, rounds: int) -> Measure:
 def indexing(rounds: int) -> list[Measure]:
     """What each index of the events costs an insert: ready documents, with it against without any but `_id`."""
     raws = [sample.notification(number) for number in range(10_000)]
-    documents = prepare_batch(list(taken(raws)), 0, datetime.now(timezone.utc), True).documents
+    documents = documents_of(raws)
     models = index_models(EVENTS)
     sets = {f"index `{model.document['name']}`": [model] for model in models[:4]} | {"all indexes": models}
     with local.server() as uri, MongoClient[Any](uri) as client:
@@ -279,7 +242,8 @@ def bouncing(rounds: int) -> list[Measure]:
 
 
 GROUPS = {
-    "parse": parsing, "peers": peers, "verify": verifying, "receive": receiving,
+    "parse": parsing, "peers": peers, "verify": verifying, "receive": capture.capturing,
+    "webhook": capture.serving, "choices": capture.choosing, "room": capture.weighing, "memory": capture.remembering,
     "suppress": suppressing, "indexes": indexing, "bounces": bouncing,
 }  # fmt: skip
 

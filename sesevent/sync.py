@@ -652,6 +652,8 @@ class EventStore:
     def ensure_indexes(self, *, polling: bool = False) -> list[str]:
         """Create the indexes that are missing, and return the names of all. Nothing else creates any.
 
+        Where there is no collection of events yet it is made too, compressed with zstd.
+
         With *polling* also those that a watch needs where it must poll; they cost each insert.
         """
         return perform(doctor.ensure_indexes(polling), self._collections)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from typing import Final, Literal, NamedTuple
 
 from sesevent.bounces import rules_version
+from sesevent.errors import ConfigurationError, StoreError
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit, dead_letters
 from sesevent.storage import reads
 from sesevent.storage.connection import Settings
-from sesevent.storage.layout import EVENTS, INDEXES, PLURAL, POLLING, SUPPRESSION, WATCHES, index_models
-from sesevent.storage.operations import Command, Count, CreateIndexes, Document, ListIndexes
+from sesevent.storage.layout import COMPRESSED, EVENTS, INDEXES, PLURAL, POLLING, SUPPRESSION, WATCHES, index_models
+from sesevent.storage.operations import Command, Count, CreateCollection, CreateIndexes, Document, ListIndexes
 from sesevent.storage.records import AuditEntry
 
 __all__ = ["Finding", "ensure_indexes", "examine", "greet"]
@@ -41,7 +43,10 @@ def greet() -> Plan[Document]:
 
 
 def ensure_indexes(polling: bool = False) -> Plan[list[str]]:
-    """Create the indexes that are missing; with *polling* also those of watches that must poll."""
+    """Create the collection of events, and missing indexes; with *polling* also those of watches that poll."""
+    # A collection that is there stays as it is; where the engine knows no zstd the first index makes it.
+    with suppress(StoreError, ConfigurationError):
+        yield from ask(CreateCollection(EVENTS, COMPRESSED))
     names: list[str] = []
     for collection in INDEXES:
         models = index_models(collection, polling=polling)

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING", "SUPPRESSION",
+    "ALIAS", "AUDIT", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING", "SUPPRESSION",
     "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
@@ -24,6 +24,10 @@ WATCHES: Final = "ses_watch"
 """How far each named watch is."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
+
+
+COMPRESSED: Final = {"storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}}
+"""How events are laid on disk: `Message` is text that repeats itself, and zstd takes much off MongoDB's default."""
 
 
 class Index(NamedTuple):

@@ -125,6 +125,21 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateCollection:
+    """Create a collection. One that exists is an error, and stays as it is."""
+
+    collection: str
+    options: Mapping[str, Any]
+
+    def start(self, collections: Any) -> Any:
+        collection = collections[self.collection]
+        return collection.database.create_collection(collection.name, check_exists=False, **self.options)
+
+    def finish(self, outcome: Any) -> None:  # noqa: ARG002  # the collection is known by its name
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class CreateIndexes:
     """Create indexes; those that exist stay as they are. The result is their names."""
 

@@ -71,10 +71,14 @@ class MemoryDatabase:
         self._collections: dict[str, MemoryCollection] = {}
 
     def __getitem__(self, name: str) -> MemoryCollection:
-        return self._collections.setdefault(name, MemoryCollection(self))
+        return self._collections.setdefault(name, MemoryCollection(self, name))
 
     def get_collection(self, name: str, **_: Any) -> MemoryCollection:
         """The collection of this name."""
+        return self[name]
+
+    def create_collection(self, name: str, **_: Any) -> MemoryCollection:
+        """The collection of this name: here all exist."""
         return self[name]
 
     def command(self, name: str) -> Document:
@@ -101,8 +105,9 @@ class _Done(NamedTuple):
 class MemoryCollection:
     """Documents by ``_id``. Each call is one atomic step, as each document's is on a server."""
 
-    def __init__(self, database: MemoryDatabase) -> None:
+    def __init__(self, database: MemoryDatabase, name: str) -> None:
         self.database = database
+        self.name = name
         self._documents: dict[Any, Document] = {}
         self._indexes = ["_id_"]
         self._lock = threading.RLock()

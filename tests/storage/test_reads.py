@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from payloads import all_genuine, payload
+from sesevent import EventStore
 from sesevent.storage import reads
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -51,3 +52,16 @@ def test_a_question_reads_little_more_than_it_answers(store: Any, rows: Any, nam
 
     assert not {"COLLSCAN", "SORT"} & set(used)
     assert plan["executionStats"]["totalKeysExamined"] <= 2 * 20 + 10
+
+
+def test_the_collection_of_events_is_made_with_zstd_and_one_that_exists_stays(
+    mongodb_uri: str, database: str, mongo_client: Any
+) -> None:
+    """MongoDB's default takes half as much room again; what somebody else made is theirs."""
+    mongo_client[database].create_collection("ses_events")
+    for name, compressed in (("ses_event", "zstd"), ("ses_events", "snappy")):
+        with EventStore.connect(mongodb_uri, database=database, collection=name) as store:
+            store.ensure_indexes()
+            assert "message" in store.ensure_indexes()  # again, and nothing is wrong
+        told = mongo_client[database].command("collStats", name)["wiredTiger"]["creationString"]
+        assert f"block_compressor={compressed}" in told
