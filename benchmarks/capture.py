@@ -395,7 +395,7 @@ def _serve(make: Any, name: str, uri: str, certificate: bytes, ports: Any) -> No
 def _serve_ours(uri: str, certificate: bytes) -> Any:
     from sesevent.contrib.asgi import webhook
 
-    verifier = Verifier(topics=TOPIC, max_age=None, certificates=lambda _: certificate)
+    verifier = Verifier(topics=TOPIC, max_age=None, certificates=Certificates(lambda _: certificate))
     store = AsyncEventStore(AsyncMongoClient(uri), database="ours")
     return webhook(store, verifier=verifier, at_once=1_000)
 
