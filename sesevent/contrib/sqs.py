@@ -57,6 +57,9 @@ AT_ONCE: Final = 10  # messages; the most that SQS hands out, deletes or extends
 LONGEST_WAIT: Final = 20  # seconds; SQS's longest poll
 LONGEST_HIDDEN: Final = 12 * 3600  # seconds; SQS's longest visibility timeout
 LONGEST_PAUSE: Final = 30.0  # seconds between two attempts while something is away
+PROOFS: Final = 4
+"""Attempts to prove a message before it is let go: whoever can send to the queue may name a certificate that there is
+not, and must not keep a worker waiting for it."""
 _FEW_RECEIVES: Final = 3
 _DAY: Final = 24 * 3600
 
@@ -107,7 +110,8 @@ class Counts:
     refused: int = 0
     """Messages that are forged, and were deleted."""
     unproven: int = 0
-    """Messages that the verifier did not accept for a reason a genuine one may have; left on the queue."""
+    """Messages that the verifier did not accept for a reason a genuine one may have, a certificate that cannot be had
+    among them; left on the queue."""
     failed: int = 0
     """Messages that cannot be stored; left on the queue."""
     retried: int = 0
@@ -144,6 +148,7 @@ class _Hand:
 
     def __init__(self, messages: Sequence[_Message]) -> None:
         self.messages = list(messages)
+        self.proofs = 0
         self.released = False
 
 
@@ -293,6 +298,7 @@ class _Worker(Generic[S]):
         self._listen_at, self._server = (health_host, health_port), None
         self._counts, self._well_at = Counts(), float("-inf")
         self._lock = threading.RLock()  # a signal's handler may come back in where its own thread is
+        self._telling = threading.Lock()
         self._stopping = threading.Event()
         self._told_to_stop = False
         self._open: set[Future[list[_Message] | None]] = set()
@@ -398,14 +404,15 @@ class _Worker(Generic[S]):
         if self._verifier is None:
             because = f"IAM guards the queue {self._queue.name}"
             return [(message, trusted(message.raw, because=because)) for message in hand.messages]
-        judged = [(message, self._judged(message)) for message in hand.messages]
+        hand.proofs += 1
+        judged = [(message, self._judged(message, hand.proofs < PROOFS)) for message in hand.messages]
         proven = [(message, told) for message, told in judged if isinstance(told, VerifiedMessage)]
-        hand.messages = [message for message, told in judged if isinstance(told, VerifiedMessage) or told.retryable]
+        hand.messages = [message for message, told in judged if told is None or isinstance(told, VerifiedMessage)]
         self._delete([message for message, told in judged if _is_forged(told)])
         return proven
 
-    def _judged(self, message: _Message) -> VerifiedMessage | SesEventError:
-        """A message's proof, or why there is none."""
+    def _judged(self, message: _Message, again: bool) -> VerifiedMessage | SesEventError | None:
+        """A message's proof, or why there is none; None where it cannot be told for now, and may be tried *again*."""
         assert self._verifier is not None  # noqa: S101  # for the reader of types
         try:
             return self._verifier.verify(message.raw["Body"], now=_sent_at(message.raw))
@@ -415,8 +422,8 @@ class _Worker(Generic[S]):
             return error
         except VerifierUnavailable as error:
             _log.warning("whether a message is genuine cannot be told for now")
-            self._count(retried=1)
-            return error
+            self._count(retried=again, unproven=not again)
+            return None if again else error
 
     def _settle(self, hand: _Hand, settled: Settled) -> None:
         """Delete what is stored; in hand stays what may be stored later."""
@@ -472,12 +479,13 @@ class _Worker(Generic[S]):
 
     def _done(self, hand: _Hand, on_progress: OnProgress | None = None) -> None:
         """One poll is over; a success, where everything that it brought is dealt with."""
-        with self._lock:
-            if not hand.released:
+        if not hand.released:
+            with self._lock:
                 self._counts.last_success, self._well_at = datetime.now(UTC), time.monotonic()
-                self._file.touch()
-            if on_progress is not None:
-                on_progress(replace(self._counts))
+            self._file.touch()
+        if on_progress is not None:
+            with self._telling:  # its own: a reader who is slow must not keep messages from being held
+                on_progress(self.counts)
 
     # ── Small things ──
 
@@ -557,7 +565,7 @@ class Worker(_Worker[Store]):
 
         *on_progress* is called with the counts after each poll that is dealt with. What is away for the moment, SQS
         or MongoDB, is waited for. Raises ConfigurationError where the queue does not exist or may not be used, and
-        AwsError where SQS refuses a call.
+        AwsError where SQS refuses a call, or cannot be reached at the start.
         """
         pollers = [
             threading.Thread(
@@ -671,7 +679,7 @@ class AsyncWorker(_Worker[AsyncStore]):
 
         *on_progress* is called with the counts after each poll that is dealt with. What is away for the moment, SQS
         or MongoDB, is waited for. Raises ConfigurationError where the queue does not exist or may not be used, and
-        AwsError where SQS refuses a call.
+        AwsError where SQS refuses a call, or cannot be reached at the start.
         """
         pollers: list[asyncio.Task[None]] = []
         try:

@@ -445,6 +445,21 @@ def test_what_cannot_be_proven_for_now_is_tried_again(queue: Queue, place: Any) 
     assert (worker.counts.received, worker.counts.fresh) == (1, 1)
 
 
+def test_a_made_up_certificate_does_not_keep_a_worker_waiting(queue: Queue, place: Any, store: Any) -> None:
+    """It cannot be told from one that cannot be had for now; so it is let go after a few attempts."""
+    signer, now = Signer(), datetime.now(timezone.utc)
+    envelope = testing.notification(testing.bounce(message_id="forged"), at=now, topic_arn=TOPIC)
+    missing = signer.certificate_url().rpartition("/")[0] + f"/SimpleNotificationService-{'0' * 32}.pem"
+    queue.send(signer.sign(envelope, certificate_url=missing))
+    verifier = Verifier(topics=TOPIC, certificates=signer.certificates)
+    with working("sync", queue, place, verifier=verifier, visibility_seconds=600) as worker:
+        wait_until(lambda: worker.counts.retried)
+        queue.send(signer.notification(testing.bounce(message_id="genuine"), at=now).decode())
+        wait_until(lambda: worker.counts.deleted)
+
+    assert (worker.counts.unproven, stored(store), queue.left) == (1, ["genuine"], (0, 1))
+
+
 # ── Health ───────────────────────────────────────────────────────────────────────────────────
 
 
