@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sesevent import __version__
-from sesevent.cli import bounces, dead_letters, demo, doctor, events, files, local, suppression, testing, watch
+from sesevent.cli import bounces, dead_letters, demo, doctor, events, files, local, suppression, testing, watch, worker
 
 __all__ = ["app"]
 
@@ -48,5 +48,6 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(worker.app, name="worker")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")

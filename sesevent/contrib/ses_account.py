@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from sesevent.errors import AwsError, AwsUnavailable, ConfigurationError, MissingExtra, SesEventError
+from sesevent.errors import ConfigurationError, MissingExtra, SesEventError
 from sesevent.moments import UTC
 from sesevent.plans import ses_sync
 from sesevent.plans.ses_list import Ours
@@ -24,12 +25,8 @@ from sesevent.suppression.facts import Act
 try:
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        ConnectionError,  # noqa: A004  # botocore's word
-        HTTPClientError,
-    )
+
+    from sesevent.contrib.aws_errors import RAISED, error_code, translated
 except ImportError:
     raise MissingExtra("Mirroring Amazon SES's suppression list", "aws") from None
 
@@ -39,12 +36,6 @@ R = TypeVar("R")
 OnProgress = Callable[[Progress], object]
 
 PAGE_SIZE: Final = 1000  # the most that SES returns at once
-
-_PATIENCE: Final = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
-_NOT_ALLOWED: Final = {
-    "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature",
-    "InvalidClientTokenId", "NotAuthorized", "OptInRequired", "SignatureDoesNotMatch", "UnrecognizedClientException",
-}  # fmt: skip
 
 # Not the listing: were that taken for empty, everybody would be told to be gone.
 _MAY_BE_GONE: Final = {"delete_suppressed_destination", "get_configuration_set", "get_suppressed_destination"}
@@ -111,7 +102,7 @@ class _Account:
         config = once.merge(options.pop("config")) if options.get("config") else once
         try:
             self.client = (session or boto3.Session()).client("sesv2", config=config, **options)
-        except (BotoCoreError, ValueError) as error:  # the second for a name that makes no host
+        except (*RAISED, ValueError) as error:  # the second for a name that makes no host
             raise _translated(error, "making the client") from None
         self.region: str = self.client.meta.region_name or ""
         if not self.region:
@@ -124,32 +115,13 @@ class _Account:
     def perform(self, asked: Call) -> Any:
         try:
             return getattr(self.client, asked.operation)(**asked.request)
-        except (BotoCoreError, ClientError) as error:
-            if _code(error) == "NotFoundException" and asked.operation in _MAY_BE_GONE:
+        except RAISED as error:
+            if error_code(error) == "NotFoundException" and asked.operation in _MAY_BE_GONE:
                 return None
             raise _translated(error, asked.operation) from None
 
 
-def _code(error: Exception) -> str:
-    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
-
-
-def _translated(error: Exception, doing: str) -> SesEventError:
-    """The library's error for boto3's. It quotes AWS's code, never its message: that may hold an address."""
-    if not isinstance(error, ClientError):
-        if isinstance(error, (ConnectionError, HTTPClientError)):
-            return AwsUnavailable(f"Amazon SES could not be reached ({doing}: {type(error).__name__}).")
-        return ConfigurationError(
-            f"boto3 cannot ask Amazon SES ({doing}: {type(error).__name__}).",
-            hint="It needs a region and credentials.",
-        )
-    code, status = _code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _PATIENCE or status == 429 or status >= 500:
-        return AwsUnavailable(f"Amazon SES could not answer for now ({doing}: {code}).")
-    if code in _NOT_ALLOWED or status in (401, 403):
-        action = "ses:" + "".join(word.capitalize() for word in doing.split("_"))
-        return ConfigurationError(f"AWS did not allow {doing} ({code}).", hint=f"It needs the permission {action}.")
-    return AwsError(f"Amazon SES refused {doing} ({code}).")
+_translated = partial(translated, service="Amazon SES", prefix="ses")
 
 
 def _of(asked: Known) -> list[str] | None:

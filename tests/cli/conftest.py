@@ -26,6 +26,8 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
         )
         if arguments[0] in ("suppression", "dead-letters", "bounces"):
             places = ["--database", database]
+        if arguments[:2] == ("worker", "sqs"):
+            places = ["--database", database]
         command = [sys.executable, "-m", "sesevent.cli", *arguments, *places]
         return subprocess.run(command, input=stdin, env=environment | more, capture_output=True, text=True, timeout=60)
 

@@ -23,6 +23,7 @@ def said(code: str, *absent: str) -> str:
         ("fastapi", "fastapi", "fastapi"),
         ("sns", "boto3", "aws"),
         ("ses_account", "boto3", "aws"),
+        ("sqs", "boto3", "aws"),
     ],
 )
 def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside: str, extra: str) -> None:
