@@ -21,7 +21,7 @@ import sample
 from harness import Measure, note, paired
 from pymongo import AsyncMongoClient, MongoClient, WriteConcern
 
-from sesevent import AsyncEventStore, EventStore, VerifiedMessage, Verifier, local, testing, trusted
+from sesevent import AsyncEventStore, Certificates, EventStore, VerifiedMessage, Verifier, local, testing, trusted
 from sesevent.plans.bulk import BATCH, prepare_batch
 from sesevent.storage.connection import DURABLE
 from sesevent.storage.layout import COMPRESSED, EVENTS, index_models

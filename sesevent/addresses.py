@@ -31,6 +31,7 @@ _QUOTED = re.compile(r'"[^"]*"')
 _OTHERS = re.compile("[<>@;]")  # what a display name holds only where it is no display name alone
 _COMMENT = re.compile(r"\([^()]*\)")  # RFC 5322 section 3.2.2, the usual ones
 _SPACE = re.compile(r"\s")
+_LABEL = re.compile(r"[a-z0-9_\-\u00a1-\U0010ffff]+")
 _QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+)*")
 
@@ -45,11 +46,11 @@ def bare(text: str) -> str:
     text = text.strip()
     if len(text) > _LONGEST:
         return text
-    spec = _without_display_name(text)
-    local, at, domain = spec.rpartition("@")
-    if not at or not local or not domain:
-        return spec
-    return f"{_plain_local(local)}@{_ascii_domain(domain)}"
+    local, _, domain = _without_display_name(text).rpartition("@")
+    domain = _ascii_domain(domain)
+    if not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+        return text  # whatever it is, it stays what it is: to take something out of it could be taken further
+    return f"{_plain_local(local)}@{domain}"
 
 
 def normal(text: str) -> str:
@@ -107,7 +108,7 @@ def _without_display_name(text: str) -> str:
     if text.endswith(">") and "<" in text:
         return text[text.rindex("<") + 1 : -1].strip()
     if (" " in text or "(" in text) and text.count("(") <= _MOST_COMMENTS:
-        found = parseaddr(text)[1]
+        found = parseaddr(text)[1].strip()
         return found if "@" in found else text
     return text
 
@@ -122,7 +123,10 @@ def _plain_local(local: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str:
-    domain = unicodedata.normalize("NFKC", domain).rstrip(".").lower()
+    composed = unicodedata.normalize("NFKC", domain).rstrip(".").lower()
+    if _SPACE.search(composed):  # out of one sign it made a space and another: that was no domain
+        return domain.lower()
+    domain = composed
     if domain.isascii():
         return domain
     return ".".join(_ascii_label(label) for label in re.split("[.\u3002]", domain))
@@ -130,6 +134,6 @@ def _ascii_domain(domain: str) -> str:
 
 def _ascii_label(label: str) -> str:
     """RFC 5891 section 4.4 without the registry's checks: whoever owns the domain passed them."""
-    if label.isascii() or len(label) > _LONGEST_LABEL:
+    if label.isascii() or len(label) > _LONGEST_LABEL or not _LABEL.fullmatch(label):
         return label
     return "xn--" + label.encode("punycode").decode("ascii")
