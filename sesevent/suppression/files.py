@@ -370,7 +370,8 @@ _LINES: Final[dict[str, Callable[[Decision], str]]] = {"csv": _as_csv, "jsonl": 
 
 def _cell(value: object) -> str:
     text = format_moment(value) if isinstance(value, datetime) else str(value or "")
-    return re.sub(r"[\r\n]+", " ", text)  # a row is a line, also for tools that know no quotes
+    # A row is a line, also for tools that know no quotes; and no CSV of Python 3.10 holds a NUL.
+    return re.sub(r"[\r\n\x00]+", " ", text)
 
 
 def _escaped(cell: str) -> str:
