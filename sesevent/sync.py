@@ -21,7 +21,19 @@ from sesevent.events.event import Event
 from sesevent.group_commit import GroupCommit
 from sesevent.hooks import Handler, HookFailure, Hooks
 from sesevent.ops import Plan
-from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
+from sesevent.plans import (
+    acts,
+    audit,
+    bookmarks,
+    bulk,
+    dead_letters,
+    doctor,
+    lists,
+    read,
+    reclassify,
+    ses_list,
+    suppress,
+)
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.lists import Imported
@@ -42,7 +54,7 @@ from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
-__all__ = ["DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
+__all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
 
 
 class Results:
@@ -465,6 +477,27 @@ class DeadLetters:
         return perform(dead_letters.purge(identifiers, before, everything), self._collections)
 
 
+class Bookmarks:
+    """How far things outside were read into this store: ``store.bookmarks``.
+
+    They are kept beside the events, so that any process goes on where another ended. `sesevent.contrib.s3` and
+    `sesevent.contrib.kinesis` put them.
+    """
+
+    def __init__(self, collections: dict[str, Any], collection: str, clock: Callable[[], datetime]) -> None:
+        self._collections = collections
+        self._collection = collection
+        self._clock = clock
+
+    def read(self, names: Iterable[str]) -> dict[str, str]:
+        """Where these are, by name; those that were never put are left out."""
+        return perform(bookmarks.read(self._collection, names), self._collections)
+
+    def write(self, places: Mapping[str, str]) -> None:
+        """Put bookmarks, by name, once everything before them is stored."""
+        perform(bookmarks.write(self._collection, places, self._clock()), self._collections)
+
+
 class EventStore:
     """The store for blocking code. Made by `EventStore.connect`; safe to share between threads.
 
@@ -488,6 +521,7 @@ class EventStore:
         self.events = EventRepository(self._collections)
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy)
+        self.bookmarks = Bookmarks(self._collections, collection, clock)
         self._hooks = Hooks()
         self._commits = GroupCommit(self._store_group)
 

@@ -33,7 +33,7 @@ _OF_THE_WEB: Final = frozenset({"httpMethod", "rawPath", "raw_path", "requestCon
 
 StoreSource = Union[EventStore, Callable[[], EventStore]]
 Function = Callable[..., dict[str, Any]]
-Answer = Callable[[Any, Sequence[Outcome]], dict[str, Any]]
+Tell = Callable[[Any, Sequence[Outcome]], dict[str, Any]]
 
 _log = logging.getLogger("sesevent.aws_lambda")
 
@@ -65,10 +65,10 @@ def handler(
                 "A web request proves nothing of its sender, so this function does not receive it.",
                 hint="Use sesevent.contrib.aws_lambda.http_handler, which verifies SNS's signature.",
             )
-        items, answer = _read(event)
+        items, tell = _read(event)
         messages = [trusted(item, because=because) for item in items]
         with within(_left(context, timeout_seconds, margin_seconds)):
-            return answer(event, opened.receive(messages))
+            return tell(event, opened.receive(messages))
 
     return lambda_handler
 
@@ -117,12 +117,16 @@ class _Opened:
     def get(self) -> EventStore:
         """The store. Where making it fails, the next call tries again."""
         with self._lock:
-            if self._store is None:
-                made: Any = self._make()
-                if inspect.isawaitable(made) or inspect.iscoroutinefunction(getattr(made, "receive", None)):
-                    raise ConfigurationError("Lambda calls functions that block: give the handler an EventStore.")
-                self._store = made
-            return self._store
+            store = self._store
+            if store is None:
+                store = self._store = self._made()
+            return store
+
+    def _made(self) -> EventStore:
+        made = self._make()
+        if inspect.isawaitable(made) or inspect.iscoroutinefunction(getattr(made, "receive", None)):
+            raise ConfigurationError("Lambda calls functions that block: give the handler an EventStore.")
+        return made
 
     def receive(self, messages: Sequence[VerifiedMessage]) -> list[Outcome]:
         """What became of each; where there is no store for now, that nothing is stored."""
@@ -144,7 +148,7 @@ def _left(context: Any, timeout_seconds: float, margin_seconds: float) -> float:
 # ── What arrived, and how its source is answered ─────────────────────────────────────────────
 
 
-def _read(event: Any) -> tuple[list[Raw], Answer]:
+def _read(event: Any) -> tuple[list[Raw], Tell]:
     """The things in an invocation that can be acknowledged one by one, and how that is done."""
     records = event.get("Records") if isinstance(event, dict) else None
     if isinstance(records, list):

@@ -14,7 +14,16 @@ from pymongo.errors import InvalidName
 
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
-from sesevent.storage.layout import AUDIT, DATABASE, DEAD_LETTERS, EVENTS, PLURAL, SUPPRESSION, SUPPRESSION_ACTS
+from sesevent.storage.layout import (
+    AUDIT,
+    BOOKMARKS,
+    DATABASE,
+    DEAD_LETTERS,
+    EVENTS,
+    PLURAL,
+    SUPPRESSION,
+    SUPPRESSION_ACTS,
+)
 
 __all__ = ["DURABLE", "client_options", "collections_of", "utc_now", "within"]
 
@@ -50,7 +59,7 @@ def collections_of(
 
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
-    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, PLURAL)
+    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL)
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

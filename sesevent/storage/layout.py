@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "SUPPRESSION", "SUPPRESSION_ACTS",
-    "Index", "index_models",
+    "ALIAS", "AUDIT", "BOOKMARKS", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "SUPPRESSION",
+    "SUPPRESSION_ACTS", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -20,6 +20,7 @@ SUPPRESSION: Final = "ses_suppression"
 SUPPRESSION_ACTS: Final = "ses_suppression_act"
 DEAD_LETTERS: Final = "ses_dead_letter"
 AUDIT: Final = "ses_audit"
+BOOKMARKS: Final = "ses_bookmark"
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
