@@ -184,8 +184,9 @@ class _Run:
     def _listed(self, prefix: str, since: datetime | None, after: str) -> Iterator[_Object]:
         """Objects in the order of their keys, page by page."""
         pages = self._client.get_paginator("list_objects_v2")
+        where = {"Bucket": self._bucket, "Prefix": prefix} | ({"StartAfter": after} if after else {})
         try:
-            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix, StartAfter=after):
+            for page in pages.paginate(**where):
                 for entry in page.get("Contents", ()):
                     if since is None or entry["LastModified"] >= since:
                         yield _Object(entry["Key"], entry["ETag"], entry["Size"])
