@@ -29,6 +29,7 @@ except ImportError:
 
 __all__ = ["Place", "Report", "ingest"]
 
+PAGE: Final = 10_000  # records; the most that Kinesis hands out at once
 PAUSE: Final = 0.2  # seconds; a shard may be asked five times a second
 _PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10})
 _PROBLEMS_KEPT: Final = 100
@@ -173,7 +174,7 @@ class _Run:
         iterator: str | None = self._iterator(shard, last, since)
         while iterator:
             try:
-                page = self._call("get_records", ShardIterator=iterator)
+                page = self._call("get_records", ShardIterator=iterator, Limit=PAGE)
             except _Expired:  # the store took longer than the five minutes that an iterator holds
                 iterator = self._iterator(shard, last, since)
                 continue
@@ -181,7 +182,8 @@ class _Run:
                 last = record["SequenceNumber"]
                 self._in_flight.add((shard, last))
                 yield trusted(record["Data"], because="the operator named the stream")
-            iterator = page.get("NextShardIterator") if page.get("MillisBehindLatest") else None
+            at_the_tip = not page.get("MillisBehindLatest") and len(page["Records"]) < PAGE
+            iterator = None if at_the_tip else page.get("NextShardIterator")
             if iterator and not page["Records"]:
                 self._sleep(PAUSE)
 
