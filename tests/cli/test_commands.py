@@ -103,11 +103,9 @@ def test_ingest_streams_files_of_any_layout_packed_or_not(sesevent: Any, tmp_pat
     names = [str(tmp_path / name) for name in ("joined", "packed.gz", "harmed.gz")]
     done = sesevent("ingest", *names)
 
-    assert (
-        lines(done.stdout) == [{"events": 5, "fresh": 3, "duplicates": 2, "skipped": 0, "failed": 2}]
-        or lines(done.stdout)[0]["fresh"] == 3
-    )
-    assert done.returncode == 1
+    (told,) = lines(done.stdout)
+
+    assert (told["fresh"], told["skipped"], told["failed"], done.returncode) == (3, 0, 2, 1)
     assert f"{names[0]}:1: $[1]: is no SES event" in done.stderr
     assert f"{names[2]}:" in done.stderr
     assert "is cut off" in done.stderr
