@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from sesevent.errors import Problem
-from sesevent.plans.receive import Summary
+
+if TYPE_CHECKING:  # the command line knows this module, and parses without a driver
+    from sesevent.plans.receive import Summary
 
 __all__ = ["InFlight", "Settled"]
 
