@@ -30,7 +30,19 @@ from sesevent.drivers.aio import Items, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
 from sesevent.ops import Plan
-from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
+from sesevent.plans import (
+    acts,
+    audit,
+    bookmarks,
+    bulk,
+    dead_letters,
+    doctor,
+    lists,
+    read,
+    reclassify,
+    ses_list,
+    suppress,
+)
 from sesevent.plans import watch as watches
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
@@ -497,6 +509,27 @@ class AsyncDeadLetters:
         return await perform(dead_letters.purge(identifiers, before, everything), self._collections)
 
 
+class AsyncBookmarks:
+    """How far things outside were read into this store: ``store.bookmarks``.
+
+    They are kept beside the events, so that any process goes on where another ended. `sesevent.contrib.s3` and
+    `sesevent.contrib.kinesis` put them.
+    """
+
+    def __init__(self, collections: dict[str, Any], collection: str, clock: Callable[[], datetime]) -> None:
+        self._collections = collections
+        self._collection = collection
+        self._clock = clock
+
+    async def read(self, names: Iterable[str]) -> dict[str, str]:
+        """Where these are, by name; those that were never put are left out."""
+        return await perform(bookmarks.read(self._collection, names), self._collections)
+
+    async def write(self, places: Mapping[str, str]) -> None:
+        """Put bookmarks, by name, once everything before them is stored."""
+        await perform(bookmarks.write(self._collection, places, self._clock()), self._collections)
+
+
 class AsyncEventStore:
     """The store for asyncio. Made by `AsyncEventStore.connect`; safe to share between tasks of one loop.
 
@@ -521,6 +554,7 @@ class AsyncEventStore:
         self.events = AsyncEventRepository(self._collections)
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
+        self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

@@ -20,7 +20,19 @@ from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
 from sesevent.ops import Plan
-from sesevent.plans import acts, audit, bulk, dead_letters, doctor, lists, read, reclassify, ses_list, suppress
+from sesevent.plans import (
+    acts,
+    audit,
+    bookmarks,
+    bulk,
+    dead_letters,
+    doctor,
+    lists,
+    read,
+    reclassify,
+    ses_list,
+    suppress,
+)
 from sesevent.plans import watch as watches
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
@@ -43,7 +55,7 @@ from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 from sesevent.watching import Watch
 
-__all__ = ["DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
+__all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
 
 R = TypeVar("R")
 
@@ -468,6 +480,27 @@ class DeadLetters:
         return perform(dead_letters.purge(identifiers, before, everything), self._collections)
 
 
+class Bookmarks:
+    """How far things outside were read into this store: ``store.bookmarks``.
+
+    They are kept beside the events, so that any process goes on where another ended. `sesevent.contrib.s3` and
+    `sesevent.contrib.kinesis` put them.
+    """
+
+    def __init__(self, collections: dict[str, Any], collection: str, clock: Callable[[], datetime]) -> None:
+        self._collections = collections
+        self._collection = collection
+        self._clock = clock
+
+    def read(self, names: Iterable[str]) -> dict[str, str]:
+        """Where these are, by name; those that were never put are left out."""
+        return perform(bookmarks.read(self._collection, names), self._collections)
+
+    def write(self, places: Mapping[str, str]) -> None:
+        """Put bookmarks, by name, once everything before them is stored."""
+        perform(bookmarks.write(self._collection, places, self._clock()), self._collections)
+
+
 class EventStore:
     """The store for blocking code. Made by `EventStore.connect`; safe to share between threads.
 
@@ -492,6 +525,7 @@ class EventStore:
         self.events = EventRepository(self._collections)
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy, clock)
+        self.bookmarks = Bookmarks(self._collections, collection, clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)

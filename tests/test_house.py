@@ -21,6 +21,7 @@ PACKAGE = Path(sesevent.__file__).parent
 
 FACES = [
     (sync.EventStore, aio.AsyncEventStore),
+    (sync.Bookmarks, aio.AsyncBookmarks),
     (sync.EventRepository, aio.AsyncEventRepository),
     (sync.SuppressionList, aio.AsyncSuppressionList),
     (sync.Results, aio.AsyncResults),

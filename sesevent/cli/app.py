@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from sesevent import __version__
-from sesevent.cli import bounces, dead_letters, demo, doctor, events, files, local, suppression, testing, watch, worker
+from sesevent.cli import (
+    bounces,
+    dead_letters,
+    demo,
+    doctor,
+    events,
+    files,
+    ingest,
+    local,
+    suppression,
+    testing,
+    watch,
+    worker,
+)
 
 __all__ = ["app"]
 
@@ -38,7 +51,7 @@ def _options(
 
 app.command("demo")(demo.demo)
 app.command("parse")(files.parse)
-app.command("ingest")(files.ingest)
+app.command("ingest")(ingest.ingest)
 app.command("classify")(bounces.classify_lines)
 app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)

@@ -96,9 +96,9 @@ def note(message: str) -> None:
 
 @contextmanager
 def progress(label: str, *, silent: bool = False) -> Iterator[Any]:
-    """A function to be told how many are done: shown on a terminal, silent elsewhere."""
+    """A function to be told how many are done, and of what if that changes: shown on a terminal, silent elsewhere."""
     if silent or not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -107,7 +107,7 @@ def progress(label: str, *, silent: bool = False) -> Iterator[Any]:
     # Left alone, rich sends what is printed meanwhile to its own console: to standard error, past a pipe.
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, of=label: bar.update(task, completed=done, description=of)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, Union
 
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from sesevent.ops import Plan
+from sesevent.errors import SesEventError
+from sesevent.ops import Operation, Plan
 from sesevent.plans import bulk
 from sesevent.storage.failures import translate
 
@@ -30,16 +31,24 @@ async def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
             operation = next(plan)
             while True:
                 try:
-                    outcome = await operation.start(collections)
-                except BulkWriteError as error:
-                    outcome = error  # no failure yet: the operation knows which refusals it expects
-                except PyMongoError as error:
-                    operation = plan.throw(translate(error))
-                    continue
-                operation = plan.send(operation.finish(outcome))
+                    outcome = await _outcome(operation, collections)
+                except SesEventError as error:  # noqa: PERF203  # each operation may fail, and the plan goes on
+                    operation = plan.throw(error)
+                else:
+                    operation = plan.send(outcome)
         except StopIteration as done:
             result: R = done.value
             return result
+
+
+async def _outcome(operation: Operation[Any], collections: dict[str, Any]) -> Any:
+    try:
+        outcome = await operation.start(collections)
+    except BulkWriteError as error:
+        outcome = error  # no failure yet: the operation knows which refusals it expects
+    except PyMongoError as error:
+        raise translate(error) from None  # its message may quote a document
+    return operation.finish(outcome)
 
 
 async def in_turn(plans: AsyncIterable[Plan[R]], collections: dict[str, Any]) -> AsyncGenerator[R, None]:

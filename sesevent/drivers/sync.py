@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from sesevent.ops import Plan
+from sesevent.errors import SesEventError
+from sesevent.ops import Operation, Plan
 from sesevent.plans import bulk
 from sesevent.storage.failures import translate
 
@@ -26,16 +28,24 @@ def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
             operation = next(plan)
             while True:
                 try:
-                    outcome = operation.start(collections)
-                except BulkWriteError as error:
-                    outcome = error  # no failure yet: the operation knows which refusals it expects
-                except PyMongoError as error:
-                    operation = plan.throw(translate(error))
-                    continue
-                operation = plan.send(operation.finish(outcome))
+                    outcome = _outcome(operation, collections)
+                except SesEventError as error:  # noqa: PERF203  # each operation may fail, and the plan goes on
+                    operation = plan.throw(error)
+                else:
+                    operation = plan.send(outcome)
         except StopIteration as done:
             result: R = done.value
             return result
+
+
+def _outcome(operation: Operation[Any], collections: dict[str, Any]) -> Any:
+    try:
+        outcome = operation.start(collections)
+    except BulkWriteError as error:
+        outcome = error  # no failure yet: the operation knows which refusals it expects
+    except PyMongoError as error:
+        raise translate(error) from None  # its message may quote a document
+    return operation.finish(outcome)
 
 
 def in_turn(plans: Iterable[Plan[R] | None], collections: dict[str, Any]) -> Iterator[R]:
@@ -57,7 +67,8 @@ def in_turn(plans: Iterable[Plan[R] | None], collections: dict[str, Any]) -> Ite
                 stopped = error
                 break
             if plan is not None:
-                pending.append(storing.submit(perform, plan, collections))
+                # With the caller's context: PyMongo keeps there how long it may take.
+                pending.append(storing.submit(copy_context().run, perform, plan, collections))
             while pending and (plan is None or len(pending) >= bulk.IN_FLIGHT or pending[0].done()):
                 yield pending.popleft().result()
         while pending:

@@ -117,6 +117,12 @@ def _firehose(value: Value) -> Iterator[Member]:
         yield Member("firehose", f".records[{position}].data", _plain(record["data"]), record)
 
 
+def _firehose_failed(value: Value) -> Iterator[Member]:
+    # What it keeps in S3 of a record that was not transformed or not delivered:
+    # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
+    yield Member("firehose-failed", ".rawData", _plain(value["rawData"]), value)
+
+
 # ── A web request handed to a function: API Gateway, a function URL, a load balancer ─────────
 #    https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
 
@@ -153,6 +159,7 @@ WRAPPINGS: tuple[Wrapping, ...] = (
     Wrapping(_holds("Messages", list), _received_messages),
     Wrapping(lambda value: "detail-type" in value and isinstance(value.get("detail"), dict), _eventbridge),
     Wrapping(_is_firehose, _firehose),
+    Wrapping(lambda value: "rawData" in value and "attemptsMade" in value, _firehose_failed),
     Wrapping(_is_request, _request),
     Wrapping(lambda value: "Body" in value and ("ReceiptHandle" in value or "MessageId" in value), _sqs_message),
     # One record of a batch, handed on by itself.

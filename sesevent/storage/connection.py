@@ -17,6 +17,7 @@ from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
 from sesevent.storage.layout import (
     AUDIT,
+    BOOKMARKS,
     DATABASE,
     DEAD_LETTERS,
     EVENTS,
@@ -93,7 +94,7 @@ def collections_of(
     Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
-    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, PLURAL, WATCHES)
+    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES)
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

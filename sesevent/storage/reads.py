@@ -20,7 +20,7 @@ from sesevent.bounces import CLASSIFIED
 from sesevent.errors import ConfigurationError
 from sesevent.moments import format_moment
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.layout import AUDIT, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
+from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Find
 from sesevent.storage.standings import EVIDENCE
 
@@ -30,6 +30,7 @@ __all__ = [
     "acts_about",
     "all_evidence",
     "audit_entries",
+    "bookmarks_named",
     "classified_by_others",
     "dead_letters_with",
     "deliveries_since",
@@ -272,3 +273,8 @@ def event_query(
 def _all_of(conditions: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     told = [condition for condition in conditions if condition]
     return told[0] if len(told) == 1 else {"$and": told} if told else {}
+
+
+def bookmarks_named(names: list[str]) -> Find:
+    """The bookmarks of these names."""
+    return Find(BOOKMARKS, {"_id": {"$in": names}})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
 
 from sesevent.storage.codec import legacy_derived
-from sesevent.storage.layout import AUDIT, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
+from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Delete, Document, Insert, Update
 from sesevent.storage.standings import act_document, fact_document, standing_fields
 from sesevent.suppression.facts import Act, Fact
@@ -17,7 +18,8 @@ from sesevent.suppression.standing import Standing
 
 __all__ = [
     "drop_dead_letters", "give_derived", "insert_audit", "insert_events", "insert_facts", "insert_standings",
-    "keep_dead_letters", "prefer_published", "record_acts", "renew_derived", "renew_facts", "replace_standings",
+    "keep_dead_letters", "prefer_published", "put_bookmarks", "record_acts", "renew_derived", "renew_facts",
+    "replace_standings",
 ]  # fmt: skip
 
 
@@ -123,3 +125,9 @@ def drop_dead_letters(identifiers: Sequence[ObjectId]) -> Delete:
 def insert_audit(entry: Document) -> Insert:
     """Write down what was done; once, if it has an ``_id`` of its own."""
     return Insert(AUDIT, [entry])
+
+
+def put_bookmarks(places: Mapping[str, str], now: datetime) -> Update:
+    """Put bookmarks where they are now; whoever is last wins."""
+    changes = [(name, {"$set": {"place": place, "at": now}}) for name, place in places.items()]
+    return Update(BOOKMARKS, [UpdateOne({"_id": name}, change, upsert=True) for name, change in changes])

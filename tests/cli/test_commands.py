@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -91,6 +92,31 @@ def test_ingest_names_the_line_of_what_it_could_not_read(sesevent: Any, tmp_path
 
     assert done.returncode == 1
     assert f"{two}:3: $: is no SES event" in done.stderr
+
+
+def test_ingest_streams_files_of_any_layout_packed_or_not(sesevent: Any, tmp_path: Path) -> None:
+    """A document is told by its number where several stand on a line; harmed gzip by the line it came to."""
+    good = [json.dumps(payload("Send", message_id=f"m-{n}")) for n in range(3)]
+    (tmp_path / "joined").write_text(good[0] + '{"a": 1}' + good[1])
+    (tmp_path / "packed.gz").write_bytes(gzip.compress("\n".join(good).encode()))
+    (tmp_path / "harmed.gz").write_bytes(gzip.compress("\n".join(good).encode())[:-9])
+    names = [str(tmp_path / name) for name in ("joined", "packed.gz", "harmed.gz")]
+    done = sesevent("ingest", *names)
+
+    (told,) = lines(done.stdout)
+
+    assert (told["fresh"], told["skipped"], told["failed"], done.returncode) == (3, 0, 2, 1)
+    assert f"{names[0]}:1: $[1]: is no SES event" in done.stderr
+    assert f"{names[2]}:" in done.stderr
+    assert "is cut off" in done.stderr
+
+
+def test_ingest_options_for_aws_are_refused_for_files(sesevent: Any, events: Path) -> None:
+    """They would do nothing."""
+    done = sesevent("ingest", str(events), "--since", "2d")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "s3://" in done.stderr
 
 
 def test_events_are_found_by_what_is_asked(sesevent: Any, events: Path) -> None:

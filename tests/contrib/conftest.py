@@ -1,7 +1,11 @@
-"""A throw-away SNS for the adapters."""
+"""A throw-away SNS for the adapters, and a stand-in for AWS."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -42,3 +46,30 @@ def posts(signer: Signer) -> list[tuple[bytes, dict[str, str], int]]:
         (b"x" * 6000, kind, 413),
         (signer.notification("{oops"), kind, 200),
     ]
+
+
+KEYS = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "y"}
+
+
+@pytest.fixture(scope="module")
+def moto_url() -> Iterator[str]:
+    """The address of moto's server."""
+    moto_server = pytest.importorskip("moto.server")
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def ingest_by_command(moto_url: str, mongodb_uri: str, database: str) -> Callable[..., subprocess.Popen[str]]:
+    """Start ``sesevent ingest`` with these arguments, against moto and the test's own database."""
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        environment = os.environ | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+        places = ["--endpoint-url", moto_url, "--region", "us-east-1", "--uri", mongodb_uri, "--database", database]
+        command = [sys.executable, "-m", "sesevent.cli", "ingest", *arguments, *places]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return start

@@ -24,6 +24,8 @@ def said(code: str, *absent: str) -> str:
         ("sns", "boto3", "aws"),
         ("ses_account", "boto3", "aws"),
         ("sqs", "boto3", "aws"),
+        ("s3", "boto3", "aws"),
+        ("kinesis", "boto3", "aws"),
     ],
 )
 def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside: str, extra: str) -> None:
@@ -31,7 +33,7 @@ def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside:
     assert f"pip install 'sesevent[{extra}]'" in said(f"import sesevent.contrib.{module}", outside)
 
 
-@pytest.mark.parametrize("module", ["asgi", "wsgi"])
+@pytest.mark.parametrize("module", ["asgi", "wsgi", "aws_lambda"])
 def test_the_plain_adapters_need_no_framework(module: str) -> None:
     """Nor cryptography before the first message."""
     code = f"import sesevent.contrib.{module}"

@@ -14,7 +14,7 @@ from typing import Any
 
 import bson
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, timeout
 
 from payloads import all_genuine, genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreUnavailable, local
@@ -151,3 +151,27 @@ with EventStore.connect({mongodb_uri!r}, database={database!r}) as store:
 
         assert {f"m-{n}" for n in range(acknowledged)} <= stored
         assert not any(decision.allowed for decision in decisions)
+
+
+@pytest.mark.parametrize("with_store", ["server-sync", "server-async"], indirect=True)
+def test_what_the_server_refuses_of_many_things_fails_alone(with_store: Any, tables: Any) -> None:
+    """The others are stored, and it is told of each."""
+
+    async def body(face: Any) -> None:
+        tables.command("collMod", "ses_event", validator={"MessageId": {"$ne": "m-1"}})
+        outcomes = await face.get(
+            lambda store: store.receive_each(all_genuine([payload("Send", message_id=f"m-{n}") for n in range(3)]))
+        )
+
+        assert [outcome.settled for outcome in outcomes] == [True, False, True]
+
+    with_store(body)
+    assert {row["MessageId"] for row in tables["ses_event"].find()} == {"m-0", "m-2"}
+
+
+def test_pymongo_s_own_bound_holds_for_many_things_too() -> None:
+    """They are stored in threads, with the caller's context."""
+    with EventStore(MongoClient("mongodb://127.0.0.1:1/", connect=False)) as store, timeout(0.3):
+        (outcome,) = store.receive_each([genuine(payload("Send"))])
+
+    assert isinstance(outcome.error, StoreUnavailable)

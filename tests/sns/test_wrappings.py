@@ -53,6 +53,7 @@ ONE_EVENT = {
     "EventBridge → SNS": (SNS | {"Message": json.dumps(EVENTBRIDGE)}, ("sns", "eventbridge"), "$.Message.detail"),
     "Firehose": ({"records": [{"recordId": "f-1", "data": packed(TEXT + "\n")}]}, ("firehose",), "$.records[0].data"),
     "SNS → Firehose": ({"records": [{"recordId": "f", "data": packed(json.dumps(SNS))}]}, ("firehose", "sns"), "$.records[0].data.Message"),
+    "what Firehose could not transform": ({"attemptsMade": 4, "rawData": packed(TEXT)}, ("firehose-failed",), "$.rawData"),
     "Kinesis → Lambda": ({"Records": [KINESIS]}, ("lambda-kinesis",), "$.Records[0].kinesis.data"),
     "a function URL": (FUNCTION_URL, ("http-proxy", "sns"), "$.body.Message"),
 }  # fmt: skip
