@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,16 @@ import pytest
 from pymongo import MongoClient
 
 from payloads import all_genuine, genuine, payload
-from sesevent import ConfigurationError, EventStore, StoreUnavailable, local
+from sesevent import ConfigurationError, EventStore, StoreError, StoreUnavailable, local
+from sesevent.storage.operations import Find
+from sesevent.sync import perform
 
 needs_own_server = pytest.mark.skipif(
     os.environ.get("SESEVENT_MONGODB_URI") is not None, reason="a server is given; this machine may have no mongod"
 )
+
+
+SECRET = "ann@example.com"
 
 
 @pytest.mark.parametrize("uri", ["nonsense", "http://example.com", "mongodb://", "mongodb://host:port/"])
@@ -95,6 +101,28 @@ def test_a_user_without_rights_is_told_which_to_ask_for(tmp_path: Path) -> None:
                 EventStore.connect(f"mongodb://nobody:b@127.0.0.1:{port}/?authSource=admin&directConnection=true")
         finally:
             server.terminate()
+
+
+@pytest.mark.parametrize("refused", ["ses_event", "ses_suppression"])
+def test_what_a_server_refuses_stands_in_no_traceback(store: EventStore, tables: Any, refused: str) -> None:
+    """PyMongo's own error holds the documents; whoever logs ours with its traceback logs no address."""
+    tables.command("collMod", refused, validator={"never": True})
+    with pytest.raises(StoreError, match="121") as caught:
+        store.receive(genuine(payload("Bounce", to=SECRET)))
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_refused_question_stands_in_no_traceback(store: EventStore) -> None:
+    """The server quotes what it was asked."""
+    with pytest.raises(StoreError) as caught:
+        perform(_ask_nonsense(), store._collections)
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def _ask_nonsense() -> Any:
+    yield Find("ses_event", {"MessageId": {f"${SECRET}": 1}})
 
 
 @needs_own_server
