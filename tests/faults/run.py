@@ -78,7 +78,9 @@ def _one(fault: Fault, shared: ReplicaSet, seed: int, events: int) -> Outcome | 
     started = time.monotonic()
     try:
         with _servers(fault, shared) as (servers, disk):
-            outcome = rig.run(fault, servers, seed=seed, events=events, times=_times(fault), disk=disk)
+            # While a slow fault is being mended the writers go on: a longer stream meets the second one too.
+            length = 3 if fault.seconds and not fault.own_disk else 1
+            outcome = rig.run(fault, servers, seed=seed, events=events * length, times=_times(fault), disk=disk)
     except rig.NoDisk as error:
         _tell(f"{fault.name}: left out, {error}")
         return None
