@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pymongo
 from bson.codec_options import CodecOptions
-from pymongo import WriteConcern
+from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import InvalidName
 
 from sesevent.errors import ConfigurationError
@@ -20,6 +20,9 @@ __all__ = ["DURABLE", "client_options", "collections_of", "utc_now", "within"]
 
 DURABLE: Final = WriteConcern(w="majority", j=True)
 """Acknowledged by a majority of the members, and in their journals: it survives any one of them."""
+
+_NEWEST: Final = ReadPreference.PRIMARY
+"""Whatever the URI prefers: standings that were derived from what a secondary knows would miss facts for good."""
 
 _CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
@@ -55,7 +58,9 @@ def collections_of(
     try:
         found = client[database] if database else client.get_default_database(DATABASE)
         return {
-            name: found.get_collection(actual, codec_options=_CODEC, write_concern=write_concern)
+            name: found.get_collection(
+                actual, codec_options=_CODEC, read_preference=_NEWEST, write_concern=write_concern
+            )
             for name, actual in names.items()
         }
     except InvalidName as error:

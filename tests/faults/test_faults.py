@@ -14,7 +14,8 @@ from pymongo import MongoClient
 from faults import rig
 from faults.rig import Fault, Rig, wait_until
 from faults.table import FAULTS
-from sesevent import local
+from payloads import genuine, payload
+from sesevent import EventStore, local
 from sesevent.local import ReplicaSet
 
 pytestmark = pytest.mark.skipif(
@@ -50,6 +51,27 @@ def test_a_full_disk_is_told_and_costs_nothing() -> None:
 
     assert (outcome.caused, outcome.refused > 0) == (1, True)
     assert not outcome.wrong, outcome
+
+
+def test_what_a_secondary_has_not_heard_yet_counts(servers: ReplicaSet) -> None:
+    """Also where the URI prefers secondaries: the primary is asked, or a bounce would be forgotten for good."""
+    people = [f"p{number}@example.com" for number in range(20)]
+    wait_until(lambda: all(member.role for member in servers.members))
+    behind = next(member for member in servers.members if member.role == "secondary")
+    uri = f"{servers.uri}&readPreference=secondary"
+    with (
+        EventStore.connect(uri, database="behind") as store,
+        MongoClient("127.0.0.1", behind.port, directConnection=True) as locked,
+    ):
+        store.ensure_indexes()
+        locked.admin.command("fsync", lock=True)
+        try:
+            for person in people:
+                store.receive(genuine(payload("Bounce", message_id=person, to=person)))
+            assert not any(decision.allowed for decision in store.suppression.check_many(people))
+        finally:
+            locked.admin.command("fsyncUnlock")
+        assert store.suppression.rebuild().changed == 0
 
 
 def vandalise(rig: Rig) -> None:
