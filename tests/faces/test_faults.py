@@ -16,6 +16,7 @@ from typing import Any
 import bson
 import pytest
 from pymongo import MongoClient
+from pymongo.monitoring import CommandListener
 
 from payloads import all_genuine, genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreError, StoreUnavailable, local
@@ -123,6 +124,40 @@ def test_a_refused_question_stands_in_no_traceback(store: EventStore) -> None:
 
 def _ask_nonsense() -> Any:
     yield Find("ses_event", {"MessageId": {f"${SECRET}": 1}})
+
+
+class CursorKiller(CommandListener):
+    """Kills each cursor between its first batch and its second."""
+
+    def __init__(self, client: MongoClient[Any]) -> None:
+        self._client = client
+
+    def started(self, event: Any) -> None:
+        """Nothing is there to be killed yet."""
+
+    def succeeded(self, event: Any) -> None:
+        cursor = event.reply.get("cursor", {})
+        if cursor.get("id"):
+            database, table = cursor["ns"].split(".")
+            self._client[database].command("killCursors", table, cursors=[cursor["id"]])
+
+    def failed(self, event: Any) -> None:
+        """That is what is waited for."""
+
+
+def test_a_cursor_that_went_with_its_server_may_be_asked_for_again(
+    store: EventStore, mongodb_uri: str, database: str, mongo_client: Any
+) -> None:
+    """A restart in the middle of an answer is no refusal: it is retryable, with a 503."""
+    store.receive_many(all_genuine(payload("Send", message_id=f"m-{n}") for n in range(150)))
+    killer = CursorKiller(mongo_client)
+    with (
+        EventStore.connect(mongodb_uri, database=database, event_listeners=[killer]) as cut_off,
+        pytest.raises(StoreUnavailable) as caught,
+    ):
+        cut_off.events.between().to_list()
+
+    assert caught.value.retryable
 
 
 @needs_own_server
