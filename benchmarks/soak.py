@@ -58,9 +58,9 @@ def main(arguments: list[str]) -> int:
         soak = Soak(store, asked.rate, asked.seed, watching)
         for _ in soak.run(asked.seconds, asked.every):
             _tell(soak.progress())
-        result = soak.result()
         if watching is not None:
             watching.end()
+        result = soak.result()
         result |= _look_up(store.client[database]["ses_event"], soak.sent, soak.fresh, asked.seed)
         _tell(result, table=True)
     return 1 if result["missing"] or result["unexpected"] else 0
@@ -103,29 +103,36 @@ class Watching:
     def __init__(self, uri: str, database: str) -> None:
         self.lags = Percentiles()
         self.seen = 0
+        self.began = threading.Event()
         self._wanted = True
         self._place = uri, database
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        self.began.wait(30)
 
     def end(self) -> None:
-        """See the next event as the last."""
+        """Stop within a moment."""
         self._wanted = False
+        self._thread.join(30)
 
     def _watch(self) -> None:
         uri, database = self._place
         while self._wanted:
             try:
                 with EventStore.connect(uri, database=database) as store:
-                    for event in store.watch(name="soak", max_wait_seconds=0.2):  # type: ignore[attr-defined]
-                        self.seen += 1
-                        if event.received_at is not None:
-                            self.lags.add((datetime.now(timezone.utc) - event.received_at).total_seconds())
-                        if not self._wanted:
-                            return
+                    self._see(store)
             except SesEventError as error:
                 if not error.retryable:
                     raise
                 time.sleep(0.5)
+
+    def _see(self, store: Any) -> None:
+        with store.watch(name="soak", max_wait_seconds=0.2) as rows:
+            self.began.set()
+            while self._wanted:
+                for row in rows:
+                    self.seen += 1
+                    self.lags.add((datetime.now(timezone.utc) - row.received_at).total_seconds())
 
 
 class Soak:

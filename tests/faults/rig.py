@@ -26,11 +26,12 @@ from pymongo.errors import PyMongoError
 from faults import deliveries
 from faults.deliveries import Document
 from faults.wire import Wire
-from sesevent import EventStore, SesEventError, testing, trusted
+from sesevent import EventStore, SesEventError, trusted
 from sesevent.local import ReplicaSet, _wait_until
 from sesevent.moments import UTC
 
 PATIENCE = 120.0  # seconds
+_ROWS_OF_A_WATCHER = 400  # after which it begins anew, by its name
 _WRITER = Path(__file__).with_name("writer.py")
 _UTC = bson.CodecOptions(tz_aware=True, tzinfo=UTC)
 
@@ -153,31 +154,40 @@ class Writer:
 
 
 class Watcher:
-    """Somebody who wants to see every event, and begins again where the store is away."""
+    """Somebody who wants to see every event, and begins anew now and then, and where the store is away."""
 
     def __init__(self, uri: str, database: str) -> None:
         self.seen: set[str] = set()
+        self.began = threading.Event()
         self._wanted = True
         self._place = uri, database
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
 
     def end(self) -> None:
-        """See the next event as the last."""
+        """Stop within a moment."""
         self._wanted = False
+        self._thread.join(PATIENCE)
 
     def _watch(self) -> None:
         uri, database = self._place
         while self._wanted:
             try:
                 with EventStore.connect(uri, database=database) as store:
-                    for event in store.watch(name="faults", max_wait_seconds=0.2):  # type: ignore[attr-defined]
-                        self.seen.add(str(event.id))
-                        if not self._wanted:
-                            return
+                    self._see_some(store)
             except SesEventError as error:
                 if not error.retryable:
                     raise
                 time.sleep(0.1)
+
+    def _see_some(self, store: Any) -> None:
+        with store.watch(name="faults", max_wait_seconds=0.2) as rows:
+            self.began.set()
+            while self._wanted:
+                for count, row in enumerate(rows):
+                    self.seen.add(str(row.id))
+                    if count == _ROWS_OF_A_WATCHER:
+                        return
 
 
 @dataclass
@@ -207,7 +217,7 @@ def run(fault: Fault, servers: ReplicaSet, *, seed: int, events: int, times: int
         uri = _prepare(servers, database)
         client: MongoClient[Any] = cleanup.enter_context(MongoClient(servers.uri))
         cleanup.callback(_forget, client, database)
-        watcher, greetings = _watched(servers.uri, database, cleanup)
+        watcher = _watched(servers.uri, database, cleanup)
         if fault.wired:
             rig.wire = cleanup.enter_context(Wire(servers.primary().port))
             uri = f"mongodb://127.0.0.1:{rig.wire.port}/?directConnection=true&retryWrites=false"
@@ -223,8 +233,9 @@ def run(fault: Fault, servers: ReplicaSet, *, seed: int, events: int, times: int
         outcome.caused = _cause(fault, rig, times, len(raws)) or (len(huge) or sum(one.batches for one in rig.writers))
         outcome.acknowledged = sum(writer.acked for writer in rig.writers)
         outcome.refused = rig.refused
-        _count(outcome, client[database], deliveries.expected([*raws, *greetings]), len(huge))
-        _watch_out(outcome, watcher, [*raws, *greetings])
+        expected = deliveries.expected(raws)
+        _count(outcome, client[database], expected, len(huge))
+        _watch_out(outcome, watcher, expected)
         _derive_again(outcome, servers.uri, database, raws)
     return outcome
 
@@ -242,23 +253,13 @@ def _prepare(servers: ReplicaSet, database: str) -> str:
     return servers.uri
 
 
-def _watched(uri: str, database: str, cleanup: ExitStack) -> tuple[Watcher | None, list[bytes]]:
-    """A watcher that is known to watch: it has seen one of the greetings, which are stored too."""
+def _watched(uri: str, database: str, cleanup: ExitStack) -> Watcher | None:
     if not hasattr(EventStore, "watch"):
-        return None, []
+        return None
     watcher = Watcher(uri, database)
     cleanup.callback(watcher.end)
-    greetings: list[bytes] = []
-    with EventStore.connect(uri, database=database) as store:
-
-        def seen() -> bool:
-            greetings.append(json.dumps(testing.send(message_id=f"greeting-{len(greetings)}")).encode())
-            store.receive(trusted(greetings[-1], because="a rig made it"))
-            time.sleep(0.1)
-            return bool(watcher.seen)
-
-        wait_until(seen)
-    return watcher, greetings
+    wait_until(watcher.began.is_set)
+    return watcher
 
 
 def _cause(fault: Fault, rig: Rig, times: int, deliveries_each: int) -> int:
@@ -298,10 +299,10 @@ def _count(outcome: Outcome, tables: Any, expected: dict[Any, Document], dead: i
     )  # fmt: skip
 
 
-def _watch_out(outcome: Outcome, watcher: Watcher | None, raws: list[bytes]) -> None:
+def _watch_out(outcome: Outcome, watcher: Watcher | None, expected: dict[Any, Document]) -> None:
     if watcher is None:
         return
-    wanted = {str(key) for key in deliveries.expected(raws)}
+    wanted = {str(key) for key in expected}
     deadline = time.monotonic() + 30
     while not wanted <= watcher.seen and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -117,7 +117,7 @@ FAULTS = {
         Fault("network held", "nothing gets through for longer than a call may take, then all of it does", _hold,
               wired=True, seconds=5),
         Fault("disk full", "the disk of all three members is full until a writer is refused, then there is room again",
-              _fill_the_disk, own_disk=True, length=4, seconds=15),
+              _fill_the_disk, own_disk=True, length=4, seconds=10),
         Fault("over-sized documents", "events that no document can hold stand among the others: dead letters", oversized=True),
         Fault("clock steps", "the writer's clock is hours off, otherwise for each batch", options=("--clock-steps",)),
     )

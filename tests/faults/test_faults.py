@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
     os.environ.get("SESEVENT_MONGODB_URI") is not None, reason="a server is given; this machine may have no mongod"
 )
 
-EVENTS = 1500
+EVENTS = 1000
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def vandalise(rig: Rig) -> None:
     wait_until(lambda: all(writer.done for writer in rig.writers))
     with MongoClient(rig.servers.uri) as client:
         tables = client[rig.database]
-        assert tables.ses_event.delete_one({"Type": "Send"}).deleted_count
+        assert tables.ses_event.delete_one({"Type": "Delivery"}).deleted_count
         assert tables.ses_event.insert_one({"Type": "Send", "received": {}}).inserted_id
         assert tables.ses_event.update_one({"Type": "Open"}, {"$set": {"Subject": "another"}}).modified_count
         assert tables.ses_suppression.delete_one({"standings.holdings.rule": {"$exists": True}}).deleted_count
