@@ -610,9 +610,12 @@ class AsyncEventStore:
                 await asyncio.sleep(0)  # lets the write go out before the next batch is read
                 while len(pending) >= bulk.IN_FLIGHT:
                     await _settle(pending, summary, on_progress)
-        finally:
             while pending:
                 await _settle(pending, summary, on_progress)
+        finally:
+            # After a failure: what was begun ends before the store may be closed, and counts for nothing, for whoever
+            # is told a number of items takes it that all before are stored.
+            await asyncio.gather(*pending, return_exceptions=True)
         return summary
 
     async def ensure_indexes(self) -> list[str]:

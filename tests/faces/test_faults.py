@@ -18,6 +18,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
+from conftest import Face, _server
 from payloads import all_genuine, genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreError, StoreUnavailable, local
 from sesevent.storage.operations import Find
@@ -158,6 +159,26 @@ def test_a_cursor_that_went_with_its_server_may_be_asked_for_again(
         cut_off.events.between().to_list()
 
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_progress_never_counts_what_was_stored_behind_a_failure(
+    request: pytest.FixtureRequest, tables: Any, colour: str
+) -> None:
+    """Batches are stored two at a time; whoever goes on behind what was told must not leave one out."""
+    tables.create_collection("ses_event", validator={"MessageId": {"$ne": "refused"}})
+    names = ["m-0", "m-1", "refused", "m-3", "m-4", "m-5"]
+    told: list[int] = []
+
+    async def body(face: Face) -> None:
+        items = all_genuine(payload("Send", message_id=name) for name in names)
+        with pytest.raises(StoreError, match="121"):
+            await face.get(
+                lambda store: store.receive_many(items, batch_size=1, on_progress=lambda now: told.append(now.items))
+            )
+
+    _server(colour, request)(body)
+    assert told == [1, 2]
 
 
 @needs_own_server
