@@ -30,7 +30,7 @@ from sesevent import EventStore, SesEventError, trusted
 from sesevent.local import ReplicaSet, _wait_until
 from sesevent.moments import UTC
 
-PATIENCE = 120.0  # seconds
+PATIENCE = 90.0  # seconds
 _ROWS_OF_A_WATCHER = 400  # after which it begins anew, by its name
 _WRITER = Path(__file__).with_name("writer.py")
 _UTC = bson.CodecOptions(tz_aware=True, tzinfo=UTC)

@@ -103,7 +103,9 @@ def _servers(fault: Fault, shared: ReplicaSet) -> Iterator[tuple[ReplicaSet, Pat
 
 
 def _markdown(outcomes: dict[str, Outcome]) -> str:
-    lines = [f"| {' | '.join(_COLUMNS.values())} |", "|---" * len(_COLUMNS) + "|"]
+    lines = ["| fault | what is done, in the middle of a stream |", "|---|---|"]
+    lines += [f"| {name} | {FAULTS[name].what} |" for name in outcomes]
+    lines += ["", f"| {' | '.join(_COLUMNS.values())} |", "|---" * len(_COLUMNS) + "|"]
     for outcome in outcomes.values():
         cells = [
             "–" if (value := getattr(outcome, name)) is None else f"{value:,}" if isinstance(value, int) else value
