@@ -86,6 +86,18 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(**HERE)
+def faults(session: nox.Session) -> None:
+    """Kill, pause, cut off and fill up a replica set under a stream: ``-- --rounds 10 --report faults.md``."""
+    session.run("python", "tests/faults/run.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
+def soak(session: nox.Session) -> None:
+    """Hold a rate for as long as asked, and tell memory, latency and lag: ``-- --seconds 3600 --rate 500``."""
+    session.run("python", "benchmarks/soak.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
 def bench(session: nox.Session) -> None:
     """Ratios against named baselines, as a table and JSON lines."""
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)

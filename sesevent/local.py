@@ -1,6 +1,7 @@
 """A real MongoDB server for laptops, demos and tests: no Docker, no administrator, nothing left behind.
 
-`server` runs one for as long as a ``with`` block and removes its data; `start`, `stop` and
+`server` runs one for as long as a ``with`` block and removes its data; `replica_set` does the same
+and hands out its members, for trying what happens when one is killed or paused; `start`, `stop` and
 `status` keep one on a directory the user names. Each is a replica set, so that transactions and
 change streams work, and listens on the loopback interface only. It is not for production, and
 it knows nothing of events. The binary comes with the extra ``local`` on Linux x86_64; elsewhere
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,17 +25,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from sesevent.errors import ConfigurationError, StoreUnavailable
 
-__all__ = ["Running", "default_directory", "find_mongod", "server", "start", "status", "stop"]
+__all__ = [
+    "Member", "ReplicaSet", "Running", "default_directory", "find_mongod", "replica_set", "server", "start", "status",
+    "stop",
+]  # fmt: skip
 
 REPLICA_SET = "sesevent"
 _HOST = "127.0.0.1"
 _STATE = "sesevent-local.json"
 _LOCK = "sesevent-local.lock"
 _LOG = "mongod.log"
+_PATIENCE = 20.0  # seconds that a server which is told to end may take: on a full disk it may never do
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,109 @@ def server(
     also if this process is killed: a small watchdog holds a pipe to it. Raises
     ConfigurationError where a server cannot be started, with the end of its log.
     """
+    with replica_set(directory, members=members, port=port, startup_seconds=startup_seconds) as running:
+        yield running.uri
+
+
+class Member:
+    """One server of a `ReplicaSet`: to be killed, paused and started again. Signals are not for Windows."""
+
+    def __init__(self, directory: Path, port: int, startup_seconds: float, temporary: Path | None) -> None:
+        self.directory = directory
+        self.port = port
+        self.pid = 0
+        """Process id of the server, or, where it does not run, of the one that ran last."""
+        self._startup_seconds = startup_seconds
+        self._temporary = temporary
+        self._watchdog: subprocess.Popen[str] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there, paused or not."""
+        return self._watchdog is not None and self._watchdog.poll() is None
+
+    @property
+    def role(self) -> str:
+        """``primary``, ``secondary``, or empty: it does not answer, or is neither yet."""
+        from pymongo.errors import PyMongoError
+
+        try:
+            with _client(self.port, seconds=1) as client:
+                told = client.admin.command("hello")
+        except PyMongoError:
+            return ""
+        return "primary" if told["isWritablePrimary"] else "secondary" if told.get("secondary") else ""
+
+    def start(self) -> None:
+        """Start it where it does not run, with the port and the data it had.
+
+        Raises ConfigurationError with the end of its log where it does not start.
+        """
+        if self.running:
+            return
+        self.close()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._watchdog, self.pid = _watchdog(_command(self.directory, self.port), self._temporary)
+        _wait_until(lambda: _listening(self.port) or not self.running, self._startup_seconds)
+        if not self.running:
+            raise _failed(self.directory)
+
+    def kill(self) -> None:
+        """End it as a power failure does (SIGKILL)."""
+        self._signal(signal.SIGKILL)
+        if self._watchdog is not None:
+            self._watchdog.wait()
+
+    def pause(self) -> None:
+        """Let it stand still with all its connections open (SIGSTOP), until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it continue, as if no time had passed (SIGCONT)."""
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End it in order, paused or not."""
+        if self._watchdog is not None:
+            if self._watchdog.stdin is not None:
+                self._watchdog.stdin.close()
+            self._watchdog.wait()
+
+    def _signal(self, number: int) -> None:
+        if self.running:
+            os.kill(self.pid, number)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSet:
+    """A replica set that runs for as long as a block."""
+
+    uri: str
+    members: tuple[Member, ...]
+
+    def primary(self, *, seconds: float = 30.0) -> Member:
+        """The member that takes writes; where there is none, that is waited for.
+
+        Raises StoreUnavailable where there is still none after so many seconds.
+        """
+        found: list[Member] = []
+
+        def look() -> bool:
+            found.extend(member for member in self.members if member.running and member.role == "primary")
+            return bool(found)
+
+        _wait_until(look, seconds)
+        return found[0]
+
+
+@contextmanager
+def replica_set(
+    directory: Path | str | None = None, *, members: int = 3, port: int | None = None, startup_seconds: float = 30.0
+) -> Iterator[ReplicaSet]:
+    """Run a replica set for as long as the block, and yield it with its members. They elect within seconds.
+
+    Otherwise as `server`.
+    """
     with ExitStack() as cleanup:
         ours = directory is None
         if directory is None:
@@ -91,12 +200,17 @@ def server(
             )
         home = Path(directory)
         ports = [port or _free_port(), *[_free_port() for _ in range(members - 1)]]
+        started = []
         for number, each in enumerate(ports):
             data = home if members == 1 else home / f"member-{number}"
             _readdress(data, ports)
-            cleanup.enter_context(_watched(data, each, startup_seconds, temporary=home if ours else None))
+            member = Member(data, each, startup_seconds, home if ours else None)
+            cleanup.callback(member.close)
+            member.start()
+            started.append(member)
         _initiate(ports, startup_seconds)
-        yield _uri(ports)
+        _wait_until(lambda: all(member.role for member in started), startup_seconds)
+        yield ReplicaSet(_uri(ports), tuple(started))
 
 
 def start(directory: Path | str | None = None, *, port: int | None = None, startup_seconds: float = 30.0) -> Running:
@@ -195,40 +309,44 @@ def _command(data: Path, port: int, *, alone: bool = False) -> list[str]:
     ]  # fmt: skip
 
 
-@contextmanager
-def _watched(data: Path, port: int, startup_seconds: float, *, temporary: Path | None) -> Iterator[None]:
-    """A server below a watchdog, which ends it when our end of the pipe closes, however we ended."""
-    data.mkdir(parents=True, exist_ok=True)
+def _watchdog(command: list[str], temporary: Path | None) -> tuple[subprocess.Popen[str], int]:
+    """Start a server below a watchdog, which ends it when our end of the pipe closes, however we ended.
+
+    The watchdog ends when the server does. Returned with it is the server's process id.
+    """
     watchdog = subprocess.Popen(
-        [sys.executable, "-m", "sesevent.local", str(temporary or ""), *_command(data, port)],
+        [sys.executable, "-m", "sesevent.local", str(temporary or ""), *command],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us; we then close the pipe
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        text=True,
     )
-    try:
-        _wait_until(lambda: _listening(port) or watchdog.poll() is not None, startup_seconds)
-        if not _listening(port):
-            raise _failed(data)
-        yield
-    finally:
-        if watchdog.stdin is not None:
-            watchdog.stdin.close()
-        watchdog.wait()
+    with cast("IO[str]", watchdog.stdout) as told:
+        return watchdog, int(told.readline() or 0)  # nothing: it has ended, and so has the server
 
 
 def _watch(temporary: str, command: list[str], pipe: IO[Any]) -> int:
     """The watchdog: run the server until the pipe closes, then clean up. Runs in a process of its own."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sys.stdout.write(f"{child.pid}\n")
+    sys.stdout.flush()
+    told_to_end = threading.Event()
 
     def end_with_the_pipe() -> None:
         pipe.read()
+        told_to_end.set()
         child.terminate()
+        if hasattr(signal, "SIGCONT"):
+            child.send_signal(signal.SIGCONT)  # one that is paused would not notice
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(_PATIENCE)
+        child.kill()
 
     threading.Thread(target=end_with_the_pipe, daemon=True).start()
     code = child.wait()
-    if temporary:
+    if temporary and told_to_end.is_set():  # one that was killed may be started again
         shutil.rmtree(temporary, ignore_errors=True)
     return code
 

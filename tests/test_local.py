@@ -65,6 +65,31 @@ def test_three_members_elect_a_primary() -> None:
         assert client.test.things.insert_one({}).acknowledged
 
 
+def test_a_member_that_is_killed_is_replaced_and_comes_back_with_its_data() -> None:
+    """For trying kill -9: the set goes on, and the member starts again on its port."""
+    with local.replica_set() as running, MongoClient(running.uri) as client:
+        killed = running.primary()
+        client.test.get_collection("things").insert_one({"_id": 1})
+        killed.kill()
+        assert (killed.running, alive(killed.pid)) == (False, False)
+
+        assert running.primary().port != killed.port
+        client.test.get_collection("things").insert_one({"_id": 2})
+        killed.start()
+        local._wait_until(lambda: killed.role == "secondary", 30)
+        with MongoClient("127.0.0.1", killed.port, directConnection=True) as one:
+            local._wait_until(lambda: one.test.things.count_documents({}) == 2, 30)
+
+
+def test_a_paused_member_holds_nobody_up_not_even_the_end() -> None:
+    """It answers nothing and runs all the same; SIGTERM alone would wait for ever."""
+    with local.replica_set(members=1) as running:
+        running.members[0].pause()
+        assert (running.members[0].running, running.members[0].role) == (True, "")
+
+    assert gone(running.members[0].pid)
+
+
 def test_a_killed_process_takes_its_server_along(tmp_path: Path) -> None:
     """Even kill -9: the watchdog notices that the pipe is closed, and removes the data."""
     script = (

@@ -22,7 +22,7 @@ from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads
-from sesevent.storage.codec import IDENTITY_KINDS, document_of
+from sesevent.storage.codec import IDENTITY_KINDS, document_of, is_too_large
 from sesevent.storage.operations import Document
 from sesevent.storage.records import dead_letter_document
 from sesevent.storage.writes import insert_events, keep_dead_letters, prefer_published
@@ -34,7 +34,7 @@ __all__ = [
     "store", "store_together",
 ]  # fmt: skip
 
-_LARGEST = 12 * 2**20  # bytes of one event; MongoDB takes documents of 16 MiB, and `derived` needs room
+_LARGEST = 12 * 2**20  # bytes of one event that are worth reading; MongoDB takes documents of 16 MiB
 
 
 class ReceivedEvent(NamedTuple):
@@ -164,17 +164,19 @@ def prepare(received: VerifiedMessage, now: datetime, prepared: Prepared) -> Non
 
 def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared) -> None:
     if _is_too_large(message.text):
-        problem = Problem(message.place.path, "is too large to be stored", message.place.line)
-        _bury(message, [problem], now, prepared)
+        _bury(message, [_too_large(message)], now, prepared)
         return
     try:
         event = read_message(message)
     except PayloadError as error:
         _bury(message, error.problems, now, prepared)
         return
+    document = document_of(event, message, now)
+    if is_too_large(document):
+        _bury(message, [_too_large(message)], now, prepared)
+        return
     if prepared.events is not None:
         prepared.events.append(event if isinstance(event, prepared.keep) else None)
-    document = document_of(event, message, now)
     touch(document, prepared.touched, prepared.delivered)
     prepared.documents.append(document)
 
@@ -182,6 +184,10 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
 def _bury(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime, prepared: Prepared) -> None:
     prepared.problems.extend(problems)
     prepared.dead.append(dead_letter_document(message, problems, now))
+
+
+def _too_large(message: UnverifiedMessage) -> Problem:
+    return Problem(message.place.path, "is too large to be stored", message.place.line)
 
 
 def _is_too_large(text: str) -> bool:

@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+import bson
 from bson import ObjectId
 
 from sesevent import addresses, bounces, jsontext
@@ -35,6 +36,7 @@ __all__ = [
     "derived_of",
     "document_fields",
     "document_of",
+    "is_too_large",
     "legacy_derived",
     "received_of",
     "stored_event",
@@ -42,6 +44,8 @@ __all__ = [
 
 IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
 """Kinds that SES may report twice: by event publishing, and by identity notifications."""
+_MOST_PEOPLE: Final = 10_000  # SES itself takes 50; some 100,000 entries of an index are more than one write may hold
+_LARGEST: Final = 16 * 2**20  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-limit-BSON-Document-Size
 DERIVED_VERSION: Final = 2
 """Which rules made a row's `derived`. 2: with the reasons of failures, and subscribers' wishes."""
 
@@ -51,6 +55,14 @@ def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict
     document = document_fields(event)
     document["received"] = received_of(message, now)
     return document
+
+
+def is_too_large(document: Mapping[str, Any]) -> bool:
+    """Whether MongoDB would refuse a document for its size, or for the number of people that it is found by."""
+    # What is derived takes at most some eight times the room of its text, so only long texts are worth measuring.
+    if len(document["Message"]) <= _LARGEST // 16:
+        return False
+    return len(document["derived"].get("recipients", ())) > _MOST_PEOPLE or len(bson.encode(document)) > _LARGEST
 
 
 def document_fields(event: Event) -> dict[str, Any]:

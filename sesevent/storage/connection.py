@@ -32,6 +32,9 @@ __all__ = ["DURABLE", "Settings", "client_options", "collections_of", "settings_
 DURABLE: Final = WriteConcern(w="majority", j=True)
 """Acknowledged by a majority of the members, and in their journals: it survives any one of them."""
 
+_NEWEST: Final = ReadPreference.PRIMARY
+"""Whatever the URI prefers: standings that were derived from what a secondary knows would miss facts for good."""
+
 _CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 
@@ -100,7 +103,7 @@ def collections_of(
         found = client[database] if database else client.get_default_database(DATABASE)
         return {
             name: found.get_collection(
-                actual, codec_options=_CODEC, read_preference=ReadPreference.PRIMARY, write_concern=write_concern
+                actual, codec_options=_CODEC, read_preference=_NEWEST, write_concern=write_concern
             )
             for name, actual in names.items()
         }

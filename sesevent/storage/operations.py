@@ -239,5 +239,5 @@ def _duplicates(outcome: Any) -> list[int]:
         return []
     errors = outcome.details["writeErrors"]
     if outcome.details.get("writeConcernErrors") or any(error["code"] != DUPLICATE_KEY for error in errors):
-        raise refused(outcome) from outcome
+        raise refused(outcome) from None  # what it was told holds the documents
     return [error["index"] for error in errors]

@@ -107,6 +107,17 @@ def test_what_is_too_large_is_kept_in_part_and_never_tried_again(with_store: Any
     with_store(body)
 
 
+def test_what_grows_too_large_when_it_is_stored_sinks_nothing_else(store: Any, rows: Any) -> None:
+    """Its text would do; with what is derived from it, or its subject once more, no document holds it."""
+    crowd = payload("Send", message_id="crowd", destination=[f"p{number}@example.com" for number in range(300_000)])
+    subject = payload("Send", message_id="subject", commonHeaders={"subject": "s" * (9 * 2**20)})
+    summary = store.receive_many(all_genuine([crowd, subject, payload("Send"), payload("Open")]))
+
+    assert (summary.events, summary.failed, rows.count_documents({})) == (2, 2, 2)
+    assert {problem.message for problem in summary.problems} == {"is too large to be stored"}
+    assert store.dead_letters.count() == 2
+
+
 def test_after_an_upgrade_they_are_tried_again(with_store: Any, tables: Any, rows: Any) -> None:
     """Stored as they first arrived, suppression included; what is still not understood stays."""
     event = payload("Bounce", to="ann@example.com")

@@ -9,19 +9,27 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 import bson
 import pytest
 from pymongo import MongoClient, timeout
+from pymongo.monitoring import CommandListener
 
+from conftest import Face, _server
 from payloads import all_genuine, genuine, payload
-from sesevent import ConfigurationError, EventStore, StoreUnavailable, local
+from sesevent import ConfigurationError, EventStore, StoreError, StoreUnavailable, local
+from sesevent.drivers.sync import perform
+from sesevent.storage.operations import Find
 
 needs_own_server = pytest.mark.skipif(
     os.environ.get("SESEVENT_MONGODB_URI") is not None, reason="a server is given; this machine may have no mongod"
 )
+
+
+SECRET = "ann@example.com"
 
 
 @pytest.mark.parametrize("uri", ["nonsense", "http://example.com", "mongodb://", "mongodb://host:port/"])
@@ -95,6 +103,82 @@ def test_a_user_without_rights_is_told_which_to_ask_for(tmp_path: Path) -> None:
                 EventStore.connect(f"mongodb://nobody:b@127.0.0.1:{port}/?authSource=admin&directConnection=true")
         finally:
             server.terminate()
+
+
+@pytest.mark.parametrize("refused", ["ses_event", "ses_suppression"])
+def test_what_a_server_refuses_stands_in_no_traceback(store: EventStore, tables: Any, refused: str) -> None:
+    """PyMongo's own error holds the documents; whoever logs ours with its traceback logs no address."""
+    tables.command("collMod", refused, validator={"never": True})
+    with pytest.raises(StoreError, match="121") as caught:
+        store.receive(genuine(payload("Bounce", to=SECRET)))
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_refused_question_stands_in_no_traceback(store: EventStore) -> None:
+    """The server quotes what it was asked."""
+    with pytest.raises(StoreError) as caught:
+        perform(_ask_nonsense(), store._collections)
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def _ask_nonsense() -> Any:
+    yield Find("ses_event", {"MessageId": {f"${SECRET}": 1}})
+
+
+class CursorKiller(CommandListener):
+    """Kills each cursor between its first batch and its second."""
+
+    def __init__(self, client: MongoClient[Any]) -> None:
+        self._client = client
+
+    def started(self, event: Any) -> None:
+        """Nothing is there to be killed yet."""
+
+    def succeeded(self, event: Any) -> None:
+        cursor = event.reply.get("cursor", {})
+        if cursor.get("id"):
+            database, table = cursor["ns"].split(".")
+            self._client[database].command("killCursors", table, cursors=[cursor["id"]])
+
+    def failed(self, event: Any) -> None:
+        """That is what is waited for."""
+
+
+def test_a_cursor_that_went_with_its_server_may_be_asked_for_again(
+    store: EventStore, mongodb_uri: str, database: str, mongo_client: Any
+) -> None:
+    """A restart in the middle of an answer is no refusal: it is retryable, with a 503."""
+    store.receive_many(all_genuine(payload("Send", message_id=f"m-{n}") for n in range(150)))
+    killer = CursorKiller(mongo_client)
+    with (
+        EventStore.connect(mongodb_uri, database=database, event_listeners=[killer]) as cut_off,
+        pytest.raises(StoreUnavailable) as caught,
+    ):
+        cut_off.events.between().to_list()
+
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_progress_never_counts_what_was_stored_behind_a_failure(
+    request: pytest.FixtureRequest, tables: Any, colour: str
+) -> None:
+    """Batches are stored two at a time; whoever goes on behind what was told must not leave one out."""
+    tables.create_collection("ses_event", validator={"MessageId": {"$ne": "refused"}})
+    names = ["m-0", "m-1", "refused", "m-3", "m-4", "m-5"]
+    told: list[int] = []
+
+    async def body(face: Face) -> None:
+        items = all_genuine(payload("Send", message_id=name) for name in names)
+        with pytest.raises(StoreError, match="121"):
+            await face.get(
+                lambda store: store.receive_many(items, batch_size=1, on_progress=lambda now: told.append(now.items))
+            )
+
+    _server(colour, request)(body)
+    assert told == [1, 2]
 
 
 @needs_own_server
