@@ -18,6 +18,7 @@ from payloads import genuine, payload
 from sesevent import testing
 from sesevent.plans import acts
 from sesevent.plans.bulk import prepare_batch, store_batch
+from sesevent.plans.receive import Redelivery
 from sesevent.suppression.facts import Act
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy, Step
 
@@ -96,7 +97,9 @@ def test_whatever_the_order_of_their_steps_the_standings_are_those_of_a_rebuildi
     store = testing.memory_store(policy=POLICY)
 
     def receiving(batch: list[Any]) -> Any:
-        return store_batch(POLICY, prepare_batch(list(map(genuine, batch)), 0, START, True))
+        redelivery = Redelivery()
+        redelivery.expected = chance.choice([True, False])
+        return store_batch(POLICY, prepare_batch(list(map(genuine, batch)), 0, START, True), redelivery)
 
     workers = [receiving(ours), receiving(theirs + ours[:2]), acts.say(POLICY, spoken)]
     running = [steps(plan, store._collections) for plan in workers]
@@ -115,7 +118,7 @@ def test_a_worker_that_dies_between_any_two_steps_loses_no_standing(
     """What it did not come to is done by the redelivery; and by a rebuilding."""
     store = testing.memory_store(policy=POLICY)
     make: list[Callable[[], Any]] = [
-        lambda: store_batch(POLICY, prepare_batch(list(map(genuine, batch)), 0, START, True)),
+        lambda: store_batch(POLICY, prepare_batch(list(map(genuine, batch)), 0, START, True), Redelivery()),
         lambda: acts.say(POLICY, spoken),
     ]
     for plan in make:
