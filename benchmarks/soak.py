@@ -54,12 +54,11 @@ def main(arguments: list[str]) -> int:
         store = cleanup.enter_context(EventStore.connect(uri, database=database))
         cleanup.callback(store.client.drop_database, database)
         store.ensure_indexes()
-        watching = Watching(uri, database) if hasattr(EventStore, "watch") else None
+        watching = Watching(uri, database)
         soak = Soak(store, asked.rate, asked.seed, watching)
         for _ in soak.run(asked.seconds, asked.every):
             _tell(soak.progress())
-        if watching is not None:
-            watching.end()
+        watching.end()
         result = soak.result()
         result |= _look_up(store.client[database]["ses_event"], soak.sent, soak.fresh, asked.seed)
         _tell(result, table=True)
@@ -138,7 +137,7 @@ class Watching:
 class Soak:
     """A steady stream into a store, and what was seen meanwhile."""
 
-    def __init__(self, store: EventStore, rate: float, seed: int, watching: Watching | None) -> None:
+    def __init__(self, store: EventStore, rate: float, seed: int, watching: Watching) -> None:
         self.sent = 0
         self.fresh = 0
         self._store = store
@@ -204,8 +203,7 @@ class Soak:
             "p99_ms": self._latencies.told("latency")["latency_p99_ms"],
             "behind_seconds": round(self._now - self._due_at(self.sent), 3),
         }
-        if self._watching is not None:
-            told["watched"] = self._watching.seen
+        told["watched"] = self._watching.seen
         return told
 
     def result(self) -> dict[str, Any]:
@@ -227,8 +225,7 @@ class Soak:
             "memory_end_mib": round(sizes[-1], 1),
             "memory_slope_mib_per_hour": round(_slope(self._memory) * 3600, 2),
         }
-        if self._watching is not None:
-            told |= {"watched": self._watching.seen} | self._watching.lags.told("watch_lag")
+        told |= {"watched": self._watching.seen} | self._watching.lags.told("watch_lag")
         return told
 
 

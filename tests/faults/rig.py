@@ -253,9 +253,7 @@ def _prepare(servers: ReplicaSet, database: str) -> str:
     return servers.uri
 
 
-def _watched(uri: str, database: str, cleanup: ExitStack) -> Watcher | None:
-    if not hasattr(EventStore, "watch"):
-        return None
+def _watched(uri: str, database: str, cleanup: ExitStack) -> Watcher:
     watcher = Watcher(uri, database)
     cleanup.callback(watcher.end)
     wait_until(watcher.began.is_set)
@@ -299,9 +297,7 @@ def _count(outcome: Outcome, tables: Any, expected: dict[Any, Document], dead: i
     )  # fmt: skip
 
 
-def _watch_out(outcome: Outcome, watcher: Watcher | None, expected: dict[Any, Document]) -> None:
-    if watcher is None:
-        return
+def _watch_out(outcome: Outcome, watcher: Watcher, expected: dict[Any, Document]) -> None:
     wanted = {str(key) for key in expected}
     deadline = time.monotonic() + 30
     while not wanted <= watcher.seen and time.monotonic() < deadline:
