@@ -385,7 +385,7 @@ def _serve(make: Any, name: str, uri: str, certificate: bytes, ports: Any) -> No
 
     import uvicorn
 
-    bound = socket.socket()
+    bound = socket.socket(proto=socket.IPPROTO_TCP)  # by which asyncio knows that it may switch off Nagle
     bound.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(make(uri, certificate), log_level="error", access_log=False))
     threading.Timer(1.5, lambda: ports.put((name, bound.getsockname()[1]))).start()

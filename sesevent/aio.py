@@ -47,7 +47,17 @@ from sesevent.plans import watch as watches
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.lists import Imported
-from sesevent.plans.receive import Outcome, Prepared, Receipt, Redelivery, Summary, prepare_one, store_together
+from sesevent.plans.receive import (
+    Outcome,
+    Prepared,
+    Receipt,
+    Redelivery,
+    Summary,
+    Tell,
+    prepare_one,
+    store_each,
+    store_together,
+)
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
@@ -765,17 +775,14 @@ class AsyncEventStore:
         """Close the connections."""
         await self.client.close()
 
-    async def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None) -> list[Outcome]:
+    async def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None, tell: Tell) -> None:
         with within(timeout_seconds):
-            return await perform(self._together(several), self._collections)
-
-    def _together(self, several: Sequence[Prepared]) -> Plan[list[Outcome]]:
-        return store_together(self._policy, several, self._redelivery)
+            await perform(store_together(self._policy, several, self._redelivery, tell), self._collections)
 
     async def _plans_for_each(self, items: Items[VerifiedMessage], size: int) -> AsyncIterator[Plan[list[Outcome]]]:
         async for some in batches(items, size):
             now = self._clock()
-            yield self._together([prepare_one(item, now) for item in some])
+            yield store_each(self._policy, [prepare_one(item, now) for item in some], self._redelivery)
 
     async def _plans_for_many(
         self, items: Items[VerifiedMessage], size: int, dead_letters: bool

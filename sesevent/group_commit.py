@@ -2,7 +2,7 @@
 
 Nobody waits for a clock: who comes alone writes at once. Each is answered when the write that
 holds its own things is durable, not before. It knows nothing of databases: a face hands it the
-function that stores what several prepared together.
+function that stores what several prepared together, and tells of each.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from sesevent.errors import StoreUnavailable
-from sesevent.plans.receive import Outcome, Prepared
+from sesevent.plans.receive import Outcome, Prepared, Tell
 
 __all__ = ["AsyncGroupCommit", "GroupCommit"]
 
 AT_ONCE: Final = 2  # writes under way: while one waits for the server, the next is built
 LARGEST: Final = 500  # things in one write
 
-Write = Callable[[Sequence[Prepared], "float | None"], list[Outcome]]
-AsyncWrite = Callable[[Sequence[Prepared], "float | None"], Awaitable[list[Outcome]]]
+Write = Callable[[Sequence[Prepared], "float | None", Tell], object]
+AsyncWrite = Callable[[Sequence[Prepared], "float | None", Tell], Awaitable[object]]
 
 
 class _Call:
@@ -54,13 +54,26 @@ def _taken(waiting: deque[_Call]) -> list[_Call]:
     return [waiting.popleft() for _ in range(min(len(waiting), LARGEST))]
 
 
-def _first_to_end(group: Sequence[_Call]) -> _Call:
-    return min(group, key=lambda call: call.deadline)
+class _Group:
+    """Those whose write is shared."""
 
+    def __init__(self, calls: list[_Call], answer: Callable[[_Call, Outcome], object]) -> None:
+        self.calls = dict(enumerate(calls))
+        """Those who are still to be answered."""
+        self.patient: list[_Call] = []
+        """Those whose write failed in the time that somebody else had, and who have more."""
+        self.prepared = [call.prepared for call in calls]
+        first = min(calls, key=lambda call: call.deadline)
+        self.left = first.left
+        self._bound, self._answer = first.deadline, answer
 
-def _still_patient(call: _Call, outcome: Outcome, bound: float) -> bool:
-    """True where a write failed in the time that somebody else had, and this one has more."""
-    return isinstance(outcome.error, StoreUnavailable) and call.deadline > bound
+    def tell(self, place: int, outcome: Outcome) -> None:
+        """Answer one of them."""
+        call = self.calls.pop(place)
+        if isinstance(outcome.error, StoreUnavailable) and call.deadline > self._bound:
+            self.patient.append(call)
+        else:
+            self._answer(call, outcome)
 
 
 class GroupCommit:
@@ -115,23 +128,17 @@ class GroupCommit:
         last: Outcome | list[_Call] | BaseException = call.answer.get()  # it is being written, in the time that is left
         return last
 
-    def _lead(self, group: list[_Call]) -> None:
-        first = _first_to_end(group)
-        patient: list[_Call] = []
+    def _lead(self, calls: list[_Call]) -> None:
+        group = _Group(calls, lambda call, outcome: call.answer.put(outcome))
         try:
-            outcomes = self._write([call.prepared for call in group], first.left)
-            for call, outcome in zip(group, outcomes, strict=True):
-                if _still_patient(call, outcome, first.deadline):
-                    patient.append(call)
-                else:
-                    call.answer.put(outcome)
+            self._write(group.prepared, group.left, group.tell)
         except BaseException as error:  # not the database's: everybody gets to see it
-            for call in group:
+            for call in group.calls.values():
                 call.answer.put(error if isinstance(error, Exception) else call.too_late())
             raise
         finally:
             with self._lock:
-                self._waiting.extendleft(reversed(patient))
+                self._waiting.extendleft(reversed(group.patient))
                 self._hand_on()
 
 
@@ -166,22 +173,18 @@ class AsyncGroupCommit:
             await self._write_next()
 
     async def _write_next(self) -> None:
-        group = _taken(self._waiting)
-        first = _first_to_end(group)
+        group = _Group(_taken(self._waiting), self._answer)
         try:
-            outcomes = await self._write([call.prepared for call in group], first.left)
+            await self._write(group.prepared, group.left, group.tell)
         except BaseException as error:  # not the database's: everybody gets to see it
-            for call in group:
+            for call in group.calls.values():
                 if not call.answer.done():
                     call.answer.set_exception(error) if isinstance(error, Exception) else call.answer.cancel()
-            if isinstance(error, Exception):
-                return
-            raise
-        answered = [
-            (call, outcome) for call, outcome in zip(group, outcomes, strict=True) if not call.answer.done()
-        ]  # others were given up meanwhile
-        patient = [call for call, outcome in answered if _still_patient(call, outcome, first.deadline)]
-        self._waiting.extendleft(reversed(patient))
-        for call, outcome in answered:
-            if call not in patient:
-                call.answer.set_result(outcome)
+            if not isinstance(error, Exception):
+                raise
+        self._waiting.extendleft([call for call in reversed(group.patient) if not call.answer.done()])
+
+    @staticmethod
+    def _answer(call: _Call, outcome: Outcome) -> None:
+        if not call.answer.done():  # it was given up meanwhile
+            call.answer.set_result(outcome)

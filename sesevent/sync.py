@@ -37,7 +37,17 @@ from sesevent.plans import watch as watches
 from sesevent.plans.acts import Change, History, Rebuilt
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.lists import Imported
-from sesevent.plans.receive import Outcome, Prepared, Receipt, Redelivery, Summary, prepare_one, store_together
+from sesevent.plans.receive import (
+    Outcome,
+    Prepared,
+    Receipt,
+    Redelivery,
+    Summary,
+    Tell,
+    prepare_one,
+    store_each,
+    store_together,
+)
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
@@ -749,21 +759,15 @@ class EventStore:
     ) -> None:
         self.close()
 
-    def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None) -> list[Outcome]:
+    def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None, tell: Tell) -> None:
         with within(timeout_seconds):
-            return perform(self._together(several), self._collections)
-
-    def _together(self, several: Sequence[Prepared]) -> Plan[list[Outcome]]:
-        return store_together(self._policy, several, self._redelivery)
+            perform(store_together(self._policy, several, self._redelivery, tell), self._collections)
 
     def _plans_for_each(self, items: bulk.Items[VerifiedMessage], size: int) -> Iterator[Plan[list[Outcome]] | None]:
         for some in bulk.batches(items, size):
             now = self._clock()
-            yield (
-                None
-                if not some
-                else store_together(self._policy, [prepare_one(item, now) for item in some], self._redelivery)
-            )
+            prepared = [prepare_one(item, now) for item in some]
+            yield store_each(self._policy, prepared, self._redelivery) if some else None
 
     def _plans_for_many(
         self, items: bulk.Items[VerifiedMessage], size: int, dead_letters: bool

@@ -13,7 +13,7 @@ import pytest
 
 from sesevent import StoreUnavailable
 from sesevent.group_commit import AsyncGroupCommit, GroupCommit
-from sesevent.plans.receive import Outcome, Prepared, Receipt
+from sesevent.plans.receive import Outcome, Prepared, Receipt, Tell
 
 
 class Writes:
@@ -25,13 +25,18 @@ class Writes:
         self.begun = threading.Semaphore(0)
         self.too_slow_for: str | None = None
 
-    def __call__(self, several: Sequence[Prepared], bound: float | None) -> list[Outcome]:
+    def __call__(self, several: Sequence[Prepared], bound: float | None, tell: Tell) -> None:
         self.groups.append([one.message for one in several])
         self.begun.release()
         slow = self.too_slow_for in self.groups[-1]
         if slow or not self.free.wait(20 if bound is None else bound):
-            return [Outcome(one.message, None, StoreUnavailable("too slow")) for one in several]
-        return [Outcome(one.message, Receipt()) for one in several]
+            return told(several, tell, StoreUnavailable("too slow"))
+        return told(several, tell)
+
+
+def told(several: Sequence[Prepared], tell: Tell, error: StoreUnavailable | None = None) -> None:
+    for place, one in enumerate(several):
+        tell(place, Outcome(one.message, None if error else Receipt(), error))
 
 
 def thing(name: Any) -> Prepared:
@@ -124,14 +129,14 @@ def test_a_group_that_fails_in_the_time_of_the_hastiest_is_tried_again_for_the_o
 def test_what_is_no_failure_of_the_database_reaches_everybody() -> None:
     """A mistake is not kept from those whose write another thread did."""
 
-    def broken(*_: Any) -> list[Outcome]:
+    def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         GroupCommit(broken).store(thing("a"), None)
 
     async def main() -> None:
-        async def also_broken(*_: Any) -> list[Outcome]:
+        async def also_broken(*_: Any) -> None:
             raise ZeroDivisionError
 
         commits = AsyncGroupCommit(also_broken)
@@ -167,10 +172,10 @@ def test_tasks_share_writes_and_may_give_up() -> None:
         groups: list[list[Any]] = []
         free = asyncio.Event()
 
-        async def write(several: Sequence[Prepared], _: float | None) -> list[Outcome]:
+        async def write(several: Sequence[Prepared], _: float | None, tell: Tell) -> None:
             groups.append([one.message for one in several])
             await free.wait()
-            return [Outcome(one.message, Receipt()) for one in several]
+            told(several, tell)
 
         commits = AsyncGroupCommit(write)
         first = asyncio.create_task(commits.store(thing("a"), None))
@@ -188,3 +193,22 @@ def test_tasks_share_writes_and_may_give_up() -> None:
         assert groups == [["a"], ["b"], ["c", "e"]]
 
     asyncio.run(main())
+
+
+def test_who_is_settled_first_is_told_first() -> None:
+    """Each by their own write: nobody waits for what a neighbour's takes besides."""
+    go_on, answers = threading.Event(), dict[str, Outcome]()
+
+    def write(several: Sequence[Prepared], _: float | None, tell: Tell) -> None:
+        for place, one in enumerate(several):
+            if one.message == "slow":
+                assert go_on.wait(20)
+            tell(place, Outcome(one.message, Receipt()))
+
+    commits = GroupCommit(write)
+    slow = started(commits, ["slow"], answers)
+    quick = started(commits, ["quick"], answers)
+    _joined(quick)
+    assert "slow" not in answers
+    go_on.set()
+    _joined(slow)

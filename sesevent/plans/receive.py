@@ -7,7 +7,7 @@ event derives again too, so that a crash between the two steps is mended by the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -30,8 +30,8 @@ from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
 
 __all__ = [
-    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Stored", "Summary", "prepare", "prepare_one",
-    "store", "store_together",
+    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Stored", "Summary", "Tell", "prepare",
+    "prepare_one", "store", "store_each", "store_together",
 ]  # fmt: skip
 
 _LARGEST = 12 * 2**20  # bytes of one event that are worth reading; MongoDB takes documents of 16 MiB
@@ -94,6 +94,10 @@ class Outcome(NamedTuple):
         if self.error is not None or self.receipt is None:
             raise self.error or ValueError("an outcome is a receipt or an error")
         return self.receipt
+
+
+Tell = Callable[[int, Outcome], object]
+"""Hears what became of one of several things, by its place among them."""
 
 
 @dataclass
@@ -212,18 +216,28 @@ _TELLING = 20  # events from which one may learn
 
 def store(policy: Policy, prepared: Prepared, redelivery: Redelivery) -> Plan[Stored]:
     """Store prepared events and dead letters, then derive the standings the events touch."""
+    fresh = yield from _record(prepared, redelivery)
+    return Stored(fresh, (yield from _derive(policy, prepared)))
+
+
+def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
+    """Keep dead letters, and events that are not there yet; says of each event whether it was fresh."""
     if prepared.dead:
         yield from _keep(prepared.dead)
     if not prepared.documents:
-        return Stored([], [])
+        return []
     fresh = yield from _insert(prepared.documents, redelivery)
-    if prepared.touched:
-        yield from note_facts(prepared.documents)
     yield from _prefer_published(
         [document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)]
     )
-    standings = yield from rederive(policy, prepared.touched, prepared.delivered)
-    return Stored(fresh, standings)
+    return fresh
+
+
+def _derive(policy: Policy, prepared: Prepared) -> Plan[list[Standing]]:
+    """Note the facts in stored events, and let the standings follow; returns those that changed."""
+    if prepared.touched:
+        yield from note_facts(prepared.documents)
+    return (yield from rederive(policy, prepared.touched, prepared.delivered))
 
 
 def _insert(documents: Sequence[Document], redelivery: Redelivery) -> Plan[list[bool]]:
@@ -268,22 +282,54 @@ def prepare_one(message: VerifiedMessage, now: datetime) -> Prepared:
     return prepared
 
 
-def store_together(policy: Policy, several: Sequence[Prepared], redelivery: Redelivery) -> Plan[list[Outcome]]:
-    """Store what `prepare_one` made of several things in one go, and say of each what became of it.
+def store_together(policy: Policy, several: Sequence[Prepared], redelivery: Redelivery, tell: Tell) -> Plan[None]:
+    """Store what `prepare_one` made of several things in one go; *tell* hears of each as soon as it is settled.
 
-    Nobody fails for another's sake: what the database refuses of all together is tried one by one.
+    Nobody fails for another's sake: what the database refuses of all together is tried one by one. And nobody
+    waits for another's standing: first those are told who touch none, last those that change some.
     """
     try:
-        stored = yield from store(policy, _merged(several), redelivery)
+        fresh = iter((yield from _record(_merged(several), redelivery)))
     except StoreError as error:
         if error.retryable or len(several) == 1:
-            return [Outcome(one.message, None, error) for one in several]
-        outcomes: list[Outcome] = []
-        for one in several:
-            outcomes += yield from store_together(policy, [one], redelivery)
-        return outcomes
-    fresh = iter(stored.fresh)
-    return [_outcome(one, [next(fresh) for _ in one.documents], stored.standings) for one in several]
+            for place, one in enumerate(several):
+                tell(place, Outcome(one.message, None, error))
+            return
+        for place, one in enumerate(several):
+            (outcome,) = yield from store_each(policy, [one], redelivery)
+            tell(place, outcome)
+        return
+    stored = [(place, one, [next(fresh) for _ in one.documents]) for place, one in enumerate(several)]
+    for part in _by_what_they_touch(stored):
+        concerned = _merged([one for _, one, _ in part])
+        try:
+            standings = yield from _derive(policy, concerned)
+        except StoreError as error:
+            for place, one, _ in part:
+                tell(place, Outcome(one.message, None, error))
+        else:
+            for place, one, new in part:
+                tell(place, _outcome(one, new, standings))
+
+
+def store_each(policy: Policy, several: Sequence[Prepared], redelivery: Redelivery) -> Plan[list[Outcome]]:
+    """Store what `prepare_one` made of several things in one go; returns what became of each, in order."""
+    outcomes: dict[int, Outcome] = {}
+    yield from store_together(policy, several, redelivery, outcomes.__setitem__)
+    return [outcomes[place] for place in range(len(several))]
+
+
+_Recorded = tuple[int, Prepared, list[bool]]
+
+
+def _by_what_they_touch(stored: Sequence[_Recorded]) -> Iterator[list[_Recorded]]:
+    """First those that touch no standing, then those that may only clear one, then those that are evidence."""
+    for touched, delivered in ((False, False), (False, True), (True, None)):
+        part = [
+            one for one in stored if bool(one[1].touched) is touched and delivered in (None, bool(one[1].delivered))
+        ]
+        if part:
+            yield part
 
 
 def _merged(several: Sequence[Prepared]) -> Prepared:

@@ -246,3 +246,29 @@ def _count_inserts(store: Any, counts: list[int]) -> None:
             return collection.insert_many(documents, **named)
 
     store._collections["ses_event"] = Counting()
+
+
+def test_who_touches_no_standing_is_answered_before_those_who_do(mongodb_uri: str, database: str) -> None:
+    """In one write: a send is durable with the insert; a bounce waits for the standing that follows from it."""
+    from sesevent import AsyncEventStore, StoreUnavailable
+
+    async def main() -> None:
+        async with AsyncEventStore.connect(mongodb_uri, database=database) as store:
+            _cut_off_acts(store)
+            send, bounce = await asyncio.gather(
+                store.receive(mails(1)[0]), store.receive(genuine(payload("Bounce"))), return_exceptions=True
+            )
+            assert send.fresh  # type: ignore[union-attr]
+            assert isinstance(bounce, StoreUnavailable)
+
+    asyncio.run(main())
+
+
+def _cut_off_acts(store: Any) -> None:
+    from pymongo.errors import AutoReconnect
+
+    class Gone:
+        async def insert_many(self, *_: Any, **__: Any) -> Any:
+            raise AutoReconnect("gone")
+
+    store._collections["ses_suppression_act"] = Gone()
