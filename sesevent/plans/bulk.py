@@ -35,8 +35,8 @@ Items = Union[Iterable[T], Queue[Union[T, None]]]
 Kinds = tuple[type[Event], ...]
 
 BATCH = 1000  # things; see docs/explanation/performance.md for what others cost
-STORING = 2  # batches stored at once: while one waits for the server, the other is encoded
-IN_FLIGHT = 3  # batches prepared and not yet settled: bounds memory, gives back-pressure
+STORING = 4  # batches stored at once: while some wait for the server or for standings, another is encoded
+IN_FLIGHT = 5  # batches prepared and not yet settled: bounds memory, gives back-pressure
 _PROBLEMS_KEPT = 100
 
 

@@ -210,7 +210,7 @@ def _add_deliveries(known: Known, *, whole: bool = False) -> Plan[list[tuple[str
     latest: dict[str, Fact] = {}
     for row in (yield from ask(reads.deliveries_since(waiting))) if waiting else ():
         for normal, fact in facts_in(row).items():
-            if normal in waiting:
+            if normal in waiting and fact.at >= waiting[normal]:
                 known[normal][0].append(fact)
                 latest[normal] = max(latest.get(normal, fact), fact)
     return list(latest.items())

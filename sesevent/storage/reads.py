@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -201,11 +201,21 @@ def audit_entries(limit: int) -> Find:
 
 
 def deliveries_since(since: Mapping[str, datetime]) -> Find:
-    """Deliveries to these addresses, in normal form, each from its own time on."""
+    """Deliveries to these addresses, in normal form, each from its own day on at least.
+
+    The server plans each alternative by itself, so there is one for each day, and not for each address.
+    """
+    days: dict[date, list[str]] = {}
+    for normal, moment in since.items():
+        days.setdefault(moment.date(), []).append(normal)
     kinds = {"$in": ["Delivery", "Notification"]}
     each = [
-        {"derived.recipients": normal, "Timestamp": {"$gte": format_moment(moment)}, "Type": kinds}
-        for normal, moment in since.items()
+        {
+            "derived.recipients": {"$in": normals},
+            "Timestamp": {"$gte": format_moment(min(since[normal] for normal in normals))},
+            "Type": kinds,
+        }
+        for normals in days.values()
     ]
     return Find(EVENTS, {"$or": each}, projection={"Type": 1, "derived": 1})
 
