@@ -148,13 +148,15 @@ class AsyncGroupCommit:
     def __init__(self, write: AsyncWrite) -> None:
         self._write = write
         self._waiting: deque[_Call] = deque()
-        self._writers: set[asyncio.Task[None]] = set()
+        self._writing = 0
+        self._writers: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
 
     async def store(self, prepared: Prepared, timeout_seconds: float | None) -> Outcome:
         """Store what is prepared, together with whoever else waits. Within *timeout_seconds* there is an answer."""
         call = _Call(prepared, timeout_seconds, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
-        if len(self._writers) < AT_ONCE:
+        if self._writing < AT_ONCE:
+            self._writing += 1
             # A context of its own: time-outs that hold for the caller must not hold for the others.
             writer: asyncio.Task[None] = Context().run(asyncio.create_task, self._write_while_wanted())
             self._writers.add(writer)
@@ -169,8 +171,11 @@ class AsyncGroupCommit:
                 self._waiting.remove(call)
 
     async def _write_while_wanted(self) -> None:
-        while self._waiting:
-            await self._write_next()
+        try:
+            while self._waiting:
+                await self._write_next()
+        finally:
+            self._writing -= 1  # in the same breath in which it saw that nobody waits
 
     async def _write_next(self) -> None:
         group = _Group(_taken(self._waiting), self._answer)

@@ -212,3 +212,28 @@ def test_who_is_settled_first_is_told_first() -> None:
     assert "slow" not in answers
     go_on.set()
     _joined(slow)
+
+
+def test_nobody_is_overlooked_by_writers_that_are_just_ending() -> None:
+    """Whoever comes in the very moment in which the last of them finds nothing more to do is written too."""
+
+    async def main() -> None:
+        free = asyncio.Event()
+
+        async def write(several: Sequence[Prepared], _: float | None, tell: Tell) -> None:
+            await free.wait()
+            told(several, tell)
+
+        async def stores(times: int) -> None:
+            for _ in range(times):
+                assert (await commits.store(thing("a"), None)).settled
+
+        commits = AsyncGroupCommit(write)
+        running = []
+        for times in (2, 1):  # two writers, each with one to write for; only one of these two comes again
+            running.append(asyncio.create_task(stores(times)))
+            await asyncio.sleep(0.01)
+        free.set()
+        await asyncio.wait_for(asyncio.gather(*running), 20)
+
+    asyncio.run(main())
