@@ -87,7 +87,7 @@ def capturing(rounds: int) -> list[Measure]:
     """The bulk path: blocking, asyncio, verified, and all of it once more."""
     raws = [sample.notification(number) for number in range(20_000)]
     documents = documents_of(raws)
-    signed = _signed(4_000)
+    signed = _signed(12_000)
     with local.server() as uri, MongoClient[Any](uri) as client:
         arena = Arena(uri, client)
         bare = arena.fresh(arena.insert(documents), "bare")

@@ -49,10 +49,23 @@ def ensure_indexes(polling: bool = False) -> Plan[list[str]]:
         yield from ask(CreateCollection(EVENTS, COMPRESSED))
     names: list[str] = []
     for collection in INDEXES:
-        models = index_models(collection, polling=polling)
-        if models:
-            names += yield from ask(CreateIndexes(collection, models))
+        names += yield from _ensure_indexes(collection, polling)
     return names
+
+
+def _ensure_indexes(collection: str, polling: bool) -> Plan[list[str]]:
+    """Create what is missing of one collection. An index that is there stays, compressed or not."""
+    present = yield from ask(ListIndexes(collection))
+    ways = [index_models(collection, polling=polling, compressed=compressed) for compressed in (True, False)]
+    compressed, plain = [[model for model in models if model.document["name"] not in present] for models in ways]
+    try:
+        if compressed:
+            yield from ask(CreateIndexes(collection, compressed))
+    except (StoreError, ConfigurationError) as error:
+        if error.retryable or [model.document for model in compressed] == [model.document for model in plain]:
+            raise
+        yield from ask(CreateIndexes(collection, plain))
+    return [model.document["name"] for model in ways[0]]
 
 
 def examine(settings: Settings | None) -> Plan[list[Finding]]:

@@ -6,10 +6,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from payloads import all_genuine, payload
-from sesevent import EventStore
+from sesevent import EventStore, StoreError
 from sesevent.storage import reads
+from sesevent.storage.layout import index_models
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 AFTER = ("2024-05-01T12:00:30.000Z", None)
@@ -65,3 +67,41 @@ def test_the_collection_of_events_is_made_with_zstd_and_one_that_exists_stays(
             assert "message" in store.ensure_indexes()  # again, and nothing is wrong
         told = mongo_client[database].command("collStats", name)["wiredTiger"]["creationString"]
         assert f"block_compressor={compressed}" in told
+
+
+def test_indexes_that_are_there_stay_as_they_are(mongodb_uri: str, database: str, mongo_client: Any) -> None:
+    """MongoDB refuses to make one anew with other options, and there is no need to."""
+    rows = mongo_client[database]["ses_event"]
+    rows.create_indexes(index_models("ses_event", compressed=False))
+    with EventStore.connect(mongodb_uri, database=database) as store:
+        assert "recipient" in store.ensure_indexes()
+        assert "storageEngine" not in rows.index_information()["recipient"]
+        rows.drop_index("recipient")
+        store.ensure_indexes()
+    assert "zstd" in rows.index_information()["recipient"]["storageEngine"]["wiredTiger"]["configString"]
+
+
+@pytest.mark.parametrize("collection", ["ses_event", "ses_suppression"])
+def test_where_the_engine_refuses_compression_indexes_are_made_without(
+    mongodb_uri: str, database: str, mongo_client: Any, collection: str
+) -> None:
+    """And what it refuses for another reason is told."""
+    with EventStore.connect(mongodb_uri, database=database) as store:
+        theirs = store._collections[collection]
+
+        class Refusing:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(theirs, name)
+
+            def create_indexes(self, models: Any) -> Any:
+                if collection == "ses_suppression" or any("storageEngine" in model.document for model in models):
+                    raise OperationFailure("no such option", 72)
+                return theirs.create_indexes(models)
+
+        store._collections[collection] = Refusing()
+        if collection == "ses_suppression":
+            with pytest.raises(StoreError):
+                store.ensure_indexes()
+        else:
+            assert "recipient" in store.ensure_indexes()
+            assert "storageEngine" not in mongo_client[database][collection].index_information()["recipient"]
