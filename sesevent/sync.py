@@ -673,7 +673,8 @@ class EventStore:
         one), about once a second and at the end: after a crash, or a restart, the same name goes on there, and
         gives the last rows again. One process for a name: two would both get everything. Without a name keep
         ``position`` yourself and hand it in as *resume_after*, which goes before what is kept; *since* is for a
-        name's first time: what was inserted since then.
+        name's first time: what was inserted since then. The server reads its log from there, which takes a while
+        if it is long ago, and counts as waiting.
 
         *types* are SES's words. *max_wait_seconds* ends the iteration where nothing came for so long; iterate
         again to go on. ``close`` ends it from elsewhere. While MongoDB is away the watch waits for it, unless
