@@ -236,16 +236,16 @@ def test_without_a_server_nothing_is_acknowledged_and_nothing_is_lost() -> None:
         running = local.start(home)
         try:
             with EventStore.connect(running.uri, timeout_seconds=60) as store:
-                function = handler(store, margin_seconds=0.5)
+                function = handler(store, margin_seconds=4)
                 events = [sqs(bounce(0), bounce(1)), sns(bounce(2)), kinesis(bounce(3)), eventbridge(bounce(4))]
                 assert function(sqs(bounce(5)), Context(30)) == {"batchItemFailures": []}
                 local.stop(home)
                 for event in events:
-                    context = Context(1)
+                    context = Context(5)
                     with pytest.raises(StoreUnavailable):
                         function(event, context)
                     assert context.get_remaining_time_in_millis() > 0
-                failed = function(firehose(bounce(6), bounce(7)), Context(1))
+                failed = function(firehose(bounce(6), bounce(7)), Context(5))
                 assert [record["result"] for record in failed["records"]] == ["ProcessingFailed"] * 2
                 local.start(home)
                 for event in [*events, *events, firehose(bounce(6), bounce(7))]:
