@@ -7,6 +7,7 @@ parameters and docstrings, is :mod:`sesevent.sync`.
 from __future__ import annotations
 
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Callable,
@@ -233,8 +234,7 @@ class AsyncSuppressionList:
         self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> AsyncIterator[Decision]:
         """A decision for each address, in order, in constant memory; asked for a thousand at a time, and ahead."""
-        plans = self._plans(suppress.check_or_fail, addresses, stream, tenant)
-        async with aclosing(in_turn(plans, self._collections)) as answers:
+        async with aclosing(self._asked(suppress.check_or_fail, addresses, stream, tenant)) as answers:
             async for decisions in answers:
                 for decision in decisions:
                     yield decision
@@ -243,8 +243,7 @@ class AsyncSuppressionList:
         self, addresses: Iterable[str] | AsyncIterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> AsyncIterator[str]:
         """Those of *addresses* that may be mailed, as they are spelled, in order and in constant memory."""
-        plans = self._plans(suppress.allowed, addresses, stream, tenant)
-        async with aclosing(in_turn(plans, self._collections)) as answers:
+        async with aclosing(self._asked(suppress.allowed, addresses, stream, tenant)) as answers:
             async for some in answers:
                 for address in some:
                     yield address
@@ -465,11 +464,14 @@ class AsyncSuppressionList:
     async def _say(self, address: str, act: Act) -> Decision:
         return await perform(acts.say_of_one(self._policy, address, act), self._collections)
 
-    async def _plans(
+    def _asked(
         self, ask: Callable[..., Plan[R]], addresses: Items[str], stream: str, tenant: str
-    ) -> AsyncIterator[Plan[R]]:
-        async for some in batches(addresses, suppress.CHECKED_AT_ONCE):
-            yield ask(self._policy, some, stream, tenant, self._clock())
+    ) -> AsyncGenerator[R, None]:
+        plans = (
+            ask(self._policy, some, stream, tenant, self._clock())
+            async for some in batches(addresses, suppress.CHECKED_AT_ONCE)
+        )
+        return in_turn(plans, self._collections)
 
 
 class AsyncDeadLetters:

@@ -87,7 +87,13 @@ class Hooks:
 
 def _report(hook: _Hook, event: Event, error: Exception) -> None:
     """Into the log without what the error says: it may quote the event."""
-    name = getattr(hook.handler, "__qualname__", type(hook.handler).__name__)
-    _log.error("handler %s failed for a %s: %s", name, event.type, type(error).__name__)
+    _log.error("handler %s failed for a %s: %s", _name(hook.handler), event.type, type(error).__name__)
     if hook.on_failure is not None:
-        hook.on_failure(HookFailure(hook.handler, event, error))
+        try:
+            hook.on_failure(HookFailure(hook.handler, event, error))
+        except Exception as worse:  # noqa: BLE001  # who is told of a failure must not become one
+            _log.error("on_failure %s failed itself: %s", _name(hook.on_failure), type(worse).__name__)
+
+
+def _name(function: Callable[..., object]) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))

@@ -220,12 +220,12 @@ class SuppressionList:
         self, addresses: Iterable[str], *, stream: str = ALL_STREAMS, tenant: str = ""
     ) -> Iterator[Decision]:
         """A decision for each address, in order, in constant memory; asked for a thousand at a time, and ahead."""
-        for decisions in in_turn(self._plans(suppress.check_or_fail, addresses, stream, tenant), self._collections):
+        for decisions in self._asked(suppress.check_or_fail, addresses, stream, tenant):
             yield from decisions
 
     def filter(self, addresses: Iterable[str], *, stream: str = ALL_STREAMS, tenant: str = "") -> Iterator[str]:
         """Those of *addresses* that may be mailed, as they are spelled, in order and in constant memory."""
-        for some in in_turn(self._plans(suppress.allowed, addresses, stream, tenant), self._collections):
+        for some in self._asked(suppress.allowed, addresses, stream, tenant):
             yield from some
 
     def suppress(
@@ -436,11 +436,12 @@ class SuppressionList:
     def _say(self, address: str, act: Act) -> Decision:
         return perform(acts.say_of_one(self._policy, address, act), self._collections)
 
-    def _plans(
-        self, ask: Callable[..., Plan[R]], addresses: Iterable[str], stream: str, tenant: str
-    ) -> Iterator[Plan[R]]:
-        for some in bulk.batches(addresses, suppress.CHECKED_AT_ONCE):
-            yield ask(self._policy, some, stream, tenant, self._clock())
+    def _asked(self, ask: Callable[..., Plan[R]], addresses: Iterable[str], stream: str, tenant: str) -> Iterator[R]:
+        plans = (
+            ask(self._policy, some, stream, tenant, self._clock())
+            for some in bulk.batches(addresses, suppress.CHECKED_AT_ONCE)
+        )
+        return in_turn(plans, self._collections, alone=bulk.is_one_batch(addresses, suppress.CHECKED_AT_ONCE))
 
 
 class DeadLetters:
@@ -607,7 +608,8 @@ class EventStore:
         whose queue wants to know of each message; `receive_many` is the faster one. The next batch is
         read while one is stored, so *items* is ahead of the outcomes by a few batches.
         """
-        for outcomes in in_turn(self._plans_for_each(items, batch_size), self._collections):
+        plans = self._plans_for_each(items, batch_size)
+        for outcomes in in_turn(plans, self._collections, alone=bulk.is_one_batch(items, batch_size)):
             for outcome in outcomes:
                 self._hooks.call(outcome.fresh)
                 yield outcome
@@ -632,7 +634,8 @@ class EventStore:
         is safe to hand in everything again.
         """
         summary = Summary()
-        for done in in_turn(self._plans_for_many(items, batch_size, dead_letters), self._collections):
+        plans = self._plans_for_many(items, batch_size, dead_letters)
+        for done in in_turn(plans, self._collections, alone=bulk.is_one_batch(items, batch_size)):
             bulk.add(summary, done.summary)
             self._hooks.call(done.fresh)
             if on_progress is not None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesevent import moments
 from sesevent.moments import UTC, format_moment, read_moment
 
 SPELLINGS = [
@@ -73,3 +74,23 @@ def test_arbitrary_text_is_read_or_refused(text: str) -> None:
 def test_an_offset_is_turned_into_utc() -> None:
     """Whoever formats gets UTC, whatever zone the moment came in."""
     assert format_moment(datetime(2020, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == "2020-01-01T00:00:00.000Z"
+
+
+@given(st.datetimes(datetime(1000, 1, 1), datetime(9000, 1, 1)), st.sampled_from(  # noqa: DTZ001  # its bounds are naive
+    ["{:%Y-%m-%dT%H:%M:%S}.{ms:03}Z", "{:%Y-%m-%d %H:%M:%S}.{ms:03}Z", "{:%G-W%V-%u}T{:%H:%M:%S}.{ms:03}Z",
+     "{:%Y-%m-%dT%H:%M:%S},{ms:03}Z", "{:%Y-%m-%dT%H:%M:%S}Z", "{:%Y-%m-%dT%H:%M:%S}.{ms:03}000Z",
+     "{:%Y-%m-%dT%H:%M:%S}.{ms:03}+02:00"],
+))  # fmt: skip
+def test_what_stands_as_we_write_it_is_taken_as_it_is(moment: datetime, form: str) -> None:
+    """And nothing else: whatever the text, what is written is what would be formatted."""
+    text = form.format(moment, moment, ms=moment.microsecond // 1000)
+    try:
+        read = read_moment(text)
+    except ValueError:
+        return
+    assert moments.written(read, text) == format_moment(read)
+
+
+def test_midnight_that_is_told_as_the_end_of_a_day_is_written_as_the_beginning_of_the_next() -> None:
+    """Newer Pythons read 24:00; taken as it stands it would sort before the day's other events."""
+    assert moments.written(datetime(2024, 5, 2, tzinfo=UTC), "2024-05-01T24:00:00.000Z") == "2024-05-02T00:00:00.000Z"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +11,7 @@ from sesevent.addresses import mask
 from sesevent.cli import options
 from sesevent.cli.events import row, words
 from sesevent.cli.output import clean, for_people, note, print_json
+from sesevent.cli.signals import ended_by_signals
 
 if TYPE_CHECKING:
     from sesevent.storage.codec import StoredEvent
@@ -57,7 +56,7 @@ def watch(
             max_wait_seconds=idle,
             polling=polling or None,
         ) as watching,
-        _ended_by_signals(watching.close),
+        ended_by_signals(watching.close),
     ):
         if for_people(json):
             note("waiting for events; Ctrl-C ends it")
@@ -67,24 +66,6 @@ def watch(
                 if name is not None:
                     watching.save()
                 break
-
-
-@contextmanager
-def _ended_by_signals(close: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end it after the line that is being written; a second one ends it at once."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def end(number: int, _frame: object) -> None:
-        signal.signal(number, before[signal.Signals(number)])
-        close()
-
-    for number in before:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _line(stored: StoredEvent) -> None:

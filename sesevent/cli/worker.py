@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,12 +12,13 @@ import typer
 
 from sesevent.cli import options
 from sesevent.cli.output import for_people, print_counts, print_json, progress
+from sesevent.cli.signals import ended_by_signals
 from sesevent.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sesevent.contrib.sqs import Counts, Worker
+    from sesevent.contrib.sqs import Counts
     from sesevent.verifier import Verifier
 
 __all__ = ["app"]
@@ -84,7 +84,7 @@ def sqs(
         if once:
             worker.poll_once()
         else:
-            with _ended_by_signals(worker), _told(every, json) as told:
+            with ended_by_signals(worker.stop), _told(every, json) as told:
                 worker.run(until_empty=until_empty, on_progress=told)
     counts = worker.counts
     print_counts(_row(counts), as_json=json)
@@ -122,27 +122,6 @@ def _verifier(topics: list[str] | None, accounts: list[str] | None) -> Verifier 
     from sesevent.verifier import Verifier
 
     return Verifier(topics=topics, accounts=accounts, max_age=None)  # what was redriven is old
-
-
-@contextmanager
-def _ended_by_signals(worker: Worker) -> Iterator[None]:
-    """Until here a signal ends the command; within, the first one asks the worker to come to an end."""
-    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def restore() -> None:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-    def stop(_number: int, _frame: object) -> None:
-        restore()
-        worker.stop()
-
-    for number in former:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        restore()
 
 
 @contextmanager

@@ -8,11 +8,12 @@ function (:mod:`sesevent.contrib.aws_lambda`) or Firehose. For asyncio run it in
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
+from sesevent.contrib.backfill import PLACES_KEPT, Store
 from sesevent.errors import ConfigurationError, MissingExtra, Problem, SesEventError
 from sesevent.plans import bulk
 from sesevent.plans.in_flight import InFlight
@@ -32,38 +33,6 @@ __all__ = ["Place", "Report", "ingest"]
 PAGE: Final = 10_000  # records; the most that Kinesis hands out at once
 PAUSE: Final = 0.2  # seconds; a shard may be asked five times a second
 _PATIENT: Final = Config(retries={"mode": "standard", "total_max_attempts": 10})
-_PROBLEMS_KEPT: Final = 100
-
-
-class Bookmarks(Protocol):
-    """What is asked of ``store.bookmarks``."""
-
-    def read(self, names: Iterable[str]) -> dict[str, str]:
-        """Where these are."""
-        ...
-
-    def write(self, places: Mapping[str, str]) -> None:
-        """Put them there."""
-        ...
-
-
-class Store(Protocol):
-    """What is needed of an `EventStore`."""
-
-    @property
-    def bookmarks(self) -> Bookmarks:
-        """How far things were read."""
-        ...
-
-    def receive_many(
-        self,
-        items: Iterable[VerifiedMessage],
-        *,
-        on_progress: Callable[[Summary], object] | None = None,
-        batch_size: int = bulk.BATCH,
-    ) -> Summary:
-        """Receive many things."""
-        ...
 
 
 class Place(NamedTuple):
@@ -202,7 +171,7 @@ class _Run:
     def _stored(self, summary: Summary) -> None:
         self._report.summary = summary
         settled = self._in_flight.settle(summary)
-        left = _PROBLEMS_KEPT - len(self._report.places)
+        left = PLACES_KEPT - len(self._report.places)
         self._report.places += [Place(*record, problem) for record, problem in settled.problems[:left]]
         self._store.bookmarks.write({self._name(shard): last for shard, last in settled.things})
         if self._on_progress is not None:

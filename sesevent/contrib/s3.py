@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
+from sesevent.contrib.backfill import PLACES_KEPT, Store
 from sesevent.errors import AwsUnavailable, ConfigurationError, MissingExtra, PayloadError, Problem, SesEventError
 from sesevent.plans import bulk
 from sesevent.plans.in_flight import InFlight
@@ -34,39 +35,6 @@ __all__ = ["Place", "Report", "ingest"]
 LOOKED_UP: Final = 500  # bookmarks asked for, or put, at once
 READ_AHEAD: Final = 2**20  # bytes
 ATTEMPTS: Final = 5  # at going on with an object whose connection broke
-_PROBLEMS_KEPT: Final = 100
-
-
-class Bookmarks(Protocol):
-    """What is asked of ``store.bookmarks``."""
-
-    def read(self, names: Iterable[str]) -> dict[str, str]:
-        """Where these are."""
-        ...
-
-    def write(self, places: Mapping[str, str]) -> None:
-        """Put them there."""
-        ...
-
-
-class Store(Protocol):
-    """What is needed of an `EventStore`."""
-
-    @property
-    def bookmarks(self) -> Bookmarks:
-        """How far things were read."""
-        ...
-
-    def receive_many(
-        self,
-        items: Iterable[VerifiedMessage],
-        *,
-        on_progress: Callable[[Summary], object] | None = None,
-        batch_size: int = bulk.BATCH,
-        dead_letters: bool = True,
-    ) -> Summary:
-        """Receive many things."""
-        ...
 
 
 class Place(NamedTuple):
@@ -227,7 +195,7 @@ class _Run:
 
     def _fail(self, each: _Object, line: int, problem: Problem) -> None:
         each.failed = True
-        if len(self._report.places) < _PROBLEMS_KEPT:
+        if len(self._report.places) < PLACES_KEPT:
             self._report.places.append(Place(each.key, line, problem))
 
     # ── What is done ──

@@ -48,12 +48,15 @@ def _outcome(operation: Operation[Any], collections: dict[str, Any]) -> Any:
     return operation.finish(outcome)
 
 
-def in_turn(plans: Iterable[Plan[R] | None], collections: dict[str, Any]) -> Iterator[R]:
-    """Perform plans, some of them at once, and give their results in order.
+def in_turn(plans: Iterable[Plan[R] | None], collections: dict[str, Any], *, alone: bool = False) -> Iterator[R]:
+    """Perform plans, some of them at once, and give their results in order; right here where one comes *alone*.
 
     The next plans are made while earlier ones are performed, but never more than a few. None in place of a plan
     says that the next one may take long: what is under way is told first. It is finished, whatever happens.
     """
+    if alone:
+        yield from (perform(plan, collections) for plan in plans if plan is not None)
+        return
     pending: deque[Future[R]] = deque()
     stopped: Exception | None = None
     source = iter(plans)

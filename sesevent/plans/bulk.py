@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from datetime import datetime
 from itertools import islice
 from queue import Empty, Queue
@@ -97,6 +97,11 @@ def add(summary: Summary, batch: Summary) -> None:
     summary.skipped += batch.skipped
     summary.failed += batch.failed
     summary.problems += batch.problems[: _PROBLEMS_KEPT - len(summary.problems)]
+
+
+def is_one_batch(items: object, size: int) -> bool:
+    """True where it is known that there is no more than one batch, so that nothing can be read while it is stored."""
+    return isinstance(items, Sized) and len(items) <= size
 
 
 def batches(items: Items[T], size: int) -> Iterator[list[T]]:

@@ -167,7 +167,7 @@ def prepare(received: VerifiedMessage, now: datetime, prepared: Prepared) -> Non
 
 
 def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared) -> None:
-    if _is_too_large(message.text):
+    if _is_too_long(message.text):
         _bury(message, [_too_large(message)], now, prepared)
         return
     try:
@@ -194,7 +194,7 @@ def _too_large(message: UnverifiedMessage) -> Problem:
     return Problem(message.place.path, "is too large to be stored", message.place.line)
 
 
-def _is_too_large(text: str) -> bool:
+def _is_too_long(text: str) -> bool:
     # A character takes four bytes at most; only long texts are worth counting exactly.
     return len(text) > _LARGEST // 4 and len(text.encode("utf-8", "surrogatepass")) > _LARGEST
 

@@ -272,3 +272,42 @@ def _cut_off_acts(store: Any) -> None:
             raise AutoReconnect("gone")
 
     store._collections["ses_suppression_act"] = Gone()
+
+
+def test_what_is_known_to_be_one_batch_needs_no_threads(store: Any) -> None:
+    """A guard asks about a mail's few recipients before each send: starting a thread would take as long as asking."""
+    threads = set[str]()
+    collection = store._collections["ses_suppression"]
+
+    class Noting:
+        def find(self, *arguments: Any, **named: Any) -> Any:
+            threads.add(threading.current_thread().name)
+            return collection.find(*arguments, **named)
+
+    store._collections["ses_suppression"] = Noting()
+    own = threading.current_thread().name
+    assert len(list(store.suppression.check_many(["a@example.com"] * 1000))) == 1000
+    assert len(list(store.suppression.filter(("a@example.com", "b@example.com")))) == 2
+    assert threads == {own}
+    assert len(list(store.suppression.check_many(iter(["a@example.com"] * 1001)))) == 1001
+    assert threads > {own}
+
+
+def test_what_is_taken_for_there_is_there_for_good(store: Any) -> None:
+    """A repeat is acknowledged by what a majority holds: what one member alone has may be rolled back."""
+    asked: list[Any] = []
+    collection = store._collections["ses_event"]
+
+    class Noting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(collection, name)
+
+        def with_options(self, **options: Any) -> Any:
+            asked.append(options["read_concern"].level)
+            return collection.with_options(**options)
+
+    store.receive_many(mails(40))
+    store.receive_many(mails(40))
+    store._collections["ses_event"] = Noting()
+    assert store.receive_many(mails(40)).duplicates == 40
+    assert asked == ["majority"]

@@ -58,6 +58,25 @@ def test_a_failing_handler_loses_nothing_and_blocks_nobody(with_store: Any, rows
     assert "ann" not in caplog.text
 
 
+def test_who_is_told_of_a_failure_may_fail_too(with_store: Any, caplog: Any) -> None:
+    """The event is stored, the next handler is called, and whoever received it is not troubled."""
+    heard: list[str] = []
+
+    def fail(*_: Any) -> None:
+        raise ValueError("ann@example.com")
+
+    async def body(face: Face) -> None:
+        face.store.on(Bounce, fail, on_failure=fail)
+        face.store.on(Bounce, lambda event: heard.append(event.type))
+        receipt = await face.get(lambda store: store.receive(genuine(payload("Bounce", to="ann@example.com"))))
+        assert receipt.fresh
+
+    with_store(body)
+    assert heard == ["Bounce"]
+    assert "on_failure" in caplog.text
+    assert "ann" not in caplog.text
+
+
 def test_what_is_new_in_a_thing_that_is_broken_in_part_is_told_too(with_store: Any) -> None:
     """The good events of a batch are stored, so they are told."""
     heard: list[str] = []

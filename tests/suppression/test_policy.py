@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, asdict, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -129,3 +132,16 @@ def test_every_rule_has_words_for_a_person_and_a_reason() -> None:
         assert rule.why
         assert rule_named(rule.name) is rule
         assert rule.name in DEFAULT_POLICY.effects
+
+
+def test_a_decision_that_shares_its_answer_is_a_value_like_others() -> None:
+    """Compared, copied, pickled and taken apart; and frozen."""
+    refused = Decision("ann@example.com", allowed=False, rule="manual", evidence=("a-1",))
+    same = refused.same_for("ben@example.com")
+
+    assert same == Decision("ben@example.com", allowed=False, rule="manual", evidence=("a-1",))
+    assert (same != refused, hash(same) == hash(replace(refused, address="ben@example.com"))) == (True, True)
+    assert [copy.copy(same), copy.deepcopy(same), pickle.loads(pickle.dumps(same))] == [same] * 3
+    assert asdict(same)["evidence"] == ("a-1",)
+    with pytest.raises(FrozenInstanceError):
+        same.address = "cora@example.com"  # type: ignore[misc]
