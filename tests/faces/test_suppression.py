@@ -119,14 +119,66 @@ def test_of_several_refusals_of_a_mailbox_the_strongest_is_told(with_store: Any)
     async def body(face: Face) -> None:
         face.store.suppression._policy = policy
         await face.get(lambda store: store.receive(genuine(payload("Bounce", to="jane@tags.example"))))
-        await face.get(lambda store: store.receive(genuine(payload("Complaint", to="jane+a@tags.example"))))
-        await face.get(lambda store: store.receive(genuine(payload("Bounce", to="jane+c@tags.example"))))
+        await face.get(lambda store: store.receive(genuine(payload("Complaint", to="jane+c@tags.example"))))
+        await face.get(lambda store: store.receive(genuine(payload("Bounce", to="jane+a@tags.example"))))
         told = await face.get(
             lambda store: store.suppression.check_many(
-                ["jane+a@tags.example", "jane+b@tags.example", "jane@tags.example"]
+                ["jane+c@tags.example", "jane+b@tags.example", "jane@tags.example"]
             )
         )
 
         assert [one.rule for one in told] == ["complaint", "complaint", "hard-bounce"]
 
     with_store(body)
+
+
+def test_each_is_forgiven_by_deliveries_of_their_own_time_only(with_store: Any, tables: Any) -> None:
+    """People of one batch are asked about together: the earliest needs the delivery that is too early for the latest."""
+
+    def soft(to: str, at: str) -> dict[str, Any]:
+        return payload(
+            "Bounce",
+            to=to,
+            at=at,
+            message_id=f"{to}-{at}",
+            body={"bounceType": "Transient", "bounceSubType": "MailboxFull"},
+        )
+
+    ann, ben = "ann@example.com", "ben@example.com"
+    delivered = [payload("Delivery", to=to, at="2024-05-01T10:00:00.000Z", message_id=f"d-{to}") for to in (ann, ben)]
+    bounced = [soft(ann, f"2024-05-01T0{hour}:00:00.000Z") for hour in (7, 8, 9)] + [
+        soft(ben, f"2024-05-01T{hour}:00:00.000Z") for hour in (12, 13, 14)
+    ]
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.receive_many(all_genuine(delivered)))
+        receipt = await face.get(lambda store: store.receive_many(all_genuine(bounced)))
+        assert receipt.fresh == 6
+
+    with_store(body)
+    holding = {
+        row["_id"]: [one["holdings"] for one in row["standings"]] for row in tables["ses_suppression"].find().to_list()
+    }
+    assert [[h["rule"] for h in holdings] for holdings in holding[ben]] == [["soft-bounces"]]
+    assert holding.get(ann, [[]]) == [[]]
+    noted = [row for row in tables["ses_suppression_act"].find().to_list() if row["told"]["kind"] == "Delivery"]
+    assert [row["address"] for row in noted] == [ann]
+
+
+def test_of_several_candidates_for_a_complaint_each_is_only_a_candidate(with_store: Any, rows: Any) -> None:
+    """It is stored with the event, and told by a rule of its own; who is named alone did complain."""
+    two = [{"emailAddress": "ann@example.com"}, {"emailAddress": "ben@example.com"}]
+    events = [
+        payload("Complaint", body={"complainedRecipients": two}),
+        payload("Complaint", to="cora@example.com", message_id="m-2"),
+    ]
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.receive_many(all_genuine(events)))
+        asked = [f"{name}@example.com" for name in ("ann", "ben", "cora")]
+        told = await face.get(lambda store: store.suppression.check_many(asked))
+
+        assert [one.rule for one in told] == ["complaint-possible", "complaint-possible", "complaint"]
+
+    with_store(body)
+    assert rows.count_documents({"derived.guess": True}) == 1
