@@ -471,7 +471,7 @@ class AsyncSuppressionList:
             ask(self._policy, some, stream, tenant, self._clock())
             async for some in batches(addresses, suppress.CHECKED_AT_ONCE)
         )
-        return in_turn(plans, self._collections)
+        return in_turn(plans, self._collections, bulk.ASKING)
 
 
 class AsyncDeadLetters:
@@ -630,7 +630,7 @@ class AsyncEventStore:
         whose queue wants to know of each message; `receive_many` is the faster one. The next batch is
         read while one is stored, so *items* is ahead of the outcomes by a few batches.
         """
-        async with aclosing(in_turn(self._plans_for_each(items, batch_size), self._collections)) as done:
+        async with aclosing(in_turn(self._plans_for_each(items, batch_size), self._collections, bulk.STORING)) as done:
             async for outcomes in done:
                 for outcome in outcomes:
                     await self._hooks.call_async(outcome.fresh)
@@ -657,7 +657,7 @@ class AsyncEventStore:
         """
         summary = Summary()
         plans = self._plans_for_many(items, batch_size, dead_letters)
-        async with aclosing(in_turn(plans, self._collections)) as all_done:
+        async with aclosing(in_turn(plans, self._collections, bulk.STORING)) as all_done:
             async for done in all_done:
                 bulk.add(summary, done.summary)
                 await self._hooks.call_async(done.fresh)

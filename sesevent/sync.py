@@ -441,7 +441,8 @@ class SuppressionList:
             ask(self._policy, some, stream, tenant, self._clock())
             for some in bulk.batches(addresses, suppress.CHECKED_AT_ONCE)
         )
-        return in_turn(plans, self._collections, alone=bulk.is_one_batch(addresses, suppress.CHECKED_AT_ONCE))
+        at_once = bulk.at_once(addresses, suppress.CHECKED_AT_ONCE, bulk.ASKING)
+        return in_turn(plans, self._collections, at_once)
 
 
 class DeadLetters:
@@ -609,7 +610,7 @@ class EventStore:
         read while one is stored, so *items* is ahead of the outcomes by a few batches.
         """
         plans = self._plans_for_each(items, batch_size)
-        for outcomes in in_turn(plans, self._collections, alone=bulk.is_one_batch(items, batch_size)):
+        for outcomes in in_turn(plans, self._collections, bulk.at_once(items, batch_size, bulk.STORING)):
             for outcome in outcomes:
                 self._hooks.call(outcome.fresh)
                 yield outcome
@@ -635,7 +636,7 @@ class EventStore:
         """
         summary = Summary()
         plans = self._plans_for_many(items, batch_size, dead_letters)
-        for done in in_turn(plans, self._collections, alone=bulk.is_one_batch(items, batch_size)):
+        for done in in_turn(plans, self._collections, bulk.at_once(items, batch_size, bulk.STORING)):
             bulk.add(summary, done.summary)
             self._hooks.call(done.fresh)
             if on_progress is not None:

@@ -51,10 +51,10 @@ async def _outcome(operation: Operation[Any], collections: dict[str, Any]) -> An
     return operation.finish(outcome)
 
 
-async def in_turn(plans: AsyncIterable[Plan[R]], collections: dict[str, Any]) -> AsyncGenerator[R, None]:
-    """Perform plans, some of them at once, and give their results in order.
+async def in_turn(plans: AsyncIterable[Plan[R]], collections: dict[str, Any], at_once: int) -> AsyncGenerator[R, None]:
+    """Perform plans, *at_once* of them beside each other, and give their results in order.
 
-    The next plans are made while earlier ones are performed, but never more than a few. What is under way is
+    The next plan is made while earlier ones are performed, but no more than that. What is under way is
     finished, whatever happens.
     """
     pending: deque[asyncio.Task[R]] = deque()
@@ -63,7 +63,7 @@ async def in_turn(plans: AsyncIterable[Plan[R]], collections: dict[str, Any]) ->
     stopped: Exception | None = None
     try:
         while pending or not ended:
-            if not ended and following is None and len(pending) < bulk.IN_FLIGHT:
+            if not ended and following is None and len(pending) <= at_once:
                 following = asyncio.ensure_future(anext(source))
             waited_for = [task for task in (following, *list(pending)[:1]) if task is not None]
             await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)

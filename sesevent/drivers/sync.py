@@ -13,7 +13,6 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from sesevent.errors import SesEventError
 from sesevent.ops import Operation, Plan
-from sesevent.plans import bulk
 from sesevent.storage.failures import translate
 
 __all__ = ["in_turn", "perform"]
@@ -48,19 +47,19 @@ def _outcome(operation: Operation[Any], collections: dict[str, Any]) -> Any:
     return operation.finish(outcome)
 
 
-def in_turn(plans: Iterable[Plan[R] | None], collections: dict[str, Any], *, alone: bool = False) -> Iterator[R]:
-    """Perform plans, some of them at once, and give their results in order; right here where one comes *alone*.
+def in_turn(plans: Iterable[Plan[R] | None], collections: dict[str, Any], at_once: int) -> Iterator[R]:
+    """Perform plans, *at_once* of them beside each other, and give their results in order; with 0, one by one, here.
 
-    The next plans are made while earlier ones are performed, but never more than a few. None in place of a plan
+    The next plan is made while earlier ones are performed, but no more than that. None in place of a plan
     says that the next one may take long: what is under way is told first. It is finished, whatever happens.
     """
-    if alone:
+    if not at_once:
         yield from (perform(plan, collections) for plan in plans if plan is not None)
         return
     pending: deque[Future[R]] = deque()
     stopped: Exception | None = None
     source = iter(plans)
-    with ThreadPoolExecutor(bulk.STORING, "sesevent-store") as storing:
+    with ThreadPoolExecutor(at_once, "sesevent-store") as storing:
         while True:
             try:
                 plan = next(source)
@@ -72,7 +71,7 @@ def in_turn(plans: Iterable[Plan[R] | None], collections: dict[str, Any], *, alo
             if plan is not None:
                 # With the caller's context: PyMongo keeps there how long it may take.
                 pending.append(storing.submit(copy_context().run, perform, plan, collections))
-            while pending and (plan is None or len(pending) >= bulk.IN_FLIGHT or pending[0].done()):
+            while pending and (plan is None or len(pending) > at_once or pending[0].done()):
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -16,14 +16,15 @@ from sesevent.sns.trust import VerifiedMessage
 from sesevent.suppression.policy import Policy
 
 __all__ = [
+    "ASKING",
     "BATCH",
-    "IN_FLIGHT",
     "STORING",
     "Batch",
     "Done",
     "Items",
     "Kinds",
     "add",
+    "at_once",
     "batches",
     "prepare_batch",
     "store_batch",
@@ -36,7 +37,7 @@ Kinds = tuple[type[Event], ...]
 
 BATCH = 1000  # things; see docs/explanation/performance.md for what others cost
 STORING = 4  # batches stored at once: while some wait for the server or for standings, another is encoded
-IN_FLIGHT = 5  # batches prepared and not yet settled: bounds memory, gives back-pressure
+ASKING = 1  # questions asked at once: more of them only fight over the interpreter with whoever reads the answers
 _PROBLEMS_KEPT = 100
 
 
@@ -99,9 +100,12 @@ def add(summary: Summary, batch: Summary) -> None:
     summary.problems += batch.problems[: _PROBLEMS_KEPT - len(summary.problems)]
 
 
-def is_one_batch(items: object, size: int) -> bool:
-    """True where it is known that there is no more than one batch, so that nothing can be read while it is stored."""
-    return isinstance(items, Sized) and len(items) <= size
+def at_once(items: object, size: int, most: int) -> int:
+    """How many batches of *items* to work on at once: *most*, or none beside one, where it is known that there is one.
+
+    Nothing can be read while that is stored, so whoever has it does it.
+    """
+    return 0 if isinstance(items, Sized) and len(items) <= size else most
 
 
 def batches(items: Items[T], size: int) -> Iterator[list[T]]:

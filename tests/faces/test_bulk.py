@@ -108,7 +108,7 @@ def test_no_more_than_a_few_batches_are_ever_taken_ahead(with_store: Any) -> Non
         await face.get(lambda store: store.receive_many(endless(), batch_size=5, on_progress=told))
 
         assert stored == 200
-        assert furthest <= (bulk.IN_FLIGHT + 2) * 5
+        assert furthest <= (bulk.STORING + 3) * 5
 
     with_store(body)
 
