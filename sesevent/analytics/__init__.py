@@ -1,0 +1,1 @@
+"""What many events mean: values and folds, without I/O."""
