@@ -155,6 +155,9 @@ class Happened(NamedTuple):
     campaign: str | None = None
     tags: Tags = ()
 
+    def __repr__(self) -> str:
+        return f"<Happened {self.type} {self.key}>"
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RecipientStatus:
@@ -363,7 +366,7 @@ def _in_order(happened: Iterable[Happened]) -> list[Happened]:
 
 
 def _richest_first(one: Happened) -> tuple[bool, int, str]:
-    return one.identity, sum(not value for value in one), repr(one)  # whatever is left, any order that is one
+    return one.identity, sum(not value for value in one), repr(tuple(one))  # whatever is left, any order that is one
 
 
 def _by_time(one: Happened) -> tuple[datetime, int, str]:

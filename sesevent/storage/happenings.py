@@ -15,7 +15,6 @@ from sesevent.analytics.status import Happened
 from sesevent.storage.codec import legacy_derived, stored_event
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import Document, Find
-from sesevent.storage.reads import of_message
 
 __all__ = ["FIELDS", "about_messages", "completed", "happened_in", "is_older", "message_of", "place_of", "whole_rows"]
 
@@ -29,9 +28,7 @@ _KINDS_OF: Final = {"Bounce": "bounce", "Complaint": "complaint", "DeliveryDelay
 
 
 def about_messages(message_ids: Sequence[str]) -> Find:
-    """Rows of these mails, without their text; as of one mail, those of older shapes among them."""
-    if len(message_ids) == 1:
-        return Find(EVENTS, of_message(message_ids[0]), projection=FIELDS)
+    """Rows of these mails, without their text; as `reads.of_message`, those of older shapes among them."""
     ids = list(message_ids)
     patterns = [pattern for one in ids if len(pattern := re.escape(one)) <= _LONGEST_ID]
     inside = {"derived": None, "Type": "Notification", "Message": {"$regex": "|".join(patterns)}}
