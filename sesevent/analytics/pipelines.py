@@ -41,8 +41,9 @@ class Where:
         """Whether it holds for a key, as far as keys tell; without a provider, not for the simulator's mail."""
         if any(getattr(self, name) not in (None, value) for name, value in zip(Key._fields, key, strict=True)):
             return False
-        return not key.simulated if self.provider is None and self.recipient_domain is None else self.provider in (
-            None, key.provider)  # fmt: skip
+        if self.provider is not None:
+            return key.provider == self.provider
+        return self.recipient_domain is not None or not key.simulated
 
     def filter(self) -> dict[str, Any]:
         """The part that rows can be asked for: of several recipients each counts for his own domain."""
@@ -83,6 +84,8 @@ _TYPE: Final = {"$ifNull": ["$derived.type", "$Type"]}
 _IS: Final = {kind: {"$eq": [_TYPE, kind]} for kind in ("Delivery", "Open", "Click")}
 _DOMAIN: Final = {"$arrayElemAt": [{"$split": ["$$this", "@"]}, -1]}
 _BUCKET: Final = {"$round": {"$multiply": [PER_DOUBLING, {"$log": [{"$add": [{"$max": [0, "$derived.took"]}, 1]}, 2]}]}}
+_MAIL: Final = {"$ifNull": ["$derived.messageId", "$MessageId"]}
+_TOOK: Final = {"$gt": ["$derived.took", None]}
 
 _KEY: Final[dict[str, Any]] = {
     "t": _TYPE,
@@ -97,7 +100,7 @@ _KEY: Final[dict[str, Any]] = {
     "ip": "$derived.ipPool",
     "te": "$derived.template",
     # The mail, where different mails are counted; a row in an older shape has SNS's id in the column.
-    "i": {"$cond": [{"$or": [_IS["Open"], _IS["Click"]]}, {"$ifNull": ["$derived.messageId", "$MessageId"]}, "$$REMOVE"]},
+    "i": {"$cond": [{"$or": [_IS["Open"], _IS["Click"]]}, _MAIL, "$$REMOVE"]},
     # How long it took, where that is measured.
-    "s": {"$cond": [{"$and": [{"$or": [_IS["Delivery"], _IS["Open"]]}, {"$gt": ["$derived.took", None]}]}, _BUCKET, "$$REMOVE"]},
+    "s": {"$cond": [{"$and": [{"$or": [_IS["Delivery"], _IS["Open"]]}, _TOOK]}, _BUCKET, "$$REMOVE"]},
 }  # fmt: skip
