@@ -1,1 +1,1 @@
-"""What many events mean: values and folds, without I/O."""
+"""What many events mean: what is counted, what is measured, who asks which question. Pure."""

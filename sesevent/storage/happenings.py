@@ -61,7 +61,7 @@ def happened_in(row: Mapping[str, Any]) -> Happened:
     type_ = get("type") or row.get("Type") or ""
     at = get("at")
     sent = at if type_ in _OF_SENDING else None
-    if sent is None and at is not None and type(took := get("took")) is int:
+    if sent is None and at is not None and isinstance(took := get("took"), int):
         sent = at - timedelta(milliseconds=took)
     name = _KINDS_OF.get(type_)
     body = get(name) or {} if name else {}

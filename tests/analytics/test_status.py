@@ -257,7 +257,7 @@ def test_the_table_has_a_row_for_each_state_and_no_other() -> None:
 
 # ── Against an independent, obvious implementation ───────────────────────────────────────────
 
-after = st.integers(0, 5).map(lambda hours: timedelta(hours=hours))
+after = st.integers(1, 6).map(lambda hours: timedelta(hours=hours))
 some = st.sampled_from([(ANN,), (BEN,), (ANN, BEN)])
 
 
