@@ -16,6 +16,7 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    status,
     suppression,
     testing,
     watch,
@@ -56,6 +57,8 @@ app.command("classify")(bounces.classify_lines)
 app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)
 app.command("timeline")(events.timeline)
+app.command("status")(status.status)
+app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bounces.app, name="bounces")
