@@ -153,10 +153,14 @@ class Happened(NamedTuple):
     source: str | None = None
     configuration_set: str | None = None
     campaign: str | None = None
-    tags: Tags = ()
+    tags: Tags | None = None
 
     def __repr__(self) -> str:
         return f"<Happened {self.type} {self.key}>"
+
+
+_MAIL: Final = Happened._fields.index("sent")
+_COLUMNS: Final = len(Happened._fields) - _MAIL
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -346,13 +350,11 @@ def status_of(message_id: str, happened: Iterable[Happened]) -> MessageStatus:
         _headline(tracks.values()),
         tuple([track.status(address) for address, track in tracks.items()]),
         timeline,
-        _first(one.sent for one in told),
-        _first(one.subject for one in told),
-        _first(one.source for one in told),
-        _first(one.configuration_set for one in told),
-        _first(one.campaign for one in told),
-        _first(one.tags or None for one in told) or (),
-        *(whole.opens, whole.machine_opens, whole.clicks, whole.machine_clicks),
+        *_of_mail(told),
+        opens=whole.opens,
+        machine_opens=whole.machine_opens,
+        clicks=whole.clicks,
+        machine_clicks=whole.machine_clicks,
     )
 
 
@@ -532,8 +534,12 @@ def _of_person(values: tuple[str, ...], place: int) -> str:
     return values[0] if values else ""
 
 
-def _first(values: Iterable[Any]) -> Any:
-    return next((value for value in values if value is not None), None)
+def _of_mail(told: Iterable[Happened]) -> list[Any]:
+    """What the events say of their mail, from `Happened.sent` on: of each column the first that is told."""
+    columns = zip(*[one[_MAIL:] for one in told], strict=True)
+    found = [next((value for value in column if value is not None), None) for column in columns] or [None] * _COLUMNS
+    found[-1] = found[-1] or ()
+    return found
 
 
 def _meaning(reason: str) -> str:

@@ -86,7 +86,7 @@ def happened_in(row: Mapping[str, Any]) -> Happened:
         get("source"),
         get("configurationSet"),
         get("campaign"),
-        tuple([(tag["name"], tuple(tag["values"])) for tag in get("tags", ())]),
+        tuple([(tag["name"], tuple(tag["values"])) for tag in tags]) if (tags := get("tags")) else None,
     )
 
 
