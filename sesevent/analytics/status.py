@@ -345,12 +345,18 @@ def status_of(message_id: str, happened: Iterable[Happened]) -> MessageStatus:
     timeline = tuple([_take(one, tracks, whole) for one in story])
     # An identity notification knows neither tags nor configuration set: what the others say goes before.
     told = sorted(story, key=_knows_less) if any(one.identity for one in story) else story
+    sent_at, subject, source, configuration_set, campaign, tags = _of_mail(told)
     return MessageStatus(
         message_id,
         _headline(tracks.values()),
         tuple([track.status(address) for address, track in tracks.items()]),
         timeline,
-        *_of_mail(told),
+        sent_at,
+        subject,
+        source,
+        configuration_set,
+        campaign,
+        tags,
         opens=whole.opens,
         machine_opens=whole.machine_opens,
         clicks=whole.clicks,

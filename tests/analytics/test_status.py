@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import runpy
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -386,3 +388,16 @@ def test_the_changes_in_the_timeline_lead_to_the_state(story: list[Any]) -> None
 
         assert [step.before for step in steps] == states[:-1]
         assert states[-1] == one.state
+
+
+def test_the_picture_shows_what_the_fold_does(tmp_path: Path) -> None:
+    """Each of its arrows is asked of the fold, and the one that is kept is the one that is drawn."""
+    docs = Path(__file__).parents[2] / "docs"
+    drawn = runpy.run_path(str(docs / "status_picture.py"))
+    drawn["main"].__globals__["PICTURE"] = tmp_path / "status.svg"
+    drawn["main"]()
+
+    assert (tmp_path / "status.svg").read_text(encoding="utf-8") == (docs / "_static/status.svg").read_text(
+        encoding="utf-8"
+    )
+    assert {state for arrow in drawn["ARROWS"] for state in arrow[:2]} == {*STATES} - {"unknown", "received"}
