@@ -343,9 +343,7 @@ def status_of(message_id: str, happened: Iterable[Happened]) -> MessageStatus:
     tracks: dict[str, _Track] = {}
     whole = _Track()
     timeline = tuple([_take(one, tracks, whole) for one in story])
-    # An identity notification knows neither tags nor configuration set: what the others say goes before.
-    told = sorted(story, key=_knows_less) if any(one.identity for one in story) else story
-    sent_at, subject, source, configuration_set, campaign, tags = _of_mail(told)
+    sent_at, subject, source, configuration_set, campaign, tags = _of_mail(story)
     return MessageStatus(
         message_id,
         _headline(tracks.values()),
@@ -379,10 +377,6 @@ def _richest_first(one: Happened) -> tuple[bool, int, str]:
 
 def _by_time(one: Happened) -> tuple[datetime, int, str]:
     return one.at or _BEFORE_ALL, _KINDS.get(one.type, len(_KINDS)), one.key
-
-
-def _knows_less(one: Happened) -> bool:
-    return one.identity
 
 
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)  # such rows have no time, and the server sorts them first too
@@ -540,9 +534,9 @@ def _of_person(values: tuple[str, ...], place: int) -> str:
     return values[0] if values else ""
 
 
-def _of_mail(told: Iterable[Happened]) -> list[Any]:
+def _of_mail(story: Iterable[Happened]) -> list[Any]:
     """What the events say of their mail, from `Happened.sent` on: of each column the first that is told."""
-    columns = zip(*[one[_MAIL:] for one in told], strict=True)
+    columns = zip(*[one[_MAIL:] for one in story], strict=True)
     found = [next((value for value in column if value is not None), None) for column in columns] or [None] * _COLUMNS
     found[-1] = found[-1] or ()
     return found

@@ -212,6 +212,23 @@ def test_unsubscribing_from_a_mail_is_told_with_it() -> None:
     assert folded(back, off, more).recipients[0].unsubscribed == ("news",)
 
 
+def test_of_equal_events_the_first_is_told() -> None:
+    """By their times: the first bounce, delivery, open and click."""
+    twice = [made(to=ANN, after=hours * LATER) for made in (bounce, opened, click) for hours in (2, 1)]
+    ann = folded(*twice, delivery(to=ANN)).recipients[0]
+    first = testing.payloads.SENT + LATER
+
+    assert (ann.since, ann.first_opened_at, ann.first_clicked_at) == (first, first, first)
+    assert (ann.opens, ann.clicks) == (2, 2)
+
+
+def test_that_one_of_several_wanted_the_mail_shows_no_arrival() -> None:
+    """`not-spam` that names two is nobody's in particular."""
+    mail = folded(complaint(to=(ANN, BEN), feedback_type="not-spam"))
+
+    assert [(one.state, one.evidence) for one in mail.recipients] == [("sent", "candidate")] * 2
+
+
 def test_a_bounce_that_names_nobody_changes_nothing() -> None:
     """It stands in the timeline."""
     mail = folded(delivery(to=ANN), bounce(to=ANN, bounced=[]))
@@ -226,7 +243,7 @@ def test_a_bounce_that_names_nobody_changes_nothing() -> None:
 def test_rows_without_a_class_are_read_by_sess_words(kind: str, sub_type: str, state: str) -> None:
     """They were derived before there were classes."""
     old = happened(bounce(to=ANN))._replace(classes=(), reasons=(), kind=kind, sub_type=sub_type)
-    first = happened(send(to=ANN)) if sub_type else happened(delivery(to=ANN))
+    first = happened(send(to=ANN)) if sub_type == "Suppressed" else happened(delivery(to=ANN))
 
     assert status_of("m", [old, first]).state == state
 

@@ -86,10 +86,9 @@ def test_a_hundred_mails_are_one_question_without_their_texts() -> None:
 
 
 OLD = letter(9)
-ENVELOPES = [
-    testing.notification(one)
-    for one in (testing.send(**OLD), testing.delivery(**OLD), testing.bounce(after=HOUR, **OLD))
-]
+FINE = testing.delivery(**OLD)
+FINE["delivery"]["timestamp"] = "2024-05-01T18:00:02.123456Z"  # finer than MongoDB keeps
+ENVELOPES = [testing.notification(one) for one in (testing.send(**OLD), FINE, testing.bounce(after=HOUR, **OLD))]
 PLAIN = [
     {"Type": "Send", "MessageId": "m-009", "Subject": "Letter 9", "Message": json.dumps(testing.send(**OLD)), "Timestamp": "2024-05-01T18:00:00.000Z"},
     {"Type": "Bounce", "MessageId": "m-009", "Subject": "Letter 9", "Message": json.dumps(testing.bounce(after=HOUR, **OLD)), "Timestamp": "2024-05-01T19:00:00.000Z"},
@@ -248,7 +247,9 @@ def test_an_adopted_history_tells_each_mail_once(with_store: Any, rows: Any) -> 
         rows.insert_many([dict(row) for row in ENVELOPES])
         await fill(face, testing.send(**OLD), testing.send(**letter(1)))
         await face.get(lambda store: store.adopt())
-        rows.insert_many([testing.notification(testing.opened(**OLD))])  # nobody has adopted this one yet
+        rows.insert_many(
+            [testing.notification(testing.opened(**OLD), at=SENT)]
+        )  # the earliest; nobody has adopted this one yet
         found = await face.get(lambda store: store.recipient(ANN).to_list())
 
         assert [(one.message_id, one.status.state, one.status.opens) for one in found] == [
