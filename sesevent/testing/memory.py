@@ -236,6 +236,9 @@ class _Async:
     def __init__(self, blocking: Any) -> None:
         self._blocking = blocking
 
+    def __getitem__(self, name: str) -> _Async:
+        return _Async(self._blocking[name])
+
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._blocking, name)
         if name in ("get_collection", "find", "with_options"):

@@ -8,7 +8,7 @@ are no joins: :mod:`~sesevent.contrib.projections.deliverability`, :mod:`~seseve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -113,7 +113,7 @@ def by_tag(tag: str, field: str = "_id", *, convert: Callable[[str], Any] = str,
 
     def find(stored: StoredEvent) -> Sequence[Target] | None:
         values = stored.event.tags.get(tag)
-        if values is None and "eventType" not in stored.event.essence:
+        if values is None and holds_no_tags(stored):
             return None
         try:
             mails = [{field: convert(value)} for value in values or ()]
@@ -183,7 +183,7 @@ class Keep:
         for row in rows:
             targets = self.find(row)
             if targets is None:
-                note_missing(outcome, [row], self.missing)
+                note_untold(outcome, [row])
             for target in targets or ():
                 self._tell(groups, row, target)
         for group in groups.values():
@@ -376,12 +376,25 @@ def at(document: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def note_missing(outcome: Outcome, rows: Iterable[StoredEvent], missing: Missing) -> None:
+def note_missing(outcome: Outcome, rows: Sequence[StoredEvent], missing: Missing) -> None:
     """Note that the document of these events is not there."""
-    for row in rows:
-        outcome.counts.missing += 1
-        if missing != "ignore":
-            outcome.missing.append(row.id)
+    outcome.counts.missing += len(rows)
+    if missing != "ignore":
+        outcome.missing += [row.id for row in rows]
+
+
+def note_untold(outcome: Outcome, rows: Sequence[StoredEvent]) -> None:
+    """Note that whose document these events concern cannot be told yet.
+
+    They are tried again whatever is done about missing documents: an identity notification holds no tags, and when
+    event publishing reports the same event, the row is replaced and no watch tells of it.
+    """
+    note_missing(outcome, rows, "report")
+
+
+def holds_no_tags(stored: StoredEvent) -> bool:
+    """Whether an identity notification tells of the event: event publishing may tell more of it."""
+    return "eventType" not in stored.event.essence
 
 
 def note_change(of: _Neighbour, outcome: Outcome, identifier: Any, name: str, before: Any, after: Any) -> None:

@@ -22,9 +22,11 @@ from sesevent.contrib.projections.declared import (
     World,
     clear_field,
     count,
+    holds_no_tags,
     look_at,
     note_change,
     note_missing,
+    note_untold,
     require,
     update_neighbour,
 )
@@ -79,9 +81,11 @@ class TemplateFigures:
         if parts and not world.dry:
             yield from ask(Update(PARTS, [_written(key, of, part) for key, part in parts.items()]))
         merged = {key: _merged(known.get(key), part, of) for key, part in parts.items()}
+        nameless = [key for key, part in merged.items() if not part.get("template")]
+        note_untold(outcome, [row for key in nameless for row in mails[_mail(key, of)] if holds_no_tags(row)])
         for template in sorted({part["template"] for part in merged.values() if part.get("template")}):
             own = {key: part for key, part in merged.items() if part.get("template") == template}
-            about = [row for key in own for row in mails[key.removeprefix(f"{of}/")]]
+            about = [row for key in own for row in mails[_mail(key, of)]]
             if world.dry:
                 yield from self._look(of, template, own, about, outcome)
             else:
@@ -148,6 +152,10 @@ class TemplateFigures:
             return Target({self.field: self.convert(template)})
         except (ValueError, TypeError, InvalidId):
             return None
+
+
+def _mail(key: str, of: str) -> str:
+    return key.removeprefix(f"{of}/")
 
 
 def _hour(row: StoredEvent) -> datetime:

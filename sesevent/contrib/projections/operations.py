@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 __all__ = ["PARTS", "SUMS", "WAITING", "Call", "Find", "UpdateMany", "Wrote", "neighbour"]
@@ -39,7 +38,7 @@ class UpdateMany:
     filter: Mapping[str, Any]
     change: Mapping[str, Any]
     upsert: bool = False
-    options: Mapping[str, Any] = MappingProxyType({})
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def start(self, collections: Any) -> Any:
         """See `sesevent.ops.Operation`."""
