@@ -16,6 +16,7 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    project,
     suppression,
     testing,
     watch,
@@ -57,6 +58,7 @@ app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)
 app.command("timeline")(events.timeline)
 app.command("watch")(watch.watch)
+app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
