@@ -13,6 +13,7 @@ import pytest
 
 import sesevent
 from sesevent import aio, answers, payloads, sync, watching
+from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
@@ -27,6 +28,7 @@ FACES = [
     (sync.Results, aio.AsyncResults),
     (sync.DeadLetters, aio.AsyncDeadLetters),
     (watching.Watch, watching.AsyncWatch),
+    (projector.Projector, projector.AsyncProjector),
     (answers.Analytics, answers.AsyncAnalytics),
 ]
 

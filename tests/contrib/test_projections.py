@@ -98,13 +98,21 @@ def until(happened: Callable[[], Any], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-STORY = [
-    tagged("Send", message_id="m-1", at="2024-05-01T12:00:00.000Z"),
-    tagged("Delivery", message_id="m-1", at="2024-05-01T12:00:02.000Z"),
-    tagged("Open", message_id="m-1", at="2024-05-01T13:00:00.000Z"),
-    tagged("Send", message_id="m-2", to="bob@example.com", at="2024-05-01T12:00:00.000Z"),
-    tagged("Bounce", message_id="m-2", to="bob@example.com", at="2024-05-01T12:00:09.000Z"),
-]
+def consistent(history: list[Any]) -> list[Any]:
+    """As in life: a mail has one template and one time of sending."""
+    first_of: dict[str, Any] = {}
+    return [event | {"mail": first_of.setdefault(event["mail"]["messageId"], event["mail"])} for event in history]
+
+
+STORY = consistent(
+    [
+        tagged("Send", message_id="m-1", at="2024-05-01T12:00:00.000Z"),
+        tagged("Delivery", message_id="m-1", at="2024-05-01T12:00:02.000Z"),
+        tagged("Open", message_id="m-1", at="2024-05-01T13:00:00.000Z"),
+        tagged("Send", message_id="m-2", to="bob@example.com", at="2024-05-01T12:00:00.000Z"),
+        tagged("Bounce", message_id="m-2", to="bob@example.com", at="2024-05-01T12:00:09.000Z"),
+    ]
+)
 
 
 # ── What is kept ─────────────────────────────────────────────────────────────────────────────
@@ -137,7 +145,8 @@ def test_all_five_neighbours_tell_what_happened(with_store: Any, tables: Any) ->
                    .to_list()}  # fmt: skip
         assert figures["farewell"] is None
         some = {name: number for name, number in figures["welcome"].items() if number}
-        assert some == {"events": 5, "sends": 2, "deliveries": 1, "opens": 1, "hard_bounces": 1}
+        assert some == {"events": 5, "sends": 2, "deliveries": 1, "opens": 1, "hard_bounces": 1,
+                        "permanent_bounces": 1}  # fmt: skip
         (raised,) = tables["sendevents"].find({}).to_list()
         assert (raised["event"], raised["messageId"], raised["recipients"]) == (
             "ses.bounce",
@@ -184,12 +193,6 @@ def identity(event: dict[str, Any]) -> dict[str, Any]:
     mail = {name: value for name, value in event["mail"].items() if name != "tags"}
     renamed = {name: value for name, value in event.items() if name != "eventType"}
     return renamed | {"notificationType": event["eventType"], "mail": mail}
-
-
-def consistent(history: list[Any]) -> list[Any]:
-    """As in life: a mail has one template and one time of sending."""
-    first_of: dict[str, Any] = {}
-    return [event | {"mail": first_of.setdefault(event["mail"]["messageId"], event["mail"])} for event in history]
 
 
 def projected(store: Any, tables: Any, items: list[Any], size: int) -> dict[str, list[Any]]:
@@ -300,6 +303,21 @@ def test_a_record_for_each_recipient_tells_that_ones_status() -> None:
     told = {row["_id"]: row["ses"] for row in records.find().to_list()}
     assert {who: ses["status"]["is"] for who, ses in told.items()} == {people[0]: "sent", people[1]: "bounced"}
     assert not any("firstOpenedAt" in ses for ses in told.values()), "nobody knows which of them opened it"
+
+
+def test_what_a_machine_opens_arrived_and_is_not_opened() -> None:
+    """As the analytics have it: a proxy fetches the images of mail that its server took."""
+    client = testing.MemoryClient()
+    store, tables = testing.memory_store(client, database="d"), client["d"]
+    fill(tables)
+    (opened,) = consistent([tagged("Open")])  # in the moment of sending
+    store.receive(genuine(opened))
+    Projector(store, neighbours(tables)).replay()
+
+    ses = tables["notificationrecords"].find({"_id": 1}).to_list()[0]["ses"]
+    assert (ses["status"]["is"], "firstOpenedAt" in ses) == ("delivered", False)
+    figures = tables["notificationmsgs"].find({"_id": 1}).to_list()[0]["ses"]["figures"]
+    assert (figures["opens"], figures["machine_opens"]) == (0, 1)
 
 
 def test_whatever_else_is_to_be_kept_is_a_line_each() -> None:

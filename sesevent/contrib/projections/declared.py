@@ -25,9 +25,10 @@ from sesevent.contrib.projections.report import Change, Outcome
 from sesevent.contrib.projections.stopgap import evidence_of
 from sesevent.errors import ConfigurationError, StoreError
 from sesevent.events.event import Event
+from sesevent.events.machines import machine_of
 from sesevent.moments import UTC, read_moment
 from sesevent.ops import Plan, ask
-from sesevent.storage.codec import StoredEvent
+from sesevent.storage.codec import ENGAGEMENT, StoredEvent
 from sesevent.storage.failures import DUPLICATE_KEY
 from sesevent.storage.ordering import order
 from sesevent.suppression.policy import Policy
@@ -241,7 +242,8 @@ class MessageStatus(Keep):
     ``status`` is ``{place, at, event, is, reason}``: of all that is told the strongest (``is`` is one of ``sent``,
     ``delayed``, ``delivered``, ``bounced``, ``complained``, …), since when, by which event, and why it failed. A
     record of one person's copy is found by message id (or tag) *and* address: see `by_message_id`; a record of a
-    mail to several tells the strongest of what is told of any of them. Opens are those of machines too.
+    mail to several tells the strongest of what is told of any of them. What machines open and click shows that it
+    arrived, and is no open.
     """
 
     def __init__(
@@ -276,7 +278,16 @@ def _sent(about: About) -> datetime | None:
 
 
 def _of(kind: str) -> Callable[[About], datetime | None]:
-    return lambda about: about.at if about.event.type == kind and not (about.address and about.event.guessed) else None
+    """When something of this kind happened, unless a machine did it, or one of several, nobody knows which."""
+
+    def when(about: About) -> datetime | None:
+        event = about.event
+        if event.type != kind or (about.address and event.guessed):
+            return None
+        agent = (event.essence.get(event.body or "") or {}).get("userAgent")
+        return None if kind in ENGAGEMENT and machine_of(kind, agent, event.took) else about.at
+
+    return when
 
 
 _STATUS: Final = {

@@ -16,6 +16,8 @@ from typing import Any, Final, Union
 from bson.errors import InvalidId
 from pymongo import UpdateOne
 
+from sesevent.analytics.cells import Cells
+from sesevent.analytics.counts import COUNTERS
 from sesevent.contrib.projections.declared import (
     Missing,
     Target,
@@ -32,16 +34,17 @@ from sesevent.contrib.projections.declared import (
 )
 from sesevent.contrib.projections.operations import PARTS, SUMS
 from sesevent.contrib.projections.report import Outcome
-from sesevent.contrib.projections.stopgap import COUNTERS, counted
 from sesevent.moments import UTC, read_moment
 from sesevent.ops import Plan, ask
-from sesevent.storage.codec import StoredEvent
+from sesevent.storage.codec import StoredEvent, derived_of
 from sesevent.storage.operations import Delete, Find, Update
 
 __all__ = ["TemplateFigures"]
 
 _PAGE: Final = 2000  # mails read at once
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # of mails without a time
+
+_NAMES: Final = ("events", *(counter.name for counter in COUNTERS))
 
 Template = Callable[[StoredEvent], Union[str, None]]
 
@@ -52,7 +55,8 @@ class TemplateFigures:
 
     *template* is the message tag that names the template when you send, or a function that tells it of a stored
     event. The record is the document whose *field* holds that name, *convert*-ed. Kept is
-    ``{events, sends, deliveries, hard_bounces, …}`` as ``figures`` below *under*. A mail belongs to one template, and
+    ``{events, sends, deliveries, hard_bounces, …}``, by the names in
+    `sesevent.analytics.counts`, as ``figures`` below *under*. A mail belongs to one template, and
     its events are counted whether or not each of them names it.
     """
 
@@ -100,7 +104,7 @@ class TemplateFigures:
 
     def _part(self, rows: Sequence[StoredEvent]) -> dict[str, Any]:
         """What the events of one mail say."""
-        part: dict[str, Any] = {"told": {row.key: counted(row.event) for row in rows}}
+        part: dict[str, Any] = {"told": {row.key: _counted(row) for row in rows}}
         names = [name for row in rows if (name := self._template_of(row))]
         if names:
             part["template"] = max(names)
@@ -164,6 +168,25 @@ def _hour(row: StoredEvent) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
+def _counted(row: StoredEvent) -> dict[str, int]:
+    """What one event counts for: as in `store.analytics`, which leaves mail to Amazon's simulator out too."""
+    event, derived = row.event, derived_of(row.event)
+    group = {
+        "h": "",
+        "t": event.type,
+        "d": [normal.rpartition("@")[2] for normal in event.normals],
+        "b": derived.get("bounce"),
+        "y": derived.get("complaint"),
+        "u": derived.get("subscription", {}).get("out"),
+        "i": event.message_id,
+    } | ({"m": derived["machine"]} if "machine" in derived else {})
+    counts: dict[str, int] = {}
+    for _, key, cell in Cells().add([{"_id": group, "n": 1}]).items():
+        for name, number in cell.counts.items() if not key.simulated else ():
+            counts[name] = counts.get(name, 0) + number
+    return counts
+
+
 def _written(key: str, of: str, part: Mapping[str, Any]) -> UpdateOne:
     told = {f"told.{event}": counts for event, counts in part["told"].items()}
     most = {"$max": {"template": part["template"]}} if "template" in part else {}
@@ -200,7 +223,7 @@ def _sums_of(of: str, template: str) -> Plan[list[dict[str, Any]]]:
 
 def _sum(parts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Figures of some mails; the number of events comes first, because by it they are compared."""
-    figures = {"events": 0, **dict.fromkeys(COUNTERS, 0)}
+    figures = dict.fromkeys(_NAMES, 0)
     for part in parts:
         figures["events"] += len(part["told"])
         for counts in part["told"].values():
@@ -210,7 +233,7 @@ def _sum(parts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _whole(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    figures = {"events": 0, **dict.fromkeys(COUNTERS, 0)}
+    figures = dict.fromkeys(_NAMES, 0)
     for row in rows:
         for name, number in row["figures"].items():
             figures[name] += number

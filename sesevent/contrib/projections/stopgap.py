@@ -1,7 +1,6 @@
-"""What one event says of a mail's status, and what it counts for.
+"""What one event says of a mail's status: a table, strongest first.
 
-Both are tables. Nothing else in this package knows a status or a counter by name, so that they can be had from
-`sesevent.analytics` instead.
+Nothing else in this package knows a status by name, so that it can be had from `sesevent.analytics` instead.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from sesevent.bounces import classify_event
 from sesevent.events.event import Event
 
-__all__ = ["COUNTERS", "PRECEDENCE", "Evidence", "counted", "evidence_of"]
+__all__ = ["PRECEDENCE", "Evidence", "evidence_of"]
 
 
 class Evidence(NamedTuple):
@@ -69,20 +68,15 @@ def _bounces(event: Event, address: str) -> list[tuple[int, str, str]]:
 
 
 def _complaint(event: Event) -> str | None:
-    kind, suppressed = _complaint_kind(event)
-    if suppressed:
+    body: dict[str, Any] = event.essence.get("complaint") or {}
+    kind, sub_type = (str(body.get(name) or "").lower() for name in ("complaintFeedbackType", "complaintSubType"))
+    if "suppress" in sub_type:
         return "suppressed"
     if kind == "auth-failure":  # a report on signatures (RFC 6591), nobody's word
         return None
     if kind == "not-spam":
         return "candidate" if event.guessed else "not-spam"
     return "complaint-possible" if event.guessed else "complaint"
-
-
-def _complaint_kind(event: Event) -> tuple[str, bool]:
-    body: dict[str, Any] = event.essence.get("complaint") or {}
-    kind, sub_type = (str(body.get(name) or "") for name in ("complaintFeedbackType", "complaintSubType"))
-    return kind.lower(), "suppress" in sub_type.lower()
 
 
 def _always(name: str) -> Callable[[Event], str]:
@@ -108,47 +102,3 @@ _OF_CLASS: Final = {
     "hard": "bounce-hard", "block": "bounce-block", "soft": "bounce-soft", "auto_reply": "auto-reply",
     "suppressed": "suppressed",
 }  # fmt: skip
-
-
-COUNTERS: Final = (
-    "sends", "deliveries", "hard_bounces", "soft_bounces", "block_bounces", "suppressed_bounces", "auto_replies",
-    "undetermined_bounces", "complaints", "complaints_not_spam", "rejects", "rendering_failures", "delays", "opens",
-    "clicks", "unsubscribes", "others",
-)  # fmt: skip
-"""What is counted, in the unit of one mail to one person; what concerns a mail as a whole once an event."""
-
-_BY_PERSON: Final = {
-    "Send": "sends", "Delivery": "deliveries", "Reject": "rejects", "Rendering Failure": "rendering_failures",
-    "DeliveryDelay": "delays",
-}  # fmt: skip
-_BOUNCES: Final = {
-    "hard": "hard_bounces", "soft": "soft_bounces", "block": "block_bounces", "suppressed": "suppressed_bounces",
-    "auto_reply": "auto_replies",
-}  # fmt: skip
-
-
-def counted(event: Event) -> dict[str, int]:
-    """What one event counts for."""
-    if event.type == "Bounce":
-        names = [_BOUNCES.get(one.bounce_class, "undetermined_bounces") for one in classify_event(event)]
-        return {name: names.count(name) for name in sorted(set(names))}
-    if event.type in _BY_PERSON:
-        return {_BY_PERSON[event.type]: max(1, len(event.recipients))}
-    return {_once(event): 1}
-
-
-def _once(event: Event) -> str:
-    if event.type == "Complaint":
-        kind, suppressed = _complaint_kind(event)
-        return "suppressed_bounces" if suppressed else "complaints_not_spam" if kind == "not-spam" else "complaints"
-    if event.type == "Subscription":
-        return "unsubscribes" if _leaves(event) else "others"
-    return {"Open": "opens", "Click": "clicks"}.get(event.type, "others")
-
-
-def _leaves(event: Event) -> bool:
-    wishes = (event.essence.get("subscription") or {}).get("newTopicPreferences")
-    if not isinstance(wishes, dict):
-        return False
-    topics = [topic for topic in wishes.get("topicSubscriptionStatus") or () if isinstance(topic, dict)]
-    return bool(wishes.get("unsubscribeAll")) or any(topic.get("subscriptionStatus") == "OptOut" for topic in topics)
