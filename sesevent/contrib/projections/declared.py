@@ -8,7 +8,7 @@ are no joins: :mod:`~sesevent.contrib.projections.deliverability`, :mod:`~seseve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -343,9 +343,6 @@ class Projections:
         """The kinds of events that are wanted; none: all."""
         wanted = [one.types for one in self.projections]
         return tuple(sorted({word for words in wanted for word in words})) if all(wanted) else ()
-
-    def __iter__(self) -> Iterator[Projection]:
-        return iter(self.projections)
 
     def __repr__(self) -> str:
         return f"<Projections {self.name}: {', '.join(one.name for one in self.projections)}>"
