@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, answers, payloads, sync, watching
+from sesevent import aio, answers, auditing, payloads, sync, watching
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
@@ -30,6 +30,7 @@ FACES = [
     (watching.Watch, watching.AsyncWatch),
     (projector.Projector, projector.AsyncProjector),
     (answers.Analytics, answers.AsyncAnalytics),
+    (auditing.Audit, auditing.AsyncAudit),
 ]
 
 

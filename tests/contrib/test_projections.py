@@ -290,6 +290,21 @@ def test_the_strongest_of_what_is_told_is_the_status(told: list[Any], status: st
         assert client[str(order)]["notificationrecords"].find().to_list()[0]["ses"]["status"]["is"] == status
 
 
+def test_of_equal_evidence_the_earliest_says_since_when() -> None:
+    """Whichever was stored first, and whatever its key."""
+    for moments in ((1, 5, 3), (5, 3, 1), (3, 1, 5)):
+        client = testing.MemoryClient()
+        store, records = testing.memory_store(client, database="d"), client["d"]["records"]
+        records.insert_many([{"messageId": "m-1"}])
+        runner = Projector(store, Projections("n", MessageStatus(records)))
+        for second in moments:
+            told = payload("Bounce", at=f"2024-05-01T12:00:0{second}.000Z", to=f"p{second}@example.com")
+            receipt = store.receive(genuine(told))
+            runner._perform(runner._work.do([store.events.get(receipt.events[0].id)]))
+
+        assert records.find().to_list()[0]["ses"]["status"]["at"].second == 1
+
+
 def test_a_record_for_each_recipient_tells_that_ones_status() -> None:
     """One message id, two people, two records, and a bounce of one."""
     client = testing.MemoryClient()
