@@ -821,3 +821,14 @@ def test_it_is_stopped_from_elsewhere(store: Any, tables: Any) -> None:
 
     assert not thread.is_alive()
     assert Projector(store, neighbours(tables)).run(idle_seconds=0.5).events == 0
+
+
+def test_a_dry_run_lets_nothing_wait() -> None:
+    """Where a document is missing it is counted, and that is all."""
+    client = testing.MemoryClient()
+    store = testing.memory_store(client, database="d")
+    store.receive(genuine(payload("Send")))
+    report = Projector(store, Projections("n", MessageStatus(client["d"]["records"]))).replay(dry=True)
+
+    assert report.projections["status"].missing == 1
+    assert client["d"]["ses_projection_waiting"].find().to_list() == []
