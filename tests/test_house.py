@@ -14,6 +14,7 @@ import pytest
 import sesevent
 from sesevent import aio, answers, auditing, histories, payloads, sync, watching
 from sesevent.analytics.status import PRECEDENCE
+from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
@@ -29,6 +30,7 @@ FACES = [
     (sync.DeadLetters, aio.AsyncDeadLetters),
     (watching.Watch, watching.AsyncWatch),
     (histories.RecipientHistory, histories.AsyncRecipientHistory),
+    (projector.Projector, projector.AsyncProjector),
     (answers.Analytics, answers.AsyncAnalytics),
     (auditing.Audit, auditing.AsyncAudit),
 ]

@@ -17,6 +17,7 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    project,
     status,
     suppression,
     testing,
@@ -61,6 +62,7 @@ app.command("timeline")(events.timeline)
 app.command("status")(status.status)
 app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
+app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
