@@ -270,7 +270,10 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching": (_WAIT, "perform plans | share writes | call | follow"),
+    "drivers | group_commit | hooks | probing | watching": (
+        _WAIT,
+        "perform plans | share writes | call | ask | follow",
+    ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
     "suppression": (_PURE, "what it means for the next send"),
@@ -278,7 +281,7 @@ _ROOMS = {
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),
     "addresses | moments | jsontext | tomltext": (_GROUND, "the only readers of each"),
-    "ops": (_GROUND, "operations as values"),
+    "ops | vitals": (_GROUND, "operations as values | how well is it?"),
     "errors | version": (_GROUND, "import nothing"),
 }
 _house()
