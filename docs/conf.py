@@ -270,13 +270,13 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | probing | watching": (
+    "drivers | group_commit | hooks | probing | watching | answers": (
         _WAIT,
-        "perform plans | share writes | call | ask | follow",
+        "perform plans | share writes | call | is it well? | follow | ask",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
-    "suppression": (_PURE, "what it means for the next send"),
+    "suppression | analytics": (_PURE, "what it means for the next send | in numbers"),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),

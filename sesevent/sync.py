@@ -17,6 +17,7 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent import probing
+from sesevent.answers import Analytics
 from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
@@ -540,6 +541,7 @@ class EventStore:
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy, clock)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
+        self.analytics = Analytics(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)
