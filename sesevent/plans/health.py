@@ -19,7 +19,7 @@ from sesevent.moments import read_moment
 from sesevent.ops import Plan, ask
 from sesevent.plans import dead_letters, doctor
 from sesevent.storage import arrivals, reads
-from sesevent.storage.layout import HEALTH, WATCHES
+from sesevent.storage.layout import DEAD_LETTERS, HEALTH, WATCHES
 from sesevent.storage.operations import AdminCommand, Command, Count, Document, Find, Update
 from sesevent.storage.positions import read_position
 from sesevent.vitals import Check, Health, Limits, Status
@@ -188,7 +188,7 @@ def _stands_at(document: Mapping[str, Any]) -> datetime:
 
 def _dead_letters(world: _World) -> Plan[Check]:
     count = yield from dead_letters.count()
-    new = yield from ask(Count(dead_letters.DEAD_LETTERS, dead_letters.came_since(world.now - _HOUR)))
+    new = yield from ask(Count(DEAD_LETTERS, dead_letters.came_since(world.now - _HOUR)))
     figures = {"count": float(count), "new": float(new)}
     said = f"{count:,}, {new:,} of them new within the hour" if count else "none"
     if new > world.limits.new_dead_letters:

@@ -17,8 +17,8 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete", "Document",
-    "Find", "Insert", "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
+    "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete",
+    "Document", "Find", "Insert", "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
