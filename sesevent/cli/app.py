@@ -14,6 +14,7 @@ from sesevent.cli import (
     doctor,
     events,
     files,
+    health,
     ingest,
     local,
     suppression,
@@ -58,6 +59,7 @@ app.command("events")(events.events)
 app.command("timeline")(events.timeline)
 app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
+app.command("health")(health.health)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
