@@ -49,6 +49,8 @@ class SesApi:
         """By name: GetConfigurationSet's answer, with `EventDestinations` beside it."""
         self.identities: dict[str, dict[str, Any]] = {}
         """By name: GetEmailIdentity's answer."""
+        self.topics: dict[str, dict[str, str]] = {}
+        """By identity: the topics of GetIdentityNotificationAttributes, which moto is told and does not tell."""
         self.refused: set[str] = set()
         """Operations of these that are not allowed."""
 
@@ -81,6 +83,25 @@ class SesApi:
         """Whether it is ours to answer."""
         ours = path.startswith((LIST, "/v2/email/account"))
         return ours or (bool(self.sets or self.identities) and _asked_for(path) is not None)
+
+    def notifications(self, body: bytes) -> bytes | None:
+        """The answer to SES's older API, in XML; None where something else is asked, or moto may answer."""
+        asked = parse_qs(body.decode())
+        if not self.topics or asked.get("Action") != ["GetIdentityNotificationAttributes"]:
+            return None
+        names = [values[0] for name, values in asked.items() if name.startswith("Identities.member.")]
+        entries = "".join(
+            f"<entry><key>{name}</key><value><ForwardingEnabled>true</ForwardingEnabled>"
+            + "".join(f"<{kind}Topic>{arn}</{kind}Topic>" for kind, arn in self.topics.get(name, {}).items())
+            + "</value></entry>"
+            for name in names
+        )
+        result = f"<NotificationAttributes>{entries}</NotificationAttributes>"
+        name = "GetIdentityNotificationAttributes"
+        return (
+            f'<{name}Response xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><{name}Result>{result}</{name}Result>'
+            f"<ResponseMetadata><RequestId>x</RequestId></ResponseMetadata></{name}Response>"
+        ).encode()
 
     def _set_up(self, operation: str, name: str) -> tuple[int, Any]:
         """One page each."""
@@ -162,6 +183,8 @@ def served(moto: str) -> Iterator[SesApi]:
                 code = {"x-amzn-errortype": told} if isinstance(told, str) else {}
                 text = json.dumps(told if not code else {"message": f"about someone@example.com: {told}"}).encode()
                 self._send(status, text, code)
+            elif (told := api.notifications(body)) is not None:
+                self._send(200, told, {"Content-Type": "text/xml"})
             else:
                 self._send(*_passed_on(api.moto + self.path, self.command, body, self.headers))
 

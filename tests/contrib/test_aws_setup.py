@@ -34,7 +34,6 @@ def server() -> Iterator[SesApi]:
 @pytest.fixture
 def api(server: SesApi) -> SesApi:
     server.reset()
-    boto3.client("sns", endpoint_url=server.url, **KEYS)
     server.account = {"SendingEnabled": True, "ProductionAccessEnabled": True, "EnforcementStatus": "HEALTHY"}
     return server
 
@@ -85,9 +84,7 @@ def test_what_is_wrong_is_named(api: SesApi, topic: str) -> None:
         "gone": {"EventDestinations": [destination("all", gone, *ALL)]},
     }
     api.identities = {"shop.example.com": {"ConfigurationSetName": "main"}, "ann@example.com": {}}
-    ses = client(api, "ses")
-    ses.verify_domain_identity(Domain="shop.example.com")
-    ses.set_identity_notification_topic(Identity="shop.example.com", NotificationType="Bounce", SnsTopic=topic)
+    api.topics = {"shop.example.com": {"Bounce": topic}}
     found = {(finding.subject, finding.finding) for finding in look(api).examine()}
     text = "\n".join(f"{subject}: {finding}" for subject, finding in sorted(found))
 
