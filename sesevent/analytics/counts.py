@@ -18,13 +18,13 @@ class Counter(NamedTuple):
     name: str
     words: str
     """What it counts."""
-    by_person: bool = True
-    """False where one event counts once, however many recipients the mail has."""
+    of_a_mail: bool = False
+    """True where one event counts once, however many recipients the mail has."""
 
 
 COUNTERS: Final = tuple(
-    Counter(*row)
-    for row in (
+    Counter(name, words, bool(of_a_mail))
+    for name, words, *of_a_mail in (
         ("sends", "mails that SES accepted, each for each of its recipients"),
         ("deliveries", "mails that the recipient's server accepted"),
         ("hard_bounces", "bounces after which the address will not work again"),
@@ -33,19 +33,19 @@ COUNTERS: Final = tuple(
         ("suppressed_bounces", "mails that SES did not send because of a suppression list of its own"),
         ("auto_replies", "«bounces» that are answers: the mail arrived"),
         ("undetermined_bounces", "bounces whose words do not say why"),
-        ("account_suppressed", "of all bounces and complaints those from the account's own suppression list, which AWS does not count"),
-        ("permanent_bounces", "bounces that SES calls Permanent, and counts: all but those from the account's own list"),
-        ("complaints", "reports as spam", False),
-        ("complaints_not_spam", "reports that a mail is no spam", False),
-        ("rejects", "mails SES refused to send, for a virus", True),
-        ("rendering_failures", "mails SES could not make of their template", True),
+        ("account_suppressed", "bounces and complaints of the account's own suppression list, not counted by AWS"),
+        ("permanent_bounces", "bounces that SES calls Permanent, but those of the account's own list"),
+        ("complaints", "reports as spam", True),
+        ("complaints_not_spam", "reports that a mail is no spam", True),
+        ("rejects", "mails SES refused to send, for a virus"),
+        ("rendering_failures", "mails SES could not make of their template"),
         ("delays", "times that a server asked SES to come back later"),
-        ("opens", "opens by people, as far as is known", False),
-        ("machine_opens", "opens by proxies and scanners", False),
-        ("clicks", "clicks by people, as far as is known", False),
-        ("machine_clicks", "clicks by scanners", False),
-        ("unsubscribes", "people who went off a topic, or off all", False),
-        ("others", "events of any other kind", False),
+        ("opens", "opens by people, as far as is known", True),
+        ("machine_opens", "opens by proxies and scanners", True),
+        ("clicks", "clicks by people, as far as is known", True),
+        ("machine_clicks", "clicks by scanners", True),
+        ("unsubscribes", "people who went off a topic, or off all", True),
+        ("others", "events of any other kind", True),
     )
 )  # fmt: skip
 

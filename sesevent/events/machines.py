@@ -42,7 +42,7 @@ class Machine(NamedTuple):
 
 
 def machine_of(kind: str, agent: object, took: int | None) -> str | None:
-    """The rule that says that an Open or Click, *took* milliseconds after sending, is a machine's; None for a person's."""
+    """The rule by which an Open or Click, *took* milliseconds after sending, is a machine's; None for a person's."""
     if took is not None and took >= _soonest():
         took = None  # for no rule too late: whoever asks again has the answer at hand
     return _machine_of(kind, agent[:_LONGEST] if isinstance(agent, str) else "", took)

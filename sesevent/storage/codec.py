@@ -51,8 +51,8 @@ ENGAGEMENT: Final = ("Open", "Click")
 _MOST_PEOPLE: Final = 10_000  # SES itself takes 50; some 100,000 entries of an index are more than one write may hold
 _LARGEST: Final = 16 * 2**20  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-limit-BSON-Document-Size
 DERIVED_VERSION: Final = 3
-"""Which rules made a row's `derived`. 2: with the reasons of failures, and subscribers' wishes. 3: with what is measured
-besides: how long it took, machines, links, templates, pools."""
+"""Which rules made a row's `derived`. 2: with the reasons of failures, and subscribers' wishes. 3: with how long
+it took, machines, links, templates and pools."""
 
 
 def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
