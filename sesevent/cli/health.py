@@ -24,6 +24,7 @@ def health(
         list[str] | None,
         typer.Option(metavar="TYPE=SPAN", help="Degraded where the last event of a type is older: Delivery=2h."),
     ] = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Exit code 0 also where degraded: for liveness.")] = False,
     aws: Annotated[bool, typer.Option("--aws", help="Ask whether SES and SNS answer, too.")] = False,
     region: Annotated[
         str | None, typer.Option(help="With --aws: the region; by default as boto3 is configured.")
@@ -46,7 +47,7 @@ def health(
         print_rows([_row(check) for check in found.to_dict()["checks"]], as_json=False, title=found.status)
     else:
         print_json(found.to_dict())
-    raise typer.Exit(EXIT_CODES[found.status])
+    raise typer.Exit(0 if probe and found.status != "down" else EXIT_CODES[found.status])
 
 
 def _health(
