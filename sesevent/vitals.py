@@ -57,7 +57,7 @@ class Limits:
     watch_lag: timedelta = timedelta(minutes=5)
     """Of any named watch. One that runs saves its position every half minute, also while nothing comes."""
     rollup_lag: timedelta = timedelta(hours=2)
-    """Since the oldest hour that wants rolling up became due."""
+    """Since the first hour that nobody has rolled up was over."""
     new_dead_letters: int = 0
     """How many may become dead letters within an hour."""
     silence: Mapping[str, timedelta] = field(default_factory=dict)

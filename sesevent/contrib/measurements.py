@@ -92,7 +92,8 @@ MEASUREMENTS: Final = {
         Measurement("dead_letters", "gauge", "count", (), "things that could not be understood and are kept"),
         Measurement("new_dead_letters", "gauge", "count", (), "…of them, those of the last hour"),
         Measurement("watch_lag", "gauge", "seconds", ("watch",), "how far a named watch is behind the server"),
-        Measurement("rollup_lag", "gauge", "seconds", (), "since the oldest hour that waits to be rolled up was over"),
+        Measurement("rollup_lag", "gauge", "seconds", (), "since the first hour that nobody has rolled up was over"),
+        Measurement("rollup_backlog", "gauge", "count", (), "hours that wait to be rolled up (again)"),
         Measurement("replication_lag", "gauge", "seconds", (), "what the slowest member lacks of the primary's writes"),
         Measurement("clock_skew", "gauge", "seconds", (), "the server's clock less this machine's"),
         Measurement("round_trip", "gauge", "seconds", (), "how long the server takes to answer"),
@@ -120,6 +121,7 @@ _FROM_CHECKS: Final = (
     ("dead_letters", "dead_letters", "count"),
     ("new_dead_letters", "dead_letters", "new"),
     ("rollup_lag", "rollups", "lag"),
+    ("rollup_backlog", "rollups", "waiting"),
     ("replication_lag", "replication", "lag"),
     ("clock_skew", "clock", "skew"),
     ("round_trip", "server", "round_trip"),
@@ -250,12 +252,12 @@ class _Progress:
 
     def __init__(self, received: Received, on_progress: Callable[[Summary], object] | None) -> None:
         self._received, self._on_progress = received, on_progress
-        self._before: dict[str, tuple[int, int]] = {}
+        self._before: Mapping[str, tuple[int, int]] = {}
         self._failed = 0
 
     def __call__(self, summary: Summary) -> None:
         self._received.progress(summary, self._before, self._failed)
-        self._before, self._failed = dict(summary.by_type), summary.failed
+        self._before, self._failed = {**summary.by_type}, summary.failed
         if self._on_progress is not None:
             self._on_progress(summary)
 

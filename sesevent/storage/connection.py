@@ -22,8 +22,8 @@ from sesevent.storage.layout import (
     DEAD_LETTERS,
     EVENTS,
     HEALTH,
-    HOURS,
     PLURAL,
+    ROLLUP_HOURS,
     SUPPRESSION,
     SUPPRESSION_ACTS,
     WATCHES,
@@ -99,7 +99,7 @@ def collections_of(
     Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
-    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, HOURS)
+    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ROLLUP_HOURS)
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

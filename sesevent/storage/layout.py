@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH", "HOURS", "INDEXES",
-    "PLURAL", "POLLING", "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
+    "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH", "INDEXES",
+    "PLURAL", "POLLING", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -25,8 +25,8 @@ WATCHES: Final = "ses_watch"
 BOOKMARKS: Final = "ses_bookmark"
 HEALTH: Final = "ses_health"
 """One tiny document, written to see whether writing works."""
-HOURS: Final = "ses_rollup_hour"
-"""The state of each hour's rollup."""
+ROLLUP_HOURS: Final = "ses_rollup_hour"
+"""How things stand with the rollup of each hour."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 

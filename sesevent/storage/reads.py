@@ -20,7 +20,7 @@ from sesevent.bounces import CLASSIFIED
 from sesevent.errors import ConfigurationError
 from sesevent.moments import format_moment
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, HOURS, SUPPRESSION, SUPPRESSION_ACTS
+from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Find
 from sesevent.storage.standings import EVIDENCE
 
@@ -37,7 +37,6 @@ __all__ = [
     "event_query",
     "filters",
     "from_source",
-    "hours_to_roll_up",
     "in_configuration_set",
     "in_time",
     "last_of_type",
@@ -165,11 +164,6 @@ def told_by_identity(identifiers: Iterable[ObjectId]) -> Find:
 def last_of_type(word: str) -> Find:
     """The time of the newest row of this type, in SES's word: the end of an index."""
     return Find(EVENTS, {"Type": word}, (("Timestamp", -1), ("_id", -1)), 1, {"Timestamp": 1})
-
-
-def hours_to_roll_up(before: datetime, size: int) -> Find:
-    """Hours that began before a time and want rolling up; none where there are no rollups."""
-    return Find(HOURS, {"dirty": True, "_id": {"$lt": before}}, (("_id", 1),), size)
 
 
 def without_derived(size: int) -> Find:

@@ -146,17 +146,22 @@ def test_a_streams_token_tells_how_far_it_is() -> None:
     assert [token_time(odd) for odd in (None, {}, {"_data": "8"}, {"_data": "82XXXXXXXX"}, {"_data": 3})] == [None] * 5
 
 
-def test_hours_that_wait_to_be_rolled_up_are_told(store: Any, mongo_client: Any, database: str) -> None:
-    """The hour that is still open does not wait."""
+def test_hours_that_nobody_rolls_up_are_told(store: Any, mongo_client: Any, database: str) -> None:
+    """By how far the hours are counted, and not by one that a late event made wait again."""
     hours = mongo_client[database]["ses_rollup_hour"]
-    store._clock = lambda: NOW
-    hours.insert_one({"_id": NOW - timedelta(minutes=30), "dirty": True})
-    assert store.health().check("rollups").figures == {"lag": 0.0, "waiting": 0.0}
-    hours.insert_one({"_id": NOW - timedelta(hours=6), "dirty": True})
-    hours.insert_one({"_id": NOW - timedelta(hours=9), "dirty": False})
-    found = store.health().check("rollups")
+    store._clock = lambda: NOW + timedelta(minutes=30)
+    assert store.health().check("rollups").figures == {}
+    hours.insert_many(
+        [{"_id": "walk", "through": "2024-05-01T12"}, {"_id": "hour|2024-05-01T12", "dirty": True},
+         {"_id": "hour|2024-05-01T11", "dirty": True}, {"_id": "hour|2023-05-01T11", "dirty": True},
+         {"_id": "hour|2024-05-01T10", "dirty": False}, {"_id": "day|2024-04-30", "dirty": True}]
+    )  # fmt: skip
+    well = store.health().check("rollups")
+    hours.update_one({"_id": "walk"}, {"$set": {"through": "2024-05-01T07"}})
+    ill = store.health().check("rollups")
 
-    assert (found.status, found.figures) == ("degraded", {"lag": 18000.0, "waiting": 1.0})
+    assert (well.status, well.figures) == ("ok", {"lag": 0.0, "waiting": 2.0})
+    assert (ill.status, ill.figures["lag"]) == ("degraded", 4.5 * 3600)
 
 
 EVERY = [index.name for indexes in INDEXES.values() for index in indexes]
