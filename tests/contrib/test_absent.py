@@ -29,6 +29,7 @@ def said(code: str, *absent: str) -> str:
         ("aws_setup", "boto3", "aws"),
         ("prometheus", "prometheus_client", "prometheus"),
         ("opentelemetry", "opentelemetry", "otel"),
+        ("anchors", "cryptography.exceptions", "verify"),
     ],
 )
 def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside: str, extra: str) -> None:
