@@ -15,6 +15,7 @@ from sesevent.cli import (
     doctor,
     events,
     files,
+    health,
     ingest,
     local,
     project,
@@ -64,6 +65,7 @@ app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
+app.command("health")(health.health)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")

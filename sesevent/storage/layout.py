@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING",
-    "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
+    "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH", "INDEXES",
+    "PLURAL", "POLLING", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -23,6 +23,10 @@ AUDIT: Final = "ses_audit"
 WATCHES: Final = "ses_watch"
 """How far each named watch is."""
 BOOKMARKS: Final = "ses_bookmark"
+HEALTH: Final = "ses_health"
+"""One tiny document, written to see whether writing works."""
+ROLLUP_HOURS: Final = "ses_rollup_hour"
+"""How things stand with the rollup of each hour."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
