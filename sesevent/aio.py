@@ -30,6 +30,7 @@ from pymongo.errors import PyMongoError
 from sesevent.drivers.aio import Items, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
+from sesevent.monitor import AsyncMonitor
 from sesevent.ops import Plan
 from sesevent.plans import (
     acts,
@@ -567,6 +568,7 @@ class AsyncEventStore:
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
+        self.monitor = AsyncMonitor(clock, partial(perform, collections=self._collections))
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

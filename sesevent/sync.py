@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
+from sesevent.monitor import Monitor
 from sesevent.ops import Plan
 from sesevent.plans import (
     acts,
@@ -538,6 +539,7 @@ class EventStore:
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy, clock)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
+        self.monitor = Monitor(clock, partial(perform, collections=self._collections))
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)

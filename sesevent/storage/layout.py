@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING",
-    "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
+    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES",
+    "PLURAL", "POLLING", "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -23,6 +23,10 @@ AUDIT: Final = "ses_audit"
 WATCHES: Final = "ses_watch"
 """How far each named watch is."""
 BOOKMARKS: Final = "ses_bookmark"
+ALARMS: Final = "ses_alarm"
+"""The state of each alarm."""
+ALARM_LOG: Final = "ses_alarm_log"
+"""What became of alarms: kept, and whom it was told."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
@@ -70,6 +74,13 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
     SUPPRESSION_ACTS: (Index("address", ("address", "at", "_id"), "what was said about this person?"),),
     DEAD_LETTERS: (Index("last", ("lastAt", "_id"), "what could not be read lately?"),),
     AUDIT: (Index("time", ("at", "_id"), "what was done lately?"),),
+    # An alarm is asked for by its id, and all of them together: there are as many as rules.
+    ALARM_LOG: (
+        Index("time", ("at", "_id"), "what went wrong lately?"),
+        Index("alarm", ("alarm", "at", "_id"), "when was this wrong before?"),
+        # Empty but for what is being told.
+        Index("untold", ("at", "_id"), "what are people still to be told?", {"tell": True}),
+    ),
 }  # fmt: skip
 
 POLLING: Final[tuple[Index, ...]] = (
