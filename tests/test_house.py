@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, payloads, sync, watching
+from sesevent import aio, monitor, payloads, sync, watching
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
@@ -27,6 +27,7 @@ FACES = [
     (sync.Results, aio.AsyncResults),
     (sync.DeadLetters, aio.AsyncDeadLetters),
     (watching.Watch, watching.AsyncWatch),
+    (monitor.Monitor, monitor.AsyncMonitor),
 ]
 
 
@@ -105,7 +106,7 @@ def test_every_table_row_has_a_reason() -> None:
 
 def test_nothing_below_the_faces_reads_a_clock_the_environment_or_chance() -> None:
     """Time is an argument; so a test, a replay and a rebuild can say what time it is."""
-    pure = ["events", "sns", "suppression", "plans", "storage"]
+    pure = ["events", "sns", "suppression", "monitoring", "plans", "storage"]
     banned = re.compile(r"\b(datetime\.now|time\.time|os\.environ|import random|utcnow)\b")
     found = [
         str(file)

@@ -133,8 +133,8 @@ def monitor_handler(
     def lambda_handler(event: Any = None, context: Any = None) -> dict[str, Any]:  # noqa: ARG001  # a schedule says nothing
         with within(_left(context, timeout_seconds, margin_seconds)):
             done = opened.get().monitor.evaluate(rules, notify=notifiers)
-        states = Counter(alarm.state for alarm in done.alarms)
-        return {"worst": done.worst, **dict[str, Any](states), "told": len(done.told), "failures": len(done.failures)}
+        states = Counter[str](alarm.state for alarm in done.alarms)
+        return {"worst": done.worst, **states, "told": len(done.told), "failures": len(done.failures)}
 
     return lambda_handler
 

@@ -177,6 +177,7 @@ DEFAULT_RULES: Final[tuple[Rule, ...]] = (
 """What is watched unless something else is said."""
 
 _FILE_KEYS: Final = frozenset({"rules", "defaults", "off"})
+_NEVER: Final = ("warn", "critical", "remind", "review")
 _RULE: Final = TypeAdapter(Rule)
 
 
@@ -185,7 +186,8 @@ def load_rules(source: Mapping[str, Any] | str | Path) -> tuple[Rule, ...]:
 
     Each of ``rules`` is a default one with changes, where its name is that of a default; or another one's copy with
     changes, where it names that as ``like``; or else a rule of its own. ``off`` names defaults that are left out, and
-    ``defaults = false`` leaves out all that are not named. Spans are seconds, or ISO 8601 durations such as ``PT6H``.
+    ``defaults = false`` leaves out all that are not named. Spans are seconds, or ISO 8601 durations such as ``PT6H``;
+    ``false`` stands for a line, or a reminder, that is not wanted.
 
     Raises ConfigurationError with every problem.
     """
@@ -235,6 +237,7 @@ def _made(changes: dict[str, Any], known: Mapping[str, Rule]) -> Rule:
     told = {} if base is None else {field.name: getattr(base, field.name) for field in fields(Rule)}
     if base is not None:
         told["scope"] = base.scope.told
+    changes |= {name: None for name in _NEVER if changes.get(name) is False}  # TOML knows no None
     return _RULE.validate_python({"warn": None, "critical": None} | told | changes)
 
 
