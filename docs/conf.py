@@ -270,14 +270,14 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | monitor": (
+    "drivers | group_commit | hooks | watching | answers | monitor": (
         _WAIT,
-        "perform plans | share writes | call | follow | warn",
+        "perform plans | share writes | call | follow | ask | warn",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
     "monitoring": (_PURE, "is something wrong?"),
-    "suppression | analytics": (_PURE, "what it means for the next send | what many events mean"),
+    "suppression | analytics": (_PURE, "what it means for the next send | in numbers"),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),

@@ -27,6 +27,7 @@ from bson import ObjectId
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
+from sesevent.answers import AsyncAnalytics
 from sesevent.drivers.aio import Items, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
@@ -568,7 +569,8 @@ class AsyncEventStore:
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
-        self.monitor = AsyncMonitor(clock, partial(perform, collections=self._collections))
+        self.analytics = AsyncAnalytics(partial(perform, collections=self._collections), clock)
+        self.monitor = AsyncMonitor(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

@@ -75,7 +75,7 @@ class Evaluation:
 class Monitor:
     """Is something wrong? ``store.monitor``."""
 
-    def __init__(self, clock: Callable[[], datetime], perform: Callable[[Plan[Any]], Any]) -> None:
+    def __init__(self, perform: Callable[[Plan[Any]], Any], clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._perform = perform
 
@@ -157,7 +157,7 @@ class Monitor:
 class AsyncMonitor:
     """Is something wrong? ``store.monitor``."""
 
-    def __init__(self, clock: Callable[[], datetime], perform: Callable[[Plan[Any]], Awaitable[Any]]) -> None:
+    def __init__(self, perform: Callable[[Plan[Any]], Awaitable[Any]], clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._perform = perform
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -46,6 +46,7 @@ class Recipient:
 
 
 V = TypeVar("V")
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class once(Generic[V]):  # noqa: N801  # used as `property` is
@@ -151,6 +152,17 @@ class Event(BaseModel):
         """The timestamp as it is stored; empty where there is none."""
         moment = self.timestamp
         return format_moment(moment) if moment is not None else ""
+
+    @once
+    def took(self) -> int | None:
+        """Milliseconds from the time of sending until it happened; None where SES does not tell both."""
+        moment, sent = self.timestamp, self._mail.get("timestamp")
+        if moment is None or not sent or not self._body.get("timestamp"):
+            return None
+        try:
+            return (moment - read_moment(sent)) // _MILLISECOND
+        except ValueError:  # a detail here, and no ground to refuse the event
+            return None
 
     @cached_property
     def mail(self) -> Mail:
