@@ -21,6 +21,9 @@ from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.monitoring.readings import READINGS
+from sesevent.monitoring.rules import DEFAULT_RULES
+from sesevent.monitoring.texts import amount, span
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
@@ -169,6 +172,28 @@ _table(
         for error in _tree(SesEventError)
     ],
 )  # fmt: skip
+
+_table(
+    "alarm_rules",
+    ("rule", "measure", "warn", "critical", "window", "at least", "lines are there because", "what to do"),
+    [
+        (f"`{rule.name}`", f"`{rule.measure}`",
+         *[amount(line, READINGS[rule.measure].unit) if line is not None else "–" for line in (rule.warn, rule.critical)],
+         span(rule.window),
+         ", ".join([*([f"{rule.min_count} of {rule.min_volume}"] if rule.min_volume else []),
+                    *([f"{rule.surge:g} times the usual"] if rule.surge else [])]) or "–",
+         rule.why, rule.hint)
+        for rule in DEFAULT_RULES
+    ],
+)  # fmt: skip
+_table(
+    "alarm_measures",
+    ("measure", "what it is", "unit", "a scope may name"),
+    [
+        (f"`{name}`", kind.words, kind.unit, ", ".join(f"`{scope}`" for scope in kind.scopes) or "– (the whole store)")
+        for name, kind in READINGS.items()
+    ],
+)
 
 BOUNCES = load_rules()
 

@@ -5,7 +5,8 @@ a span of time (https://docs.aws.amazon.com/ses/latest/dg/reputationdashboardmes
 latest N mails for that volume. Every new mail takes the place of the oldest, so the rate over the volume moves from
 what it is, *r*, towards that of the present window, *q*, by (q − r) / N a mail. The line L is reached after
 N·(L − r) / (q − r) mails, if q lies above it, and never if not: the rate cannot pass what it moves towards. The speed
-is that of the present window. It is a straight line through what is known, and no prophecy.
+is that of the present window: the last hour, or, where that holds too few mails for the rule, the rule's own window.
+It is a straight line through what is known, and no prophecy.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from typing import Final
 
 from sesevent.analytics.measures import RateResult
 
-__all__ = ["REPRESENTATIVE", "SPANS", "Budget", "budget"]
+__all__ = ["PRESENT", "REPRESENTATIVE", "SPANS", "Budget", "budget"]
 
 REPRESENTATIVE: Final = 10_000
 """Mails that are taken for a representative volume; AWS's own number is not told."""
 SPANS: Final = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
 """The latest mails are those of the shortest of these that holds so many; else of the longest."""
+PRESENT: Final = timedelta(hours=1)
+"""What «at this rate» means, where that holds enough mails: a longer window tells of what was."""
 _FAR: Final = timedelta(days=365)
 
 
@@ -35,7 +38,7 @@ class Budget:
     standing: RateResult
     """Over the representative volume."""
     present: RateResult
-    """In the rule's window."""
+    """In the last hour, or in the rule's window."""
     left: int
     """How many more bounces, or complaints, the volume may hold; 0 where the line is reached."""
     reached_in: timedelta | None

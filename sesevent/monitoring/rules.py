@@ -151,7 +151,7 @@ DEFAULT_RULES: Final[tuple[Rule, ...]] = (
         why="95 of 100 mails are usually there within seconds. Greylisting alone takes minutes.",
     ),
     Rule(
-        "silence", "silence", 0.5, 0.9, min_volume=20,
+        "silence", "silence", 0.5, 0.9, window=30 * _MINUTE, min_volume=20,
         hint="SES takes the mails, and of what becomes of them nothing is heard. See AWS's health page, and whether "
         "the event destination names Delivery and Bounce.",
         why="Nearly every mail is delivered or bounces within minutes.",

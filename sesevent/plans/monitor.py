@@ -24,7 +24,7 @@ from sesevent.analytics.pipelines import Where
 from sesevent.errors import ConfigurationError, StoreConflict
 from sesevent.moments import read_moment
 from sesevent.monitoring.alarms import Alarm, AlarmEntry, Mute, Step, step
-from sesevent.monitoring.budget import REPRESENTATIVE, SPANS, Budget, budget
+from sesevent.monitoring.budget import PRESENT, REPRESENTATIVE, SPANS, Budget, budget
 from sesevent.monitoring.figures import Figures, Scope
 from sesevent.monitoring.readings import READINGS
 from sesevent.monitoring.rules import Rule
@@ -227,10 +227,15 @@ class _Gathering:
 
     def budget(self, rule: Rule) -> Plan[Budget]:
         """How long until AWS's line is reached."""
-        window = Window(self.now - rule.window, self.now)
-        present = measured(rule.measure, (yield from self._counted(rule.scope, window)).counts, window)
+        present = yield from self._measured(rule, min(rule.window, PRESENT))
+        if present.denominator < rule.min_volume:
+            present = yield from self._measured(rule, rule.window)
         standing = yield from self._standing(rule)
         return budget(rule.name, rule.review or 0.0, standing, present)
+
+    def _measured(self, rule: Rule, length: timedelta) -> Plan[RateResult]:
+        window = Window(self.now - length, self.now)
+        return measured(rule.measure, (yield from self._counted(rule.scope, window)).counts, window)
 
     def _standing(self, rule: Rule) -> Plan[RateResult]:
         """The rate over the latest mails, as many as make a representative volume."""

@@ -19,7 +19,6 @@ from alarm_entry import ENTRY
 from sesevent import ConfigurationError
 from sesevent.contrib.apprise import AppriseNotifier, NotTold
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Apprise's plugins import
 
 
