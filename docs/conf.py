@@ -178,7 +178,7 @@ _table(
     ("rule", "measure", "warn", "critical", "window", "at least", "lines are there because", "what to do"),
     [
         (f"`{rule.name}`", f"`{rule.measure}`",
-         *[amount(line, READINGS[rule.measure].unit) if line is not None else "–" for line in (rule.warn, rule.critical)],
+         *["–" if line is None else amount(line, READINGS[rule.measure].unit) for line in (rule.warn, rule.critical)],
          span(rule.window),
          ", ".join([*([f"{rule.min_count} of {rule.min_volume}"] if rule.min_volume else []),
                     *([f"{rule.surge:g} times the usual"] if rule.surge else [])]) or "–",
