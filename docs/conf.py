@@ -25,6 +25,9 @@ from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.monitoring.readings import READINGS
+from sesevent.monitoring.rules import DEFAULT_RULES
+from sesevent.monitoring.texts import amount, span
 from sesevent.plans import health
 from sesevent.plans.aws_setup import RULES as AWS_RULES
 from sesevent.plans.ses_list import ROWS
@@ -219,6 +222,27 @@ _table(
         for row in MEASUREMENTS.values()
     ],
 )
+_table(
+    "alarm_rules",
+    ("rule", "measure", "warn", "critical", "window", "at least", "lines are there because", "what to do"),
+    [
+        (f"`{rule.name}`", f"`{rule.measure}`",
+         *["–" if line is None else amount(line, READINGS[rule.measure].unit) for line in (rule.warn, rule.critical)],
+         span(rule.window),
+         ", ".join([*([f"{rule.min_count} of {rule.min_volume}"] if rule.min_volume else []),
+                    *([f"{rule.surge:g} times the usual"] if rule.surge else [])]) or "–",
+         rule.why, rule.hint)
+        for rule in DEFAULT_RULES
+    ],
+)  # fmt: skip
+_table(
+    "alarm_measures",
+    ("measure", "what it is", "unit", "a scope may name"),
+    [
+        (f"`{name}`", kind.words, kind.unit, ", ".join(f"`{scope}`" for scope in kind.scopes) or "– (the whole store)")
+        for name, kind in READINGS.items()
+    ],
+)
 
 BOUNCES = load_rules()
 
@@ -320,12 +344,13 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers | auditing | histories | probing": (
+    "drivers | group_commit | hooks | watching | answers | auditing | histories | probing | monitor": (
         _WAIT,
-        "perform plans, share writes, call, follow, ask, write down, a person's mails, is it well?",
+        "perform plans, share writes, call, follow, ask, write down, a person's mails, is it well?, warn",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
+    "monitoring": (_PURE, "is something wrong?"),
     "suppression | analytics | audit": (_PURE, "what it means for the next send | in numbers | a chain of acts"),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),

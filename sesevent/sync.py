@@ -24,6 +24,7 @@ from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.histories import RecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
+from sesevent.monitor import Monitor
 from sesevent.ops import Plan
 from sesevent.plans import (
     acts,
@@ -548,6 +549,7 @@ class EventStore:
         self.dead_letters = DeadLetters(self._collections, policy, clock)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
         self.analytics = Analytics(partial(perform, collections=self._collections), clock)
+        self.monitor = Monitor(partial(perform, collections=self._collections), clock)
         self.audit = Audit(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
