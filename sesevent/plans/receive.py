@@ -16,8 +16,9 @@ from bson import ObjectId
 
 from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
 from sesevent.events.event import Event
+from sesevent.events.parse import class_of, event_of
 from sesevent.ops import Plan, ask
-from sesevent.plans.parse import read_message
+from sesevent.plans.parse import essentials_in
 from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
@@ -171,7 +172,7 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, [_too_large(message)], now, prepared)
         return
     try:
-        event = read_message(message)
+        event = essentials_in(message)
     except PayloadError as error:
         _bury(message, error.problems, now, prepared)
         return
@@ -180,7 +181,7 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, [_too_large(message)], now, prepared)
         return
     if prepared.events is not None:
-        prepared.events.append(event if isinstance(event, prepared.keep) else None)
+        prepared.events.append(event_of(event) if issubclass(class_of(event.type), prepared.keep) else None)
     touch(document, prepared.touched, prepared.delivered)
     prepared.documents.append(document)
 
