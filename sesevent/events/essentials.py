@@ -137,6 +137,8 @@ def _addresses(entries: Any, key: str | None) -> list[str] | None:
     """The addresses in a list of people; None where something in it is not as documented."""
     if type(entries) is not list:
         return None if entries else []
+    if len(entries) == 1 and type(entries[0]) is str:  # nearly always
+        return entries
     found = [entry if type(entry) is str else entry.get(key) for entry in entries]
     for text in found:
         if type(text) is not str:
