@@ -116,9 +116,9 @@ def _add_tags(derived: dict[str, Any], tags: dict[str, object]) -> None:
     for name, field in _TAGS:
         if name in tags and (told := tag_values(tags[name])):
             derived[field] = told[0]
-    own = [name for name in tags if name[:4] != "ses:"]
+    own = [{"name": name, "values": tag_values(values)} for name, values in tags.items() if name[:4] != "ses:"]
     if own:
-        derived["tags"] = [{"name": name, "values": tag_values(tags[name])} for name in own]
+        derived["tags"] = own
 
 
 _TAGS: Final = (("ses:configuration-set", "configurationSet"), ("campaign", "campaign"))
