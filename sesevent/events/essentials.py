@@ -9,7 +9,7 @@ Next: :mod:`sesevent.events.event`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sesevent import addresses, jsontext
@@ -80,6 +80,17 @@ class Essentials:
         return self._normals
 
     @property
+    def took(self) -> int | None:
+        """Milliseconds from the time of sending until it happened; None where SES does not tell both."""
+        moment, sent = self.timestamp, self.mail.get("timestamp")
+        if moment is None or not sent or not self.own.get("timestamp"):
+            return None
+        try:
+            return (moment - read_moment(sent)) // _MILLISECOND
+        except ValueError:  # a detail here, and no ground to refuse the event
+            return None
+
+    @property
     def subject(self) -> str | None:
         """The mail's subject, where the notification holds headers."""
         common = self.mail.get("commonHeaders")
@@ -131,6 +142,7 @@ def look_up(kind: Kind, word: str, text: str, payload: dict[str, Any]) -> Essent
 
 
 _EMPTY: Final[dict[str, Any]] = {}
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def _addresses(entries: Any, key: str | None) -> list[str] | None:

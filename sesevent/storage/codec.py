@@ -23,6 +23,7 @@ from sesevent.errors import PayloadError
 from sesevent.events.essentials import Essentials, tag_values
 from sesevent.events.event import Event
 from sesevent.events.identity import event_key, key_of
+from sesevent.events.machines import machine_of
 from sesevent.events.parse import read_event
 from sesevent.events.part import read_part
 from sesevent.events.subscription import TopicPreferences
@@ -32,6 +33,7 @@ from sesevent.sns.unwrap import unwrap
 
 __all__ = [
     "DERIVED_VERSION",
+    "ENGAGEMENT",
     "IDENTITY_KINDS",
     "StoredEvent",
     "derived_of",
@@ -45,10 +47,13 @@ __all__ = [
 
 IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
 """Kinds that SES may report twice: by event publishing, and by identity notifications."""
+ENGAGEMENT: Final = ("Open", "Click")
+"""Kinds that a person or a machine causes."""
 _MOST_PEOPLE: Final = 10_000  # SES itself takes 50; some 100,000 entries of an index are more than one write may hold
 _LARGEST: Final = 16 * 2**20  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-limit-BSON-Document-Size
-DERIVED_VERSION: Final = 2
-"""Which rules made a row's `derived`. 2: with the reasons of failures, and subscribers' wishes."""
+DERIVED_VERSION: Final = 3
+"""Which rules made a row's `derived`. 2: with the reasons of failures, and subscribers' wishes. 3: with how long
+it took, machines, links, templates and pools."""
 
 
 def document_of(event: Essentials, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
@@ -99,6 +104,9 @@ def derived_of(event: Essentials) -> dict[str, Any]:
         derived["recipients"] = normals
         if event.guessed:
             derived["guess"] = True
+    took = event.took
+    if took is not None:
+        derived["took"] = took
     mail = event.mail
     source = mail.get("source")
     if source and type(source) is str:
@@ -113,7 +121,7 @@ def derived_of(event: Essentials) -> dict[str, Any]:
 
 def _add_tags(derived: dict[str, Any], tags: dict[str, object]) -> None:
     """The tags people set. SES's own stay in `Message`; what is asked of them has a field of its own."""
-    for name, field in _TAGS:
+    for name, field in _TAGS.items():
         if name in tags and (told := tag_values(tags[name])):
             derived[field] = told[0]
     own = [{"name": name, "values": tag_values(values)} for name, values in tags.items() if name[:4] != "ses:"]
@@ -121,7 +129,14 @@ def _add_tags(derived: dict[str, Any], tags: dict[str, object]) -> None:
         derived["tags"] = own
 
 
-_TAGS: Final = (("ses:configuration-set", "configurationSet"), ("campaign", "campaign"))
+_TAGS: Final = {
+    "ses:configuration-set": "configurationSet",
+    "campaign": "campaign",
+    "template": "template",  # SES names a mail's template only where rendering it fails
+    "ip_pool": "ipPool",  # SES never names the pool
+    "ip-pool": "ipPool",
+}
+"""Tag → our name in `derived`."""
 
 
 def _add_details(derived: dict[str, Any], event: Essentials) -> None:
@@ -132,6 +147,8 @@ def _add_details(derived: dict[str, Any], event: Essentials) -> None:
     found: dict[str, Any] = {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}
     if event.type == "Subscription":
         found |= _wishes(body.get("newTopicPreferences"))
+    if event.type in ENGAGEMENT and (machine := machine_of(event.type, body.get("userAgent"), derived.get("took"))):
+        derived["machine"] = machine
     if event.type in bounces.CLASSIFIED:
         found |= _reasons(event)
         derived["rules"] = bounces.rules_version()
@@ -170,7 +187,9 @@ _DETAILS: Final[dict[str, dict[str, str]]] = {
     "complaint": {"type": "complaintFeedbackType", "subType": "complaintSubType"},
     "deliveryDelay": {"type": "delayType"},
     "reject": {},
-    "failure": {},
+    "failure": {"template": "templateName"},
+    "open": {},
+    "click": {"link": "link"},
     "subscription": {"list": "contactList"},
 }
 """Body → our name in `derived` → SES's."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
 from pymongo import IndexModel, UpdateOne
@@ -16,8 +17,8 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "PATIENCE", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete", "Document", "Find", "Insert",
-    "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
+    "PATIENCE", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete", "Document", "Find",
+    "Insert", "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -122,6 +123,27 @@ class Count:
 
     def finish(self, outcome: int) -> int:
         return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Ask for what a pipeline makes of a collection."""
+
+    collection: str
+    pipeline: Sequence[Mapping[str, Any]]
+
+    def start(self, collections: Any) -> Any:
+        # What does not fit in the server's memory may go to its disk.
+        found = collections[self.collection].aggregate(list(self.pipeline), allowDiskUse=True)
+        return _awaited_list(found) if isawaitable(found) else found.to_list()
+
+    def finish(self, outcome: list[Document]) -> list[Document]:
+        return outcome
+
+
+async def _awaited_list(found: Any) -> list[Document]:
+    rows: list[Document] = await (await found).to_list()
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,9 @@ def _check_message(message: UnverifiedMessage) -> None:
             assert error.problems
             keep_secret(str(error))
             return
-        document = bson.decode(bson.encode(document_of(event.essentials, message, SENT)), bson.CodecOptions(tz_aware=True))
+        document = bson.decode(
+            bson.encode(document_of(event.essentials, message, SENT)), bson.CodecOptions(tz_aware=True)
+        )
         assert document["Message"] == message.text
 
 
