@@ -59,13 +59,21 @@ class Essentials:
     """What stands there; empty where nothing does."""
     timestamp: datetime | None
     """When it happened, aware and in UTC."""
-    stamp: str
-    """The timestamp as it is stored; empty where there is none."""
+    when: object
+    """The same as SES wrote it."""
     named: list[str]
     """Whom it concerns, as SES writes them."""
     guessed: bool
     """True where SES names several and means one of them."""
+    _stamp: str | None = None
     _normals: list[str] | None = None
+
+    @property
+    def stamp(self) -> str:
+        """The timestamp as it is stored; empty where there is none."""
+        if self._stamp is None:
+            self._stamp = "" if self.timestamp is None else written(self.timestamp, self.when)
+        return self._stamp
 
     @property
     def normals(self) -> list[str]:
@@ -133,9 +141,8 @@ def look_up(kind: Kind, word: str, text: str, payload: dict[str, Any]) -> Essent
         named = _addresses((mail if holder == "mail" else own).get(people), key)
         message_id = mail.get("messageId") or ""
         if named is not None and type(message_id) is str:
-            stamp = "" if timestamp is None else written(timestamp, when)
             guessed = one_of and len(named) > 1
-            return Essentials(text, payload, word, message_id, mail, body, own, timestamp, stamp, named, guessed)
+            return Essentials(text, payload, word, message_id, mail, body, own, timestamp, when, named, guessed)
     except (AttributeError, ValueError):
         pass  # something is not what it should be; the thorough reader below says what
     raise PayloadError(problems_of(payload, body, people, key))
