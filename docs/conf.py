@@ -280,7 +280,7 @@ _ROOMS = {
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),
-    "addresses | moments | jsontext | tomltext": (_GROUND, "the only readers of each"),
+    "addresses | moments | jsontext | tomltext | csvtext": (_GROUND, "the only readers of each"),
     "ops": (_GROUND, "operations as values"),
     "errors | version": (_GROUND, "import nothing"),
 }
