@@ -116,22 +116,21 @@ def each_once(match: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[M
     An older row may hold the event of a row of ours, or of another older row: of these the one with the least id
     counts, whatever window it is in. So the answers of windows add up.
     """
-    own = [{"$match": {**match, "derived.key": {"$exists": False}}}]
+    own: list[Mapping[str, Any]] = [{"$match": {**match, "derived.key": {"$exists": False}}}]
+    # Neither sorted nor compared by `_id` in the look-up: or the server may walk along that index.
+    least = {"$group": {"_id": None, "least": {"$min": "$_id"}}}
     older: list[Mapping[str, Any]] = [
         {"$match": {**match, "derived.key": {"$exists": True}}},
-        _look_up("_own", {"$expr": {"$eq": ["$_id", {"$toObjectId": "$$key"}]}}),
-        _look_up("_other", {
-            "derived.key": {"$exists": True},
-            "$expr": {"$and": [{"$eq": ["$derived.key", "$$key"]}, {"$lt": ["$_id", "$$id"]}]},
-        }),
-        {"$match": {"_own": [], "_other": []}},
-    ]  # fmt: skip
-    return list(own), older
+        _look_up("_own", {"$eq": ["$_id", {"$toObjectId": "$$key"}]}, {}, {"$project": {"_id": 1}}),
+        _look_up("_same", {"$eq": ["$derived.key", "$$key"]}, {"derived.key": {"$exists": True}}, least),
+        {"$match": {"_own": [], "$expr": {"$eq": ["$_id", {"$first": "$_same.least"}]}}},
+    ]
+    return own, older
 
 
-def _look_up(name: str, match: dict[str, Any]) -> dict[str, Any]:
-    pipeline = [{"$match": match}, {"$limit": 1}, {"$project": {"_id": 1}}]
-    return {"$lookup": {"from": LOG, "let": {"key": "$derived.key", "id": "$_id"}, "pipeline": pipeline, "as": name}}
+def _look_up(name: str, equal: dict[str, Any], match: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
+    pipeline = [{"$match": {**match, "$expr": equal}}, then]
+    return {"$lookup": {"from": LOG, "let": {"key": "$derived.key"}, "pipeline": pipeline, "as": name}}
 
 
 def links(window: Window, where: Where, limit: int, *, queries: bool) -> list[Mapping[str, Any]]:
