@@ -8,6 +8,7 @@ import typer
 
 from sesevent import __version__
 from sesevent.cli import (
+    analytics,
     bounces,
     dead_letters,
     demo,
@@ -58,6 +59,7 @@ app.command("events")(events.events)
 app.command("timeline")(events.timeline)
 app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
+app.add_typer(analytics.app, name="analytics")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
