@@ -144,7 +144,8 @@ def _by(answer: Any) -> Iterable[dict[str, Any]]:
 
 def _records(answer: Any) -> Iterable[dict[str, Any]]:
     for row in answer.records():
-        yield {name: _percent(value) if name.startswith("of_") else value for name, value in row.items()}
+        shown = {name: _percent(value) if name.startswith("of_") else value for name, value in row.items()}
+        yield shown | ({"name": row["name"].replace("_", " ")} if "name" in row else {})
 
 
 def _cohorts(answer: Any) -> Iterable[dict[str, Any]]:
