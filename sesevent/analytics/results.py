@@ -20,7 +20,7 @@ from sesevent.bounces.rulebook import load_rules
 
 __all__ = [
     "NONE", "REST", "Breakdown", "Change", "Comparison", "Percentiles", "ReasonRow", "Reasons", "Row", "Series",
-    "Summary", "reasons_of", "row_of", "table_of",
+    "Totals", "reasons_of", "row_of", "table_of",
 ]  # fmt: skip
 
 NONE: Final = "(none)"
@@ -138,7 +138,7 @@ class _Table(Answer):
 
 
 @dataclass(frozen=True)
-class Summary(Row, Answer):
+class Totals(Row, Answer):
     """A window in one row."""
 
     picture: ClassVar[str] = "summary"
@@ -154,8 +154,8 @@ class Summary(Row, Answer):
         return super().to_dict() | {"tz": self.tz}
 
     @classmethod
-    def of(cls, cell: Cell, window: Window, tz: str) -> Summary:
-        """The summary of a cell."""
+    def of(cls, cell: Cell, window: Window, tz: str) -> Totals:
+        """The totals of a cell."""
         row = row_of("summary", cell, window)
         return cls(row.name, row.window, row.counts, row.to_deliver, row.to_open, tz)
 

@@ -9,6 +9,7 @@ import typer
 from sesevent import __version__
 from sesevent.cli import (
     analytics,
+    audit,
     bounces,
     dead_letters,
     demo,
@@ -63,6 +64,7 @@ app.add_typer(analytics.app, name="analytics")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(audit.app, name="audit")
 app.add_typer(worker.app, name="worker")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")

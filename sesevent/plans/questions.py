@@ -21,7 +21,7 @@ from sesevent.analytics.results import (
     Comparison,
     Reasons,
     Series,
-    Summary,
+    Totals,
     reasons_of,
     row_of,
     table_of,
@@ -67,11 +67,11 @@ class Asked(NamedTuple):
         return self.where.filter()
 
 
-def summary(asked: Asked, since: Moment, until: Moment | None) -> Plan[Summary]:
+def summary(asked: Asked, since: Moment, until: Moment | None) -> Plan[Totals]:
     """A window in one row."""
     window = asked.window(since, until)
     cell = yield from tally(window, asked.where)
-    return Summary.of(cell, window, asked.tz)
+    return Totals.of(cell, window, asked.tz)
 
 
 def timeseries(asked: Asked, since: Moment, until: Moment | None, by: str) -> Plan[Series]:

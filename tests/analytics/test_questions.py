@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from obvious_counts import Thing, counts, things
@@ -20,7 +20,10 @@ from sesevent.testing import payloads
 
 UTC = timezone.utc
 START = datetime(2024, 5, 1, tzinfo=UTC)
-FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+# A seed that fails is told; a smaller one would say no more.
+FEW = settings(
+    max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+)
 COUNTED = ("account_suppressed", "permanent_bounces")
 
 
