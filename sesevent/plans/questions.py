@@ -7,9 +7,8 @@ sum tells who of those who were sent a mail opened it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from sesevent.analytics import journeys, pipelines, reckoning
 from sesevent.analytics.cells import HOUR, WHOLE, Cell
@@ -49,7 +48,7 @@ class Asked(NamedTuple):
     where: Where
 
     @property
-    def zone(self) -> ZoneInfo:
+    def zone(self) -> tzinfo:
         """The time zone."""
         return zone_of(self.tz)
 
