@@ -18,6 +18,8 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    project,
+    status,
     suppression,
     testing,
     watch,
@@ -58,7 +60,10 @@ app.command("classify")(bounces.classify_lines)
 app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)
 app.command("timeline")(events.timeline)
+app.command("status")(status.status)
+app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
+app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(bounces.app, name="bounces")
