@@ -15,7 +15,7 @@ from sesevent.analytics.measures import Window
 from sesevent.analytics.spans import PER_DOUBLING
 from sesevent.moments import format_moment
 
-__all__ = ["DIMENSIONS", "TAG", "Where", "grouped"]
+__all__ = ["DIMENSIONS", "TAG", "WITHOUT_TEXT", "Where", "by_text", "grouped"]
 
 TAG: Final = "tag:"
 """Before the name of a tag whose values are told apart."""
@@ -90,6 +90,16 @@ def grouped(
         {"$match": match},
         {"$group": {"_id": told | _KEY, "n": {"$sum": 1}}},
     ]
+
+
+def by_text(window: Window, where: Where) -> list[Mapping[str, Any]]:
+    """The groups of events that have theirs written, `{_id: text, n: times}`; all others as one, whose `_id` is None."""
+    times = {"Timestamp": {"$gte": format_moment(window.since), "$lt": format_moment(window.until)}}
+    return [{"$match": times | where.filter()}, {"$group": {"_id": "$derived.group", "n": {"$sum": 1}}}]
+
+
+WITHOUT_TEXT: Final[Mapping[str, Any]] = {"$match": {"derived.group": None}}
+"""Before a pipeline of `grouped`: only rows that have no text."""
 
 
 def _tag(name: str) -> dict[str, Any]:

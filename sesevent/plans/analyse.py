@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from sesevent.analytics.cells import HOUR, WHOLE, Cell, Cells, Key
 from sesevent.analytics.measures import Window
-from sesevent.analytics.pipelines import DIMENSIONS, TAG, Where, grouped
+from sesevent.analytics.pipelines import DIMENSIONS, TAG, WITHOUT_TEXT, Where, by_text, grouped
 from sesevent.ops import Plan, ask
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import Aggregate
@@ -31,9 +31,18 @@ def slices(window: Window) -> Iterator[Window]:
 
 
 def cells_in(window: Window, where: Where, slot: int = HOUR, dimensions: frozenset[str] = DIMENSIONS) -> Plan[Cells]:
-    """The cells of one slice, counted from the log."""
-    groups = yield from ask(Aggregate(EVENTS, grouped(window, where, slot, dimensions)))
-    return Cells().add(groups)
+    """The cells of one slice, counted from the log.
+
+    Rows have their group written, as finely as hours and all of a key but tags; those that have not are asked for apart.
+    """
+    if slot > HOUR or not dimensions <= DIMENSIONS:
+        groups = yield from ask(Aggregate(EVENTS, grouped(window, where, slot, dimensions)))
+        return Cells().add(groups)
+    texts = yield from ask(Aggregate(EVENTS, by_text(window, where)))
+    cells = Cells().add_texts(group for group in texts if group["_id"] is not None)
+    if any(group["_id"] is None for group in texts):
+        cells.add((yield from ask(Aggregate(EVENTS, [WITHOUT_TEXT, *grouped(window, where, slot, dimensions)]))))
+    return cells
 
 
 def cells_of(
