@@ -28,7 +28,7 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent.answers import AsyncAnalytics
-from sesevent.drivers.aio import Items, batches, in_turn, perform
+from sesevent.drivers.aio import Items, awaited, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
 from sesevent.ops import Plan
@@ -68,6 +68,7 @@ from sesevent.storage.codec import StoredEvent
 from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
+from sesevent.storage.operations import CLOCK
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import AuditEntry, DeadLetter
 from sesevent.suppression import files
@@ -561,6 +562,7 @@ class AsyncEventStore:
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
+        self._collections[CLOCK] = awaited(clock)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
@@ -568,7 +570,9 @@ class AsyncEventStore:
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
-        self.analytics = AsyncAnalytics(partial(perform, collections=self._collections), clock)
+        self.analytics = AsyncAnalytics(
+            partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
+        )
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

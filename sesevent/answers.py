@@ -6,7 +6,7 @@ performs plans.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,46 +18,62 @@ from sesevent.errors import ConfigurationError
 from sesevent.moments import read_moment
 from sesevent.ops import Plan
 from sesevent.plans import analyse
+from sesevent.rolling import AsyncRolling, Rolling
 
 __all__ = ["Analytics", "AsyncAnalytics"]
 
 
-class Analytics:
+class Analytics(Rolling):
     """What happened, and how well: ``store.analytics``. Everything is by the time of the event."""
 
-    def __init__(self, perform: Callable[[Plan[Any]], Any], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, perform: Callable[[Plan[Any]], Any], clock: Callable[[], datetime], in_turn: Callable[..., Iterator[Any]]
+    ) -> None:
         self._perform = perform
         self._clock = clock
+        self._in_turn = in_turn
 
-    def tally(self, since: datetime, until: datetime | None = None, **where: Any) -> Cell:
+    def tally(self, since: datetime, until: datetime | None = None, *, exact: bool = False, **where: Any) -> Cell:
         """Everything that is counted of events at or after *since* and before *until* (now), in one cell.
+
+        Closed hours come from rollups, where there are any: different mails may then be estimated, with the standard
+        error of `sesevent.analytics.uniques.ERROR`, unless *exact*, which counts all from the log.
 
         *where* are the fields of `sesevent.analytics.pipelines.Where`: only mails for which all of them hold.
         Raises ConfigurationError for a window that ends before it begins, and for a field there is none of.
         """
-        found: Cell = self._perform(_tally(self._clock(), since, until, where))
+        found: Cell = self._perform(_tally(self._clock(), since, until, exact, where))
         return found
 
 
-class AsyncAnalytics:
+class AsyncAnalytics(AsyncRolling):
     """What happened, and how well: ``store.analytics``. Everything is by the time of the event."""
 
-    def __init__(self, perform: Callable[[Plan[Any]], Awaitable[Any]], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        perform: Callable[[Plan[Any]], Awaitable[Any]],
+        clock: Callable[[], datetime],
+        in_turn: Callable[..., AsyncIterator[Any]],
+    ) -> None:
         self._perform = perform
         self._clock = clock
+        self._in_turn = in_turn
 
-    async def tally(self, since: datetime, until: datetime | None = None, **where: Any) -> Cell:
+    async def tally(self, since: datetime, until: datetime | None = None, *, exact: bool = False, **where: Any) -> Cell:
         """Everything that is counted of events at or after *since* and before *until* (now), in one cell.
+
+        Closed hours come from rollups, where there are any: different mails may then be estimated, with the standard
+        error of `sesevent.analytics.uniques.ERROR`, unless *exact*, which counts all from the log.
 
         *where* are the fields of `sesevent.analytics.pipelines.Where`: only mails for which all of them hold.
         Raises ConfigurationError for a window that ends before it begins, and for a field there is none of.
         """
-        found: Cell = await self._perform(_tally(self._clock(), since, until, where))
+        found: Cell = await self._perform(_tally(self._clock(), since, until, exact, where))
         return found
 
 
-def _tally(now: datetime, since: datetime, until: datetime | None, where: dict[str, Any]) -> Plan[Cell]:
-    return analyse.tally(_window(now, since, until), _where(where))
+def _tally(now: datetime, since: datetime, until: datetime | None, exact: bool, where: dict[str, Any]) -> Plan[Cell]:
+    return analyse.tally(_window(now, since, until), _where(where), exact=exact)
 
 
 def _window(now: datetime, since: datetime, until: datetime | None) -> Window:

@@ -139,7 +139,9 @@ class Cells:
         kind, hour = told["t"], told["h"]
         if kind in ("Send", "Delivery"):
             cells = [self._cell(hour, _key(told, domain)) for domain in told["d"] or (NO_DOMAIN,)]
-            return _Prefix(told, hour, counter_of(kind, None, None, machine=False, left=False), cells, kind == "Delivery")
+            return _Prefix(
+                told, hour, counter_of(kind, None, None, machine=False, left=False), cells, kind == "Delivery"
+            )
         if kind in ("Open", "Click"):
             key = _key(told, _domain_of(told["d"]))
             name = counter_of(kind, None, None, machine="m" in told, left=False)

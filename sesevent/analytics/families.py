@@ -59,7 +59,8 @@ def fold(cells: Iterable[tuple[Key, Cell]]) -> Folded:
     folded = {DOMAINS: domains, MAILS: mails}
     for name, fields in FAMILIES.items():
         if name not in folded:
-            folded[name] = found = {}
+            found: dict[Key, Cell] = {}
+            folded[name] = found
             for key, cell in mails.items():
                 _merge(found, _of(key, fields), cell)
     return folded

@@ -55,7 +55,7 @@ def parts_of(text: str) -> tuple[str, str, str]:
 def read_prefix(prefix: str) -> dict[str, Any]:
     """What a prefix says, as the pipeline's groups do."""
     hour, kind, campaign, configuration_set, source, pool, template, domains, details = prefix.split(_SEPARATOR)
-    told = {"c": campaign, "cs": configuration_set, "so": source, "ip": pool, "te": template}
+    told: dict[str, Any] = {"c": campaign, "cs": configuration_set, "so": source, "ip": pool, "te": template}
     told |= {"h": hour, "t": kind, "d": domains.split(_BETWEEN) if domains else []}
     return told | (jsontext.decode(details) if details else {})
 

@@ -93,7 +93,7 @@ def grouped(
 
 
 def by_text(window: Window, where: Where) -> list[Mapping[str, Any]]:
-    """The groups of events that have theirs written, `{_id: text, n: times}`; all others as one, whose `_id` is None."""
+    """The groups of events that have theirs written, `{_id: text, n: times}`; all others as one of None."""
     times = {"Timestamp": {"$gte": format_moment(window.since), "$lt": format_moment(window.until)}}
     return [{"$match": times | where.filter()}, {"$group": {"_id": "$derived.group", "n": {"$sum": 1}}}]
 

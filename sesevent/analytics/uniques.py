@@ -1,8 +1,8 @@
 """How many different mails? Exactly, as long as each is kept as eight bytes of a hash; else by a sketch.
 
-A sketch is a HyperLogLog of the library `datasketches` (extra ``rollups``): two kilobytes, whatever it has seen, that say
-how many with a standard error of 1.6 %. Rollups keep few marks as they are and many as a sketch; what comes from the
-log is exact, and stays so until it meets a sketch. Either way neither order nor repetition changes anything.
+A sketch is a HyperLogLog of the library `datasketches` (extra ``rollups``): two kilobytes, whatever it has seen, that
+say how many with a standard error of 1.6 %. Rollups keep few marks as they are and many as a sketch; what comes from
+the log is exact, and stays so until it meets a sketch. Either way neither order nor repetition changes anything.
 Next: :mod:`sesevent.analytics.cells`.
 """
 
@@ -73,16 +73,16 @@ class Uniques:
 
     def count(self) -> int:
         """How many there are."""
-        return len(self.marks) if self._union is None else round(self._union.get_estimate())
+        return len(self.marks) if self._union is None else round(self._settled().get_estimate())
 
     def packed(self) -> bytes:
         """As rollups keep it: marks in order, or a sketch. Raises ImportError where it takes the extra."""
         if self._union is None and len(self.marks) <= MOST_MARKS:
             return b"m" + _swapped(array("Q", sorted(self.marks))).tobytes()
-        whole = Uniques(self.marks)
-        whole.merge(self)
+        whole = Uniques()
         whole._melt()
-        kept: bytes = whole._union.get_result().serialize_compact()
+        whole.merge(self)
+        kept: bytes = whole._settled().get_result().serialize_compact()
         return b"s" + kept
 
     @classmethod
@@ -98,28 +98,22 @@ class Uniques:
         return found
 
     def _melt(self) -> None:
-        """Let a sketch stand for the marks.
+        """Let a sketch stand for the marks."""
+        if self._union is None:
+            self._union = require_sketches().hll_union(_LOG_K)
+            for mark in sorted(self.marks):
+                self._union.update(mark)
+            self.marks = set()
 
-        It is told everything twice: then it reckons from its registers alone, which know of no order, and not from
-        how it came to be.
+    def _settled(self, *others: Uniques) -> Any:
+        """The sketch, and those of others, in one that reckons from registers alone, which know of no order.
+
+        A sketch that saw everything one by one reckons also from how it grew. One that is told the same twice cannot.
         """
-        if self._union is not None:
-            return
-        sketches = require_sketches()
-        union, sketch = sketches.hll_union(_LOG_K), sketches.hll_sketch(_LOG_K)
-        for mark in sorted(self.marks):
-            sketch.update(mark)
-        union.update(sketch)
-        union.update(sketch)
-        self._union = union
-        self.marks = set()
-
-    def _both(self, other: Uniques) -> float:
         union = require_sketches().hll_union(_LOG_K)
-        union.update(self._union.get_result())
-        union.update(other._union.get_result())
-        estimate: float = union.get_estimate()
-        return estimate
+        for one in (self, self, *others):
+            union.update(one._union.get_result())
+        return union
 
     def __eq__(self, other: object) -> bool:
         """Equal sketches estimate the same, and so does their union: it adds nothing to either."""
@@ -127,8 +121,8 @@ class Uniques:
             return False
         if self._union is None:
             return self.marks == other.marks
-        estimates = {self._union.get_estimate(), other._union.get_estimate(), self._both(other)}
-        return len({round(estimate, 6) for estimate in estimates}) == 1
+        settled = (self._settled(), other._settled(), self._settled(other))
+        return len({round(union.get_estimate(), 6) for union in settled}) == 1
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 

@@ -18,8 +18,8 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "CLOCK", "PATIENCE", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete", "Document", "Find",
-    "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Update", "Updated",
+    "CLOCK", "PATIENCE", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete",
+    "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]

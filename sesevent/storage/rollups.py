@@ -19,9 +19,32 @@ from sesevent.storage.layout import EVENTS, ROLLUP_HOURS, ROLLUPS
 from sesevent.storage.operations import Count, Document, Find, Update
 
 __all__ = [
-    "EDITION", "State", "begin", "closed_before", "dirty_spans", "earliest_event", "finish", "hour_of", "hours_of",
-    "Rows", "Span", "Walk", "first_event_from", "how_many_dirty", "mark_dirty", "move_walk", "put_rows", "read_rows",
-    "read_states", "read_walk", "rows_between", "rows_of", "states_between", "states_of", "walk_and", "window_of",
+    "EDITION",
+    "Rows",
+    "Span",
+    "State",
+    "Walk",
+    "begin",
+    "closed_before",
+    "dirty_spans",
+    "earliest_event",
+    "finish",
+    "first_event_from",
+    "hour_of",
+    "hours_of",
+    "how_many_dirty",
+    "mark_dirty",
+    "move_walk",
+    "put_rows",
+    "read_rows",
+    "read_states",
+    "read_walk",
+    "rows_between",
+    "rows_of",
+    "states_between",
+    "states_of",
+    "walk_and",
+    "window_of",
 ]  # fmt: skip
 
 EDITION: Final = 1
@@ -106,7 +129,7 @@ def read_states(documents: Iterable[Mapping[str, Any]]) -> dict[str, State]:
 def read_walk(documents: Iterable[Mapping[str, Any]]) -> Walk | None:
     """The walk, if it is among them."""
     found = next((document for document in documents if document["_id"] == _WALK), None)
-    return found and Walk(found["first"], found["through"], found["v"])
+    return None if found is None else Walk(found["first"], found["through"], found["v"])
 
 
 def walk_and(hours: Iterable[str] = ()) -> Find:
@@ -159,7 +182,9 @@ def _finish(span: Span, name: str, rev: int) -> UpdateOne:
 
 def move_walk(known: Walk | None, walk: Walk) -> Update:
     """Move the walk on from where it is known to stand; who meets another's is refused, or matches nothing."""
-    same: Document = {"_id": _WALK} | ({"first": known.first, "through": known.through, "v": known.edition} if known else {})
+    same: Document = {"_id": _WALK} | (
+        {"first": known.first, "through": known.through, "v": known.edition} if known else {}
+    )
     fields = {"first": walk.first, "through": walk.through, "v": walk.edition}
     change = {"$set": fields} if known else {"$setOnInsert": fields}
     return Update(ROLLUP_HOURS, [UpdateOne(same, change, upsert=known is None)])
