@@ -7,6 +7,7 @@ where rows are kept. Next: :mod:`sesevent.plans.rollup`.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -14,7 +15,20 @@ from sesevent.analytics.cells import UNIQUES, Cell, Key
 from sesevent.analytics.spans import Spans
 from sesevent.analytics.uniques import Uniques
 
-__all__ = ["DOMAINS", "FAMILIES", "MAILS", "MOST_ROWS", "Folded", "equal_rows", "family_of", "fold", "pack", "unpack"]
+__all__ = [
+    "DOMAINS",
+    "FAMILIES",
+    "MAILS",
+    "MOST_ROWS",
+    "Folded",
+    "equal_rows",
+    "family_of",
+    "fold",
+    "pack",
+    "spread",
+    "summed",
+    "unpack",
+]
 
 DOMAINS: Final = "domain"
 """The family of recipients' domains, and of whose they are."""
@@ -56,14 +70,41 @@ def fold(cells: Iterable[tuple[Key, Cell]]) -> Folded:
     for key, cell in cells:
         _merge(domains, _of(key, FAMILIES[DOMAINS]), cell)
         _merge(mails, _of(key, FAMILIES[MAILS]), cell)
-    folded = {DOMAINS: domains, MAILS: mails}
+    return spread(domains, mails)
+
+
+def spread(domains: dict[Key, Cell], mails: dict[Key, Cell]) -> Folded:
+    """The cells of every family, made of those of `DOMAINS` and `MAILS`.
+
+    Many senders have one source, or no templates: what tells nothing apart is the total, and is not added up again.
+    """
+    folded = {"total": _added(mails, FAMILIES["total"])}
     for name, fields in FAMILIES.items():
-        if name not in folded:
-            found: dict[Key, Cell] = {}
-            folded[name] = found
-            for key, cell in mails.items():
-                _merge(found, _of(key, fields), cell)
-    return folded
+        if name not in (DOMAINS, MAILS, "total"):
+            keys = {_of(key, fields) for key in mails}
+            whole = folded["total"].values()
+            folded[name] = (
+                dict(zip(keys, whole, strict=True)) if len(keys) == len(whole) == 1 else _added(mails, fields)
+            )
+    return folded | {DOMAINS: domains, MAILS: mails}
+
+
+def _added(mails: Mapping[Key, Cell], fields: frozenset[str]) -> dict[Key, Cell]:
+    found: dict[Key, Cell] = {}
+    for key, cell in mails.items():
+        _merge(found, _of(key, fields), cell)
+    return found
+
+
+def summed(several: Iterable[Folded]) -> Folded:
+    """The cells of several spans of time added up, in order."""
+    domains: dict[Key, Cell] = {}
+    mails: dict[Key, Cell] = {}
+    for folded in several:
+        for whole, name in ((domains, DOMAINS), (mails, MAILS)):
+            for key, cell in folded[name].items():
+                _merge(whole, key, cell)
+    return spread(domains, mails)
 
 
 def _of(key: Key, fields: frozenset[str]) -> Key:
@@ -78,9 +119,9 @@ def _merge(cells: dict[Key, Cell], key: Key, cell: Cell) -> None:
     known.merge(cell)
 
 
-def pack(cells: Mapping[Key, Cell]) -> list[Row] | None:
-    """The rows of a family; None where there are too many."""
-    return None if len(cells) > MOST_ROWS else [_row(key, cells[key]) for key in sorted(cells)]
+def pack(cells: Mapping[Key, Cell], known: dict[int, Row]) -> list[Row] | None:
+    """The rows of a family; None where there are too many. *known* keeps those of cells that several families share."""
+    return None if len(cells) > MOST_ROWS else [_row(key, cells[key], known) for key in sorted(cells)]
 
 
 def unpack(rows: Iterable[Row]) -> list[tuple[Key, Cell]]:
@@ -93,8 +134,14 @@ def equal_rows(one: Iterable[Row], other: Iterable[Row]) -> bool:
     return unpack(one) == unpack(other)
 
 
-def _row(key: Key, cell: Cell) -> Row:
-    row: Row = {"k": list(key[:-1]), "c": dict(sorted(cell.counts.items()))}
+def _row(key: Key, cell: Cell, known: dict[int, Row]) -> Row:
+    if (row := known.get(id(cell))) is None:
+        row = known[id(cell)] = _told(cell)
+    return {"k": list(key[:-1])} | row
+
+
+def _told(cell: Cell) -> Row:
+    row: Row = {"c": dict(sorted(cell.counts.items()))}
     if cell.reasons:
         row["r"] = dict(sorted(cell.reasons.items()))
     for short, spans in (("t", cell.took), ("o", cell.opened_after)):
@@ -116,9 +163,9 @@ def _cell(row: Row) -> Cell:
 def _spans(spans: Spans) -> bytes:
     """Bucket and times, eight bytes each, least byte first."""
     flat = [number for pair in sorted(spans.buckets.items()) for number in pair]
-    return b"".join([number.to_bytes(8, "little") for number in flat])
+    return struct.pack(f"<{len(flat)}Q", *flat)
 
 
 def _read_spans(kept: bytes) -> Spans:
-    flat = [int.from_bytes(kept[place : place + 8], "little") for place in range(0, len(kept), 8)]
+    flat = struct.unpack(f"<{len(kept) // 8}Q", kept)
     return Spans(dict(zip(flat[::2], flat[1::2], strict=True)))

@@ -8,10 +8,9 @@ Next: :mod:`sesevent.analytics.cells`.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable
 from hashlib import blake2b
-from sys import byteorder
+from struct import pack, unpack
 from typing import Any, Final
 
 __all__ = ["ERROR", "MOST_MARKS", "Uniques", "mark_of", "require_sketches"]
@@ -78,7 +77,7 @@ class Uniques:
     def packed(self) -> bytes:
         """As rollups keep it: marks in order, or a sketch. Raises ImportError where it takes the extra."""
         if self._union is None and len(self.marks) <= MOST_MARKS:
-            return b"m" + _swapped(array("Q", sorted(self.marks))).tobytes()
+            return b"m" + pack(f"<{len(self.marks)}Q", *sorted(self.marks))
         whole = Uniques()
         whole._melt()
         whole.merge(self)
@@ -89,9 +88,7 @@ class Uniques:
     def unpacked(cls, kept: bytes) -> Uniques:
         """What `packed` made. Raises ImportError where it takes the extra."""
         if kept[:1] == b"m":
-            marks = array("Q")
-            marks.frombytes(kept[1:])
-            return cls(_swapped(marks))
+            return cls(unpack(f"<{len(kept) // 8}Q", kept[1:]))
         found = cls()
         found._melt()
         found._union.update(require_sketches().hll_sketch.deserialize(kept[1:]))
@@ -125,11 +122,3 @@ class Uniques:
         return len({round(union.get_estimate(), 6) for union in settled}) == 1
 
     __hash__ = None  # type: ignore[assignment]  # it changes
-
-
-def _swapped(marks: array[int]) -> array[int]:
-    """Least byte first, whatever the machine's way is."""
-    if byteorder == "big":
-        marks = array("Q", marks)
-        marks.byteswap()
-    return marks

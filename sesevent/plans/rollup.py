@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import bson
 
 from sesevent.analytics.cells import DAY, HOUR, Cell, Cells, Key
-from sesevent.analytics.families import FAMILIES, Folded, Row, equal_rows, fold, pack, unpack
+from sesevent.analytics.families import FAMILIES, Folded, Row, equal_rows, fold, pack, summed, unpack
 from sesevent.analytics.measures import Window
 from sesevent.analytics.pipelines import DIMENSIONS, Where
 from sesevent.analytics.uniques import require_sketches
@@ -26,7 +26,7 @@ from sesevent.plans.analyse import cells_in
 from sesevent.plans.marking import GRACE
 from sesevent.plans.rolled import _stretches
 from sesevent.storage import rollups
-from sesevent.storage.rollups import Rows, State, Walk, hour_of, hours_of, window_of
+from sesevent.storage.rollups import Rows, Span, State, Walk, hour_of, hours_of, window_of
 
 __all__ = [
     "AT_ONCE", "Difference", "Due", "Recounted", "RolledUp", "RollupLag", "due", "lag", "recounts", "roll_day",
@@ -35,6 +35,10 @@ __all__ = [
 
 AT_ONCE: Final = 2
 """Days that are counted beside each other: the server groups one while the other is folded here."""
+_FEW_ROWS: Final = 200
+"""Rows that are not worth weighing: with four sketches and all buckets there are, one takes some 20 KB."""
+_ROWS_AT_ONCE: Final = 5000
+"""Rows that are written at once."""
 _MOST_BYTES: Final = 8 * 2**20
 """Of one document of rows: half of what MongoDB takes."""
 
@@ -184,11 +188,12 @@ def roll_day(day: str, before: str) -> Plan[RolledUp]:
     states = yield from _states(hours)
     wanted = [hour for hour in hours if hour not in states or not states[hour].usable]
     done = RolledUp(through=day)
+    counted: Counted = {}
     if wanted and (states or (yield from _any_event(hours))):
         done.hours = len(wanted)
-        yield from _roll_hours(day, wanted)
-    if len(hours) == 24 and (wanted or states):
-        done.days = yield from _make_day(day)
+        counted = yield from _roll_hours(day, wanted)
+    if len(hours) == 24 and (counted or states):
+        done.days = yield from _make_day(day, counted)
     return done
 
 
@@ -202,18 +207,36 @@ def _any_event(hours: Sequence[str]) -> Plan[bool]:
     return bool(found)
 
 
-def _roll_hours(day: str, wanted: Sequence[str]) -> Plan[None]:
+Counted = dict[str, tuple[int, Folded | None]]
+"""Hour → its revision, and what was counted; None where that was too much to be kept."""
+
+
+def _roll_hours(day: str, wanted: Sequence[str]) -> Plan[Counted]:
     yield from ask(rollups.begin(wanted))
     yield from _mark_day(day)
     states = yield from _states(wanted)
     folded = yield from _count(wanted)
-    rows = [
-        Rows("hour", family, hour, states[hour].rev, _kept(cells))
-        for hour, families in folded.items()
-        for family, cells in families.items()
-    ]
-    yield from _put(rows)
-    yield from ask(rollups.finish("hour", {hour: states[hour].rev for hour in wanted}))
+    counted: Counted = {hour: (states[hour].rev, _NOTHING) for hour in wanted}
+    pending: list[Rows] = []
+    for hour, families in folded.items():
+        rev = states[hour].rev
+        rows = _rows("hour", hour, rev, families)
+        counted[hour] = (rev, families if all(one.rows is not None for one in rows) else None)
+        pending += rows
+        if sum(len(one.rows or ()) for one in pending) > _ROWS_AT_ONCE:
+            yield from _put(pending)
+            pending = []
+    yield from _put(pending)
+    yield from ask(rollups.finish("hour", {hour: rev for hour, (rev, _) in counted.items()}))
+    return counted
+
+
+_NOTHING: Final[Folded] = {family: {} for family in FAMILIES}
+
+
+def _rows(span: Span, name: str, rev: int, folded: Folded) -> list[Rows]:
+    known: dict[int, Row] = {}
+    return [Rows(span, family, name, rev, _kept(cells, known)) for family, cells in folded.items()]
 
 
 def _mark_day(day: str) -> Plan[None]:
@@ -234,10 +257,11 @@ def _count(hours: Sequence[str]) -> Plan[dict[str, Folded]]:
     return {hour: fold(some) for hour, some in by_hour.items() if hour in wanted}
 
 
-def _kept(cells: Mapping[Key, Cell]) -> list[Row] | None:
+def _kept(cells: Mapping[Key, Cell], known: dict[int, Row]) -> list[Row] | None:
     """The rows of a family, unless they are too many or too large."""
-    rows = pack(cells)
-    return rows if rows is None or len(bson.encode({"rows": rows})) <= _MOST_BYTES else None
+    rows = pack(cells, known)
+    small = rows is None or len(rows) < _FEW_ROWS
+    return rows if small or len(bson.encode({"rows": rows})) <= _MOST_BYTES else None
 
 
 def _put(rows: Sequence[Rows]) -> Plan[None]:
@@ -245,16 +269,25 @@ def _put(rows: Sequence[Rows]) -> Plan[None]:
         yield from ask(rollups.put_rows(rows))
 
 
-def _make_day(day: str) -> Plan[int]:
-    """Make a day of its hours, if all are clean, and it is not; returns how many days were."""
+def _make_day(day: str, counted: Counted) -> Plan[int]:
+    """Make a day of its hours, if all are clean, and it is not; returns how many days were.
+
+    What was just *counted* need not be read again, if it is still what holds.
+    """
     state = rollups.read_states((yield from ask(rollups.states_of("day", [day])))).get(day)
     if state is None or state.usable:
         return 0
     states = yield from _states(hours_of(day))
     if len(states) < 24 or not all(known.usable for known in states.values()):
         return 0
-    found = rollups.read_rows((yield from ask(rollups.rows_of("hour", FAMILIES, hours_of(day)))))
-    rows = [Rows("day", family, day, state.rev, kept) for family, kept in _summed(found).items()]
+    hours = [
+        folded for hour, (rev, folded) in sorted(counted.items()) if folded is not None and rev == states[hour].rolled
+    ]
+    if len(hours) == 24:
+        rows = _rows("day", day, state.rev, summed(hours))
+    else:
+        found = rollups.read_rows((yield from ask(rollups.rows_of("hour", FAMILIES, hours_of(day)))))
+        rows = [Rows("day", family, day, state.rev, kept) for family, kept in _summed(found).items()]
     yield from _put(rows)
     yield from ask(rollups.finish("day", {day: state.rev}))
     return 1
@@ -278,7 +311,7 @@ def _sum(several: Iterable[list[Row] | None]) -> list[Row] | None:
                 whole[key] = cell
             else:
                 known.merge(cell)
-    return _kept(whole)
+    return _kept(whole, {})
 
 
 # ── recounting ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -310,7 +343,7 @@ def _recount_day(day: str, window: Window, before: str, repair: bool) -> Plan[Re
         Difference("hour", hour, family)
         for hour in still
         for family in FAMILIES
-        if not _equal(found.get((family, hour), []), _kept(counted.get(hour, {}).get(family, {})))
+        if not _equal(found.get((family, hour), []), _kept(counted.get(hour, _NOTHING)[family], {}))
     ]
     different += yield from _compare_day(day)
     if repair and different:
