@@ -16,6 +16,7 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    rollup,
     suppression,
     testing,
     watch,
@@ -61,6 +62,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(rollup.app, name="rollup")
 app.add_typer(worker.app, name="worker")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")

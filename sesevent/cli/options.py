@@ -155,3 +155,11 @@ def _local_uri() -> str:
         )
     note(f"using the local server at {running.uri}")
     return str(running.uri)
+
+
+def span(text: str) -> timedelta:
+    """A span of time: ``60s``, ``5m``."""
+    found = _span(text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no span such as 60s or 5m")
+    return found
