@@ -321,9 +321,11 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers | auditing | histories": (
+    "answers": (_WAIT, "ask what happened"),
+    "rolling": (_WAIT, "roll up what happened"),
+    "drivers | group_commit | hooks | watching | auditing | histories": (
         _WAIT,
-        "perform plans, share writes, call, follow, ask, write down, a person's mails",
+        "perform plans, share writes, call, follow, write down, a person's mails",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),

@@ -19,6 +19,7 @@ from sesevent.cli import (
     ingest,
     local,
     project,
+    rollup,
     status,
     suppression,
     testing,
@@ -70,6 +71,7 @@ app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
+app.add_typer(rollup.app, name="rollup")
 app.add_typer(worker.app, name="worker")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")

@@ -6,7 +6,7 @@ import getpass
 import os
 import sys
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -146,3 +146,11 @@ def _local_uri() -> str:
         )
     note(f"using the local server at {running.uri}")
     return str(running.uri)
+
+
+def span(text: str) -> timedelta:
+    """A span of time: ``60s``, ``5m``."""
+    found = read_span(text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no span such as 60s or 5m")
+    return found

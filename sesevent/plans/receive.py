@@ -17,6 +17,7 @@ from bson import ObjectId
 from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
 from sesevent.events.event import Event
 from sesevent.ops import Plan, ask
+from sesevent.plans.marking import mark
 from sesevent.plans.parse import read_message
 from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
@@ -230,6 +231,7 @@ def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
     yield from _prefer_published(
         [document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)]
     )
+    yield from mark(prepared.documents)
     return fresh
 
 

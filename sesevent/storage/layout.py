@@ -8,6 +8,7 @@ from pymongo import IndexModel
 
 __all__ = [
     "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING",
+    "ROLLUPS", "ROLLUP_HOURS",
     "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
@@ -23,6 +24,10 @@ AUDIT: Final = "ses_audit"
 WATCHES: Final = "ses_watch"
 """How far each named watch is."""
 BOOKMARKS: Final = "ses_bookmark"
+ROLLUPS: Final = "ses_rollup"
+"""What was counted, by hour and day."""
+ROLLUP_HOURS: Final = "ses_rollup_hour"
+"""…and how each of them stands."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
@@ -78,6 +83,7 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         Index("once", ("once",), "was this said before?", {"once": {"$exists": True}}, unique=True),
         Index("subject", ("subject", "_id"), "what was done to this?"),
     ),
+    ROLLUP_HOURS: (Index("dirty", ("dirty", "_id"), "what must be counted again?", {"dirty": True}),),
 }  # fmt: skip
 
 POLLING: Final[tuple[Index, ...]] = (

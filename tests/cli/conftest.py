@@ -25,7 +25,7 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             in ("ingest", "events", "timeline", "doctor", "reclassify", "watch", "project", "status", "recipient")
             else []
         )
-        if arguments[0] in ("suppression", "dead-letters", "bounces", "analytics"):
+        if arguments[0] in ("suppression", "dead-letters", "bounces", "analytics", "rollup"):
             places = ["--database", database]
         if arguments[:2] == ("worker", "sqs"):
             places = ["--database", database]
