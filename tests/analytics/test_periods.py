@@ -50,6 +50,8 @@ def test_a_slot_is_in_the_period_of_its_moments(since: datetime, by: str, tz: st
     period = found.of(moment.isoformat()[: found.slot])
     assert period is not None
     assert period.since <= moment < period.until
+    for outside in (found.all[0].since - timedelta(days=40), found.all[-1].until):
+        assert found.of(outside.isoformat()[: found.slot]) is None
 
 
 @pytest.mark.parametrize(
