@@ -16,7 +16,7 @@ from sesevent.analytics.journeys import Cohorts, Funnel, Links
 from sesevent.analytics.periods import Moment, window_of
 from sesevent.analytics.pipelines import Where
 from sesevent.analytics.reckoning import VOLUME, AwsReckoning
-from sesevent.analytics.results import Breakdown, Comparison, Reasons, Series, Totals
+from sesevent.analytics.results import Breakdown, Comparison, Overview, Reasons, Series
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
 from sesevent.ops import Plan
@@ -88,9 +88,9 @@ class Analytics(Rolling):
         tz: str = "UTC",
         exact: bool = False,
         **where: Unpack[Filters],
-    ) -> Totals:
+    ) -> Overview:
         """A window in one row: counts, rates with their intervals, times to deliver and to open."""
-        found: Totals = self._perform(questions.summary(self._asked(tz, where, exact), since, until))
+        found: Overview = self._perform(questions.summary(self._asked(tz, where, exact), since, until))
         return found
 
     def timeseries(
@@ -273,9 +273,9 @@ class AsyncAnalytics(AsyncRolling):
         tz: str = "UTC",
         exact: bool = False,
         **where: Unpack[Filters],
-    ) -> Totals:
+    ) -> Overview:
         """A window in one row: counts, rates with their intervals, times to deliver and to open."""
-        found: Totals = await self._perform(questions.summary(self._asked(tz, where, exact), since, until))
+        found: Overview = await self._perform(questions.summary(self._asked(tz, where, exact), since, until))
         return found
 
     async def timeseries(

@@ -18,9 +18,9 @@ from sesevent.analytics.pipelines import DIMENSIONS, TAG, Where
 from sesevent.analytics.results import (
     Breakdown,
     Comparison,
+    Overview,
     Reasons,
     Series,
-    Totals,
     reasons_of,
     row_of,
     table_of,
@@ -68,11 +68,11 @@ class Asked(NamedTuple):
         return self.where.filter()
 
 
-def summary(asked: Asked, since: Moment, until: Moment | None) -> Plan[Totals]:
+def summary(asked: Asked, since: Moment, until: Moment | None) -> Plan[Overview]:
     """A window in one row."""
     window = asked.window(since, until)
     cell = yield from tally(window, asked.where, exact=asked.exact)
-    return Totals.of(cell, window, asked.tz)
+    return Overview.of(cell, window, asked.tz)
 
 
 def timeseries(asked: Asked, since: Moment, until: Moment | None, by: str) -> Plan[Series]:
