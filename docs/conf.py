@@ -14,6 +14,7 @@ else:
 
 import sesevent.contrib.fastapi  # noqa: F401  # before autodoc does, which pretends to be a type checker
 from sesevent import __version__
+from sesevent.analytics.status import PRECEDENCE, STATES
 from sesevent.bounces import ses_words
 from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
 from sesevent.bounces.rulebook import load_rules
@@ -129,6 +130,19 @@ _table(
     "effects",
     ("what is known", *[f"on `{stream}`" for stream in _STREAMS]),
     [(told, *[_effect(known, stream) for stream in _STREAMS]) for told, known in _known()],
+)
+_table(
+    "status_states",
+    ("state", "what it means for a person", "settled"),
+    [(f"`{name}`", state.meaning, "yes" if state.settled else "no") for name, state in STATES.items()],
+)
+_table(
+    "status_precedence",
+    ("", "evidence", "told by", "state", "because"),
+    [
+        (str(place), f"`{row.name}`", row.told_by, f"`{row.state}`" if row.state else "–", row.why)
+        for place, row in enumerate(PRECEDENCE, start=1)
+    ],
 )
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
@@ -270,13 +284,14 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers": (
+    "drivers | group_commit | hooks | watching | answers | auditing | histories": (
         _WAIT,
-        "perform plans | share writes | call | follow | ask",
+        "perform plans, share writes, call, follow, ask, write down, a person's mails",
     ),
+    "rolling": (_WAIT, "counts closed hours, once"),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
-    "suppression | analytics": (_PURE, "what it means for the next send | in numbers"),
+    "suppression | analytics | audit": (_PURE, "what it means for the next send | in numbers | a chain of acts"),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),

@@ -27,9 +27,12 @@ from bson import ObjectId
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
+from sesevent.analytics.status import MessageStatus
 from sesevent.answers import AsyncAnalytics
+from sesevent.auditing import AsyncAudit
 from sesevent.drivers.aio import Items, awaited, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
+from sesevent.histories import AsyncRecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
 from sesevent.ops import Plan
 from sesevent.plans import (
@@ -43,6 +46,7 @@ from sesevent.plans import (
     read,
     reclassify,
     ses_list,
+    status,
     suppress,
 )
 from sesevent.plans import watch as watches
@@ -70,7 +74,7 @@ from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import CLOCK
 from sesevent.storage.reads import Cursor
-from sesevent.storage.records import AuditEntry, DeadLetter
+from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -316,6 +320,7 @@ class AsyncSuppressionList:
             done += len(some)
             if on_progress is not None:
                 on_progress(done)
+        await perform(acts.note_recorded(done, changed, self._clock()), self._collections)
         return changed
 
     async def list(
@@ -368,6 +373,7 @@ class AsyncSuppressionList:
                 whole += await perform(lists.take(self._policy, some), self._collections)
                 if on_progress is not None:
                     on_progress(whole)
+        await perform(lists.note_imported(like, whole, self._clock()), self._collections)
         return whole
 
     async def export(
@@ -573,6 +579,7 @@ class AsyncEventStore:
         self.analytics = AsyncAnalytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )
+        self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)
@@ -726,6 +733,40 @@ class AsyncEventStore:
         )
         return AsyncWatch(wished, self._clock, partial(perform, collections=self._collections))
 
+    async def status(self, message_id: str) -> MessageStatus:
+        """What became of one mail, by SES's message id: for each of its recipients, with the story that led there.
+
+        It is worked out from the events, so neither their order nor their repetition matters. Where no event of
+        it is stored the state is ``unknown``.
+        """
+        return await perform(status.of_one(message_id), self._collections)
+
+    async def status_many(self, message_ids: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[MessageStatus]:
+        """What became of each of these mails, in order; asked for a hundred at a time, and ahead, in bounded memory."""
+        plans = (status.of_many(some) async for some in batches(message_ids, status.AT_ONCE))
+        async with aclosing(in_turn(plans, self._collections, bulk.ASKING)) as answers:
+            async for statuses in answers:
+                for found in statuses:
+                    yield found
+
+    def recipient(
+        self,
+        address: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> AsyncRecipientHistory:
+        """The mails of one person, however the address is spelled, the newest first, each with what became of it.
+
+        Nothing is asked before it is iterated. *since* (included) and *until* (not) bound when the first thing
+        known of a mail happened, *limit* how many mails. *after* takes the ``cursor`` of the last mail seen and
+        continues behind it. Rows of older shapes are found once they are adopted.
+        """
+        query = status.letters_to(address, since, until, limit, after)
+        return AsyncRecipientHistory(query, self._policy, self._clock, partial(perform, collections=self._collections))
+
     async def ensure_indexes(self, *, polling: bool = False) -> list[str]:
         """Create the indexes that are missing, and return the names of all. Nothing else creates any.
 
@@ -775,10 +816,6 @@ class AsyncEventStore:
         """
         with within(timeout_seconds):
             await perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
-
-    async def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """What was done to the set-up, the latest first."""
-        return await perform(audit.latest(limit), self._collections)
 
     async def close(self) -> None:
         """Close the connections."""

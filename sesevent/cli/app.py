@@ -8,6 +8,7 @@ import typer
 
 from sesevent import __version__
 from sesevent.cli import (
+    audit,
     bounces,
     dead_letters,
     demo,
@@ -16,7 +17,9 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    project,
     rollup,
+    status,
     suppression,
     testing,
     watch,
@@ -57,12 +60,16 @@ app.command("classify")(bounces.classify_lines)
 app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)
 app.command("timeline")(events.timeline)
+app.command("status")(status.status)
+app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
+app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(rollup.app, name="rollup")
+app.add_typer(audit.app, name="audit")
 app.add_typer(worker.app, name="worker")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
