@@ -43,8 +43,9 @@ def drawn() -> str:
     for first, last, words in notes:
         colour = "#15803d" if "log" not in words else "#b91c1c"
         shapes += brace(places[first][0] + 3, places[last][1] - 3, 84, words, colour)
-    shapes += [box(LEFT, 134, 16, DAY, 16), text(LEFT + 24, 147, "from ses_rollup: one document for each day or hour and family", 12, "start")]  # fmt: skip
-    shapes += [box(LEFT + 400, 134, 16, DIRTY, 16), text(LEFT + 424, 147, "from ses_event: one aggregation each", 12, "start")]  # fmt: skip
+    legend = [(0, DAY, "from ses_rollup: one document for each day or hour"), (340, DIRTY, "from ses_event")]
+    for place, colour, words in legend:
+        shapes += [box(LEFT + place, 134, 16, colour, 16), text(LEFT + place + 24, 147, words, 12, "start")]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {x + LEFT:.0f} 166" role="img" font-family="sans-serif">'
     )
