@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING",
-    "ROLLUPS", "ROLLUP_HOURS",
-    "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
+    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
+    "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index",
+    "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -24,10 +24,16 @@ AUDIT: Final = "ses_audit"
 WATCHES: Final = "ses_watch"
 """How far each named watch is."""
 BOOKMARKS: Final = "ses_bookmark"
+HEALTH: Final = "ses_health"
+"""One tiny document, written to see whether writing works."""
 ROLLUPS: Final = "ses_rollup"
 """What was counted, by hour and day."""
 ROLLUP_HOURS: Final = "ses_rollup_hour"
 """…and how each of them stands."""
+ALARMS: Final = "ses_alarm"
+"""The state of each alarm."""
+ALARM_LOG: Final = "ses_alarm_log"
+"""What became of alarms: kept, and whom it was told."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
@@ -79,6 +85,13 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
     AUDIT: (
         Index("once", ("once",), "was this said before?", {"once": {"$exists": True}}, unique=True),
         Index("subject", ("subject", "_id"), "what was done to this?"),
+    ),
+    # An alarm is asked for by its id, and all of them together: there are as many as rules.
+    ALARM_LOG: (
+        Index("time", ("at", "_id"), "what went wrong lately?"),
+        Index("alarm", ("alarm", "at", "_id"), "when was this wrong before?"),
+        # Empty but for what is being told.
+        Index("untold", ("at", "_id"), "what are people still to be told?", {"tell": True}),
     ),
     ROLLUP_HOURS: (Index("dirty", ("dirty", "_id"), "what must be counted again?", {"dirty": True}),),
 }  # fmt: skip

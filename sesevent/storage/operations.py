@@ -18,8 +18,8 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "CLOCK", "PATIENCE", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete",
-    "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Update", "Updated",
+    "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
+    "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -214,6 +214,19 @@ class Now:
         return collections[CLOCK]()
 
     def finish(self, outcome: datetime) -> datetime:
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCommand:
+    """Run a command that servers take on their database `admin`, such as ``replSetGetStatus``."""
+
+    name: str
+
+    def start(self, collections: Any) -> Any:
+        return collections["ses_event"].database.client.get_database("admin").command(self.name)
+
+    def finish(self, outcome: Document) -> Document:
         return outcome
 
 

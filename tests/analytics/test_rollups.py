@@ -351,6 +351,27 @@ def test_whatever_happens_between_two_steps(store: Any, seed: int) -> None:
     assert_right(store)
 
 
+@pytest.mark.parametrize("step", ["Aggregate", "Update"])
+def test_an_event_that_comes_while_its_hour_is_counted_is_not_lost(store: Any, step: str) -> None:
+    """After the log was read, or after the rows were kept: the hour is not clean then."""
+    receive_all(store, stream(40))
+    store.analytics._perform(rollup.due(NOW))
+    plan, steps = rollup.roll_day("2024-05-01", "2024-05-02T00"), []
+    operation = next(plan)
+    while True:
+        outcome = store.analytics._perform(one(operation))
+        steps.append(type(operation).__name__)
+        if steps[-1] == step and "Aggregate" in steps and steps.count("late") == 0:
+            store.receive(late())
+            steps.append("late")
+        try:
+            operation = plan.send(outcome)
+        except StopIteration:
+            break
+    assert store.analytics.rollup_lag().dirty == 1
+    assert_right(store)
+
+
 def one(operation: Any) -> Any:
     return (yield operation)
 

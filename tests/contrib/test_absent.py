@@ -26,12 +26,23 @@ def said(code: str, *absent: str) -> str:
         ("sqs", "boto3", "aws"),
         ("s3", "boto3", "aws"),
         ("kinesis", "boto3", "aws"),
+        ("aws_setup", "boto3", "aws"),
+        ("prometheus", "prometheus_client", "prometheus"),
+        ("opentelemetry", "opentelemetry", "otel"),
         ("anchors", "cryptography.exceptions", "verify"),
     ],
 )
 def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside: str, extra: str) -> None:
     """Not a bare ModuleNotFoundError of somebody else's."""
     assert f"pip install 'sesevent[{extra}]'" in said(f"import sesevent.contrib.{module}", outside)
+
+
+def test_a_notifier_without_apprise_names_its_extra() -> None:
+    """Not before it is made: the module costs nothing."""
+    code = "import sesevent.contrib.apprise as ours; print('loaded'); ours.AppriseNotifier('json://localhost')"
+
+    assert said(code, "apprise").startswith("loaded\n")
+    assert "pip install 'sesevent[alerts]'" in said(code, "apprise")
 
 
 @pytest.mark.parametrize("module", ["asgi", "wsgi", "aws_lambda"])
@@ -45,6 +56,14 @@ def test_the_plain_adapters_need_no_framework(module: str) -> None:
 def test_the_guard_and_the_comparison_of_lists_need_no_boto3() -> None:
     """They know its requests and answers, not it."""
     assert said("import sesevent.guard, sesevent.plans.ses_sync", "boto3", "botocore") == ""
+
+
+def test_the_embedded_metric_format_needs_no_boto3() -> None:
+    """Putting metrics does, and says so."""
+    code = "from sesevent.contrib import cloudwatch; list(cloudwatch.embedded([], None))"
+
+    assert said(code, "boto3", "botocore", "prometheus_client", "opentelemetry") == ""
+    assert "pip install 'sesevent[aws]'" in said(f"{code}; cloudwatch.Publisher()", "boto3")
 
 
 def test_verifying_without_cryptography_names_its_extra() -> None:
