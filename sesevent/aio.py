@@ -579,11 +579,11 @@ class AsyncEventStore:
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
+        self.monitor = AsyncMonitor(partial(perform, collections=self._collections), clock)
+        self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
         self.analytics = AsyncAnalytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )
-        self.monitor = AsyncMonitor(partial(perform, collections=self._collections), clock)
-        self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

@@ -550,11 +550,11 @@ class EventStore:
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy, clock)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
+        self.monitor = Monitor(partial(perform, collections=self._collections), clock)
+        self.audit = Audit(partial(perform, collections=self._collections), clock)
         self.analytics = Analytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )
-        self.monitor = Monitor(partial(perform, collections=self._collections), clock)
-        self.audit = Audit(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)

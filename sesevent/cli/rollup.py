@@ -29,7 +29,7 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Count all that there is to count now. Any number may run at once, and each may be interrupted."""
-    pause = None if every is None else _seconds(every)
+    pause = None if every is None else options.seconds(every)
     ended = Event()
     with options.opened_store(uri, database, collection, timeout) as store, ended_by_signals(ended.set):
         while not ended.is_set():
@@ -46,13 +46,6 @@ def run(
             if pause is None:
                 break
             ended.wait(pause)
-
-
-def _seconds(text: str) -> float:
-    found = options.span(text)
-    if not found:
-        raise typer.BadParameter(f"{text!r} is no span such as 60s or 5m")
-    return found.total_seconds()
 
 
 @app.command()

@@ -489,7 +489,7 @@ class StoreFigures:
         try:
             with within(asking.timeout_seconds):
                 since = health.at - asking.window
-                return health, [self._store.analytics.tally(since, None, **where) for where in asking.wheres()]
+                return health, [self._store.analytics.tally(since, **where) for where in asking.wheres()]
         except SesEventError:  # in time or not at all; what there is of health is told
             return health, []
 
@@ -547,6 +547,6 @@ class AsyncStoreFigures:
         try:
             with within(asking.timeout_seconds):
                 since = health.at - asking.window
-                return health, [await self._store.analytics.tally(since, None, **where) for where in asking.wheres()]
+                return health, [await self._store.analytics.tally(since, **where) for where in asking.wheres()]
         except SesEventError:  # as above
             return health, []

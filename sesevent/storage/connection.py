@@ -104,7 +104,7 @@ def collections_of(
     """
     others = (
         SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
-        ROLLUPS, ROLLUP_HOURS,
+        ROLLUP_HOURS, ROLLUPS,
     )  # fmt: skip
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
