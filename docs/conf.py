@@ -264,15 +264,16 @@ def _house() -> None:
 _DOORS, _WAIT, _VALUES, _PURE, _GROUND = "#fde68a", "#fecaca", "#dbeafe", "#dcfce7", "#e2e8f0"
 _ROOMS = {
     "cli": (_DOORS, "the command"),
+    "web": (_DOORS, "the HTTP API and the live stream"),
     "contrib": (_DOORS, "one file for each thing outside"),
     "testing | local | webhook | guard | cache": (
         _DOORS,
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers": (
+    "drivers | group_commit | hooks | watching | answers | tokens": (
         _WAIT,
-        "perform plans | share writes | call | follow | ask",
+        "perform plans | share writes | call | follow | ask | admit",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
@@ -280,7 +281,7 @@ _ROOMS = {
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),
-    "addresses | moments | jsontext | tomltext": (_GROUND, "the only readers of each"),
+    "addresses | moments | jsontext | tomltext | csvtext": (_GROUND, "the only readers of each"),
     "ops": (_GROUND, "operations as values"),
     "errors | version": (_GROUND, "import nothing"),
 }

@@ -75,6 +75,7 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+from sesevent.tokens import AsyncTokens
 from sesevent.watching import AsyncWatch
 
 __all__ = [
@@ -569,6 +570,7 @@ class AsyncEventStore:
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
         self.analytics = AsyncAnalytics(partial(perform, collections=self._collections), clock)
+        self.tokens = AsyncTokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)
@@ -772,8 +774,17 @@ class AsyncEventStore:
         with within(timeout_seconds):
             await perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
 
+    async def note(
+        self, act: str, subject: str, *, by: str, why: str = "", detail: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """Write into the audit that somebody did something, and why.
+
+        A *subject* that is an address is masked there, and told by a hash; *detail* is kept as it is.
+        """
+        await perform(audit.note(act, subject, by, why, detail, self._clock()), self._collections)
+
     async def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """What was done to the set-up, the latest first."""
+        """What was done, by whom and why, the latest first."""
         return await perform(audit.latest(limit), self._collections)
 
     async def close(self) -> None:

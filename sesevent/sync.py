@@ -64,6 +64,7 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+from sesevent.tokens import Tokens
 from sesevent.watching import Watch
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
@@ -540,6 +541,7 @@ class EventStore:
         self.dead_letters = DeadLetters(self._collections, policy, clock)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
         self.analytics = Analytics(partial(perform, collections=self._collections), clock)
+        self.tokens = Tokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)
@@ -750,8 +752,17 @@ class EventStore:
         with within(timeout_seconds):
             perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
 
+    def note(
+        self, act: str, subject: str, *, by: str, why: str = "", detail: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """Write into the audit that somebody did something, and why.
+
+        A *subject* that is an address is masked there, and told by a hash; *detail* is kept as it is.
+        """
+        perform(audit.note(act, subject, by, why, detail, self._clock()), self._collections)
+
     def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """What was done to the set-up, the latest first."""
+        """What was done, by whom and why, the latest first."""
         return perform(audit.latest(limit), self._collections)
 
     def close(self) -> None:

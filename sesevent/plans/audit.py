@@ -1,16 +1,21 @@
-"""What was done to the set-up: written down, and told."""
+"""What was done, by whom and why: written down, and told. Every entry of the audit is written here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from hashlib import blake2b
+from typing import Any
 
+from sesevent import addresses
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads, writes
-from sesevent.storage.records import AuditEntry, audit_entry, handshake_fields
+from sesevent.storage.operations import Document
+from sesevent.storage.records import AuditEntry, audit_entry, audit_fields, handshake_fields
 
-__all__ = ["latest", "record_handshake"]
+__all__ = ["about", "latest", "note", "record_handshake"]
 
 
 def record_handshake(message: VerifiedMessage, confirmed: bool, now: datetime) -> Plan[None]:
@@ -18,7 +23,25 @@ def record_handshake(message: VerifiedMessage, confirmed: bool, now: datetime) -
     envelope = require_verified(message).handshake
     if envelope is None:
         raise ConfigurationError("This message is no SNS handshake.")
-    yield from ask(writes.insert_audit(handshake_fields(envelope, confirmed, now)))
+    yield from _write(handshake_fields(envelope, confirmed, now))
+
+
+def note(act: str, subject: str, by: str, why: str, detail: Mapping[str, Any], now: datetime) -> Plan[None]:
+    """Write down that somebody did something. A subject that is an address is masked, and told by a hash."""
+    shown, person = about(subject)
+    entry = AuditEntry(now, act, shown, dict(detail) | person, by, why)
+    yield from _write(audit_fields(entry))
+
+
+def about(subject: str) -> tuple[str, dict[str, str]]:
+    """What the audit shows of a subject, and what tells one person from another of the same mask.
+
+    The hash is no secret to whoever can guess the address; it keeps addresses out of what is read and passed on.
+    """
+    if not addresses.is_one(subject):
+        return subject, {}
+    hashed = blake2b(addresses.normal(subject).encode(), digest_size=16, person=b"audit").hexdigest()
+    return addresses.mask(subject), {"person": hashed}
 
 
 def latest(limit: int) -> Plan[list[AuditEntry]]:
@@ -27,3 +50,7 @@ def latest(limit: int) -> Plan[list[AuditEntry]]:
         raise ConfigurationError("limit must be 1 or more.")
     documents = yield from ask(reads.audit_entries(limit))
     return [audit_entry(document) for document in documents]
+
+
+def _write(entry: Document) -> Plan[None]:
+    yield from ask(writes.insert_audit(entry))

@@ -73,10 +73,13 @@ class AuditEntry:
 
     at: datetime
     act: str
-    """``subscription offered``, ``subscription confirmed`` or ``unsubscribed``."""
+    """What was done, such as ``subscription confirmed``, ``unmasked`` or ``reactivate``."""
     subject: str
-    """What it was done to: a topic's ARN."""
+    """What it was done to: a topic's ARN, a token's id, a person's address as `sesevent.addresses.mask` shows it."""
     detail: Mapping[str, Any]
+    by: str = ""
+    """Who did it; empty where AWS did."""
+    why: str = ""
 
 
 def dead_letter_document(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime) -> dict[str, Any]:
@@ -119,12 +122,14 @@ def handshake_fields(envelope: Mapping[str, str], confirmed: bool, now: datetime
 
 def audit_fields(entry: AuditEntry) -> dict[str, Any]:
     """What is kept of an audit entry."""
-    return {"at": entry.at, "act": entry.act, "subject": entry.subject, "detail": dict(entry.detail)}
+    fields = {"at": entry.at, "act": entry.act, "subject": entry.subject, "detail": dict(entry.detail)}
+    return fields | {name: told for name, told in (("by", entry.by), ("why", entry.why)) if told}
 
 
 def audit_entry(document: Mapping[str, Any]) -> AuditEntry:
     """The audit entry in a document."""
-    return AuditEntry(document["at"], document["act"], document["subject"], document["detail"])
+    told = {name: document[name] for name in ("by", "why") if name in document}
+    return AuditEntry(document["at"], document["act"], document["subject"], document["detail"], **told)
 
 
 def _bytes(text: str) -> bytes:
