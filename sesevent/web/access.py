@@ -1,8 +1,8 @@
 """Who asks, and whether he may: tokens, sessions of the dashboard, or an application's own word.
 
 Everything is closed unless it is told to be open. A token that was looked up is known for some seconds, so that a
-request costs no question of its own; within those a revocation takes effect. It knows no route: what a route needs is told by
-`sesevent.web.routing`.
+request costs no question of its own; within those a revocation takes effect. It knows no route: what a route needs is
+told by `sesevent.web.routing`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What is stored, told to many at once: one watch a process, a ring of what it told last, and readers of that ring.
 
 A reader holds no queue: it stands at a place in the ring, and whoever is overtaken by the ring's end is told so and let
-go; it comes again with ``Last-Event-ID``. Where that lies behind the ring a watch of its own reads on until both meet. The
-watch begins with the first reader, and ends a while after the last. It knows no HTTP: see
+go; it comes again with ``Last-Event-ID``. Where that lies behind the ring a watch of its own reads on until both meet.
+The watch begins with the first reader, and ends a while after the last. It knows no HTTP: see
 :mod:`sesevent.web.routes.stream`.
 """
 

@@ -26,7 +26,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _log = logging.getLogger("sesevent.web")
 
 
-class Field_(BaseModel):
+class WrongField(BaseModel):
     """One part of a request that is wrong."""
 
     where: str = Field(description="Which part, such as `query.limit`.")
@@ -41,7 +41,7 @@ class Problem(BaseModel):
     status: int = Field(description="The status of the response.")
     detail: str = Field("", description="What was wrong, and what to do.")
     retryable: bool = Field(False, description="Whether the same request may succeed later.")
-    errors: list[Field_] = Field(default_factory=list, description="What is wrong with parts of the request.")
+    errors: list[WrongField] = Field(default_factory=list, description="What is wrong with parts of the request.")
 
 
 class Refused(Exception):

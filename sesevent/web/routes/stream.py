@@ -32,7 +32,7 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._texts = texts
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002  # ASGI's
         """Send until there is no more to send, or nobody to send it to."""
         sending = asyncio.ensure_future(self._send(send))
         leaving = asyncio.ensure_future(_left(receive))
@@ -42,9 +42,9 @@ class EventStream(Response):
             leaving.cancel()
             sending.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
-        if sending.done() and not sending.cancelled() and (error := sending.exception()) is not None:
-            if not isinstance(error, (OSError, asyncio.TimeoutError)):  # who takes nothing is let go, and comes again
-                raise error
+        error = None if sending.cancelled() else sending.exception()
+        if error is not None and not isinstance(error, (OSError, asyncio.TimeoutError)):
+            raise error  # who takes nothing is let go, and comes again
 
     async def _send(self, send: Any) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -92,8 +92,8 @@ async def follow_events(
     """Events as they are stored, as server-sent events, each at least once; from now on, or behind `Last-Event-ID`.
 
     The data of a message is an event as `GET /v1/events` tells it. Messages of other types say what became of the
-    stream: `gap` (events may be missing), `dropped` (you read too slowly) and `end`; after the last two the stream ends,
-    and a client that comes again with `Last-Event-ID` misses nothing. Browsers do so by themselves.
+    stream: `gap` (events may be missing), `dropped` (you read too slowly) and `end`; after the last two the stream
+    ends, and a client that comes again with `Last-Event-ID` misses nothing. Browsers do so by themselves.
     """
     web, after = web_of(request), resumed or last_event_id
     if web.hub.readers >= web.limits.streams:
