@@ -1,8 +1,8 @@
 """Routes that cannot be left open, unmasked or unwritten-down by forgetting to say so.
 
-A route is declared with the scope it needs (`Routes`), and served by `Guarded`: that lets the request in before anything of
-it is read, and what the route's function returns goes through the veil, and the unmasking into the audit. A function that
-answers with a response of its own (a stream, a file) asks `shown_to` for the same.
+A route is declared with the scope it needs (`Routes`), and served by `Guarded`: that lets the request in before anything
+of it is read, and what the route's function returns goes through the veil, and the unmasking into the audit. A function
+that answers with a response of its own (a stream, a file) asks `may_unmask`, and says `unmasked`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Routes:
     def add_to(self, app: FastAPI) -> None:
         """Have *app* answer them."""
         for route in self._declared:
-            options = dict(route.options)
+            options = {"response_model": None} | dict(route.options)
             problems = {*options.pop("problems", ()), *_ALWAYS, *(() if route.needs is None else _GUARDED)}
             if route.method == "POST":
                 problems |= {403, 413, 415}

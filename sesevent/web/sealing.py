@@ -1,7 +1,7 @@
 """Texts that clients hand back unread and unchanged: cursors, and sessions of the dashboard.
 
-They are sealed (encrypted, and proven to be ours), with a key that all processes over one store share: where a page ends
-may be an address. https://github.com/fernet/spec/blob/master/Spec.md tells of the form.
+They are sealed (encrypted, and proven to be ours), with a key that all processes over one store share: where a page
+ends may be an address. https://github.com/fernet/spec/blob/master/Spec.md tells of the form.
 """
 
 from __future__ import annotations

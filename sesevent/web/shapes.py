@@ -25,8 +25,8 @@ __all__ = [
     "decision_shape", "event_detail", "event_shape", "history_shape", "plain",
 ]  # fmt: skip
 
-_EVENT_EXAMPLE: Final = {
-    "id": "66321cf00a1b2c3d4e5f6071", "type": "Bounce", "message_id": "0100018f0a1b2c3d-1", "message": None,
+_EVENT_EXAMPLE: Final[dict[str, Any]] = {
+    "id": "66321cf00a1b2c3d4e5f6071", "type": "Bounce", "message_id": "0100018f0a1b2c3d-1",
     "timestamp": "2024-05-01T09:00:04.000Z", "received_at": "2024-05-01T09:00:05.120Z",
     "recipients": ["a…@example.com"], "recipients_certain": True, "subject": None, "source": "n…@shop.example.com",
     "configuration_set": "transactional", "campaign": "orders", "template": None,
@@ -44,9 +44,7 @@ class Free(BaseModel):
 class EventModel(BaseModel):
     """One stored event."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {k: v for k, v in _EVENT_EXAMPLE.items() if k != "message"}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": _EVENT_EXAMPLE})
 
     id: str = Field(description="Under which it is stored.")
     type: str = Field(description="SES's own word, such as `Bounce`.")
@@ -219,7 +217,7 @@ def event_shape(stored: StoredEvent) -> dict[str, Any]:
     """What is told of a stored event."""
     event = stored.event
     derived = stored.document.get("derived") or derived_of(event)
-    details = next((derived[name] for name in _BODIES if name in derived), {})
+    details: Any = next((derived[name] for name in _BODIES if name in derived), {})
     return {
         "id": str(stored.id),
         "type": event.type,
