@@ -1,6 +1,6 @@
 """Routes that cannot be left open, unmasked or unwritten-down by forgetting to say so.
 
-A route is declared with the scope it needs (`Routes`), and served by `Guarded`: that lets the request in before anything
+A route is declared with the scope it needs (`Routes`), and served by `Guarded`: that lets the request in before any
 of it is read, and what the route's function returns goes through the veil, and the unmasking into the audit. A function
 that answers with a response of its own (a stream, a file) asks `may_unmask`, and says `unmasked`.
 """

@@ -27,8 +27,8 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, texts: AsyncIterator[str]) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    def __init__(self, texts: AsyncIterator[str], status_code: int = 200) -> None:
+        super().__init__(status_code=status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._texts = texts
 
