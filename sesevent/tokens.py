@@ -113,7 +113,8 @@ def _new(name: str, scopes: Iterable[str], expires: datetime | None, now: dateti
     given = frozenset([scopes] if isinstance(scopes, str) else scopes)
     scopes_of(given)  # refuses what is none
     ends = None if expires is None else read_moment(expires)
-    return Token(secrets.token_hex(6), name, given, now, ends), secrets.token_urlsafe(32)
+    at = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as it is kept
+    return Token(secrets.token_hex(6), name, given, at, ends), secrets.token_urlsafe(32)
 
 
 def _usable(token: Token | None, now: datetime) -> Token | None:

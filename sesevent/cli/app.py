@@ -16,8 +16,10 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    serve,
     suppression,
     testing,
+    tokens,
     watch,
     worker,
 )
@@ -58,9 +60,11 @@ app.command("events")(events.events)
 app.command("timeline")(events.timeline)
 app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(worker.app, name="worker")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
+app.add_typer(tokens.app, name="tokens")

@@ -40,8 +40,8 @@ def about(subject: str) -> tuple[str, dict[str, str]]:
     """
     if not addresses.is_one(subject):
         return subject, {}
-    hashed = blake2b(addresses.normal(subject).encode(), digest_size=16, person=b"audit").hexdigest()
-    return addresses.mask(subject), {"person": hashed}
+    normal = addresses.normal(subject)
+    return addresses.mask(normal), {"person": blake2b(normal.encode(), digest_size=16, person=b"audit").hexdigest()}
 
 
 def latest(limit: int) -> Plan[list[AuditEntry]]:

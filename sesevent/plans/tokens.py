@@ -58,8 +58,8 @@ def recognise(text: str) -> Plan[Token | None]:
 
 def find(identifier: str) -> Plan[Token | None]:
     """The token of this id."""
-    documents = yield from ask(tokens.token_with(identifier))
-    return tokens.token_in(documents[0]) if documents and identifier != KEY else None
+    documents = (yield from ask(tokens.token_with(identifier))) if identifier != KEY else []
+    return tokens.token_in(documents[0]) if documents else None
 
 
 def sealing_key(fresh: bytes) -> Plan[bytes]:

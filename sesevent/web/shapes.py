@@ -31,7 +31,7 @@ _EVENT_EXAMPLE: Final[dict[str, Any]] = {
     "recipients": ["a…@example.com"], "recipients_certain": True, "subject": None, "source": "n…@shop.example.com",
     "configuration_set": "transactional", "campaign": "orders", "template": None,
     "tags": {"campaign": ["orders"]}, "took_ms": 4000, "machine": None,
-    "details": {"type": "Permanent", "subType": "General", "reason": "mailbox_unknown", "class": "hard"},
+    "details": {"type": "Permanent", "subType": "General", "reason": "user_unknown", "class": "hard"},
 }  # fmt: skip
 
 
