@@ -182,7 +182,7 @@ class AuditEntryModel(BaseModel):
 
     at: str
     act: str
-    subject: str
+    about: str = Field(description="To what it was done; a person is masked here for everybody.")
     by: str
     why: str | None
     detail: dict[str, Any]
@@ -305,4 +305,5 @@ def dead_letter_shape(letter: DeadLetter, *, whole: bool = False) -> dict[str, A
 
 def audit_shape(entry: AuditEntry) -> dict[str, Any]:
     """What is told of an entry of the audit."""
-    return plain(entry)  # type: ignore[no-any-return]
+    told: dict[str, Any] = plain(entry)
+    return {"about" if name == "subject" else name: value for name, value in told.items()}

@@ -7,7 +7,7 @@ key, so that an answer with something new in it is masked before anybody thought
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,6 +29,8 @@ HIDDEN: Final = {
 """Fields that are null without `read:pii`, and why."""
 
 _LINKS: Final = ("link",)
+_PEOPLE: Final = ("address", "recipient", "recipients", "people", "source")
+"""Fields that hold an address and perhaps a name beside it, and nothing else."""
 
 _LOCAL: Final = r"(?:\"[^\"\n]*\"|[^\s<>()\[\],:;\"@]+)"
 _DOMAIN: Final = r"\[?[^\s<>()\[\],:;\"@]*\]?"
@@ -38,7 +40,7 @@ _ADDRESS: Final = re.compile(rf"{_LOCAL}(?:@|%40|&\#64;){_DOMAIN}", re.IGNORECAS
 def veiled(value: Any, name: str = "") -> Any:
     """A finished answer, masked."""
     if isinstance(value, str):
-        return None if name in HIDDEN else _without_query(value) if name in _LINKS else scrub(value)
+        return None if name in HIDDEN else _WAYS.get(name, scrub)(value)
     if isinstance(value, Mapping):
         if name in HIDDEN:
             return None
@@ -55,6 +57,10 @@ def scrub(text: str) -> str:
     return _ADDRESS.sub(_masked, text)
 
 
+def _person(text: str) -> str:
+    return mask(text) if text else text
+
+
 def _masked(found: re.Match[str]) -> str:
     return mask(re.sub("%40|&#64;", "@", found[0]))
 
@@ -66,3 +72,6 @@ def _without_query(link: str) -> str:
         return scrub(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
     except ValueError:
         return "…"
+
+
+_WAYS: Final[dict[str, Callable[[str], str]]] = dict.fromkeys(_LINKS, _without_query) | dict.fromkeys(_PEOPLE, _person)

@@ -94,7 +94,7 @@ def test_to_be_shown_somebody_is_written_down(api: Any) -> None:
         ("ann&#64;example.com", "a…@example.com"),
         ("jörg@bücher.example", "j…@xn--bcher-kva.example"),
         ("nobody here", "nobody here"),
-        ("@", "…@"),
+        ("@", "@"),
     ],
 )
 def test_addresses_are_masked_wherever_they_stand(text: str, shown: str) -> None:
