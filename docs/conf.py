@@ -271,13 +271,13 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers | tokens": (
+    "drivers | group_commit | hooks | watching | answers | auditing | tokens": (
         _WAIT,
-        "perform plans | share writes | call | follow | ask | admit",
+        "perform plans, share writes, call, follow, ask, write down, admit",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
-    "suppression | analytics": (_PURE, "what it means for the next send | in numbers"),
+    "suppression | analytics | audit": (_PURE, "what it means for the next send | in numbers | a chain of acts"),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),

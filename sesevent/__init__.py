@@ -13,6 +13,7 @@ from sesevent.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sesevent.aio import AsyncEventStore as AsyncEventStore
+    from sesevent.audit import AuditEntry as AuditEntry
     from sesevent.bounces.classification import Classification as Classification
     from sesevent.bounces.decide import classify as classify
     from sesevent.bounces.of_event import classify_event as classify_event
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from sesevent.sns.unwrap import unwrap as unwrap
     from sesevent.storage.codec import StoredEvent as StoredEvent
     from sesevent.storage.documents import SesEvent as SesEvent
-    from sesevent.storage.records import AuditEntry as AuditEntry
     from sesevent.storage.records import DeadLetter as DeadLetter
     from sesevent.suppression.decision import Decision as Decision
     from sesevent.suppression.policy import Policy as Policy

@@ -28,6 +28,7 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent.answers import AsyncAnalytics
+from sesevent.auditing import AsyncAudit
 from sesevent.drivers.aio import Items, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
@@ -69,7 +70,7 @@ from sesevent.storage.connection import DURABLE, client_options, collections_of,
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.reads import Cursor
-from sesevent.storage.records import AuditEntry, DeadLetter
+from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -316,6 +317,7 @@ class AsyncSuppressionList:
             done += len(some)
             if on_progress is not None:
                 on_progress(done)
+        await perform(acts.note_recorded(done, changed, self._clock()), self._collections)
         return changed
 
     async def list(
@@ -368,6 +370,7 @@ class AsyncSuppressionList:
                 whole += await perform(lists.take(self._policy, some), self._collections)
                 if on_progress is not None:
                     on_progress(whole)
+        await perform(lists.note_imported(like, whole, self._clock()), self._collections)
         return whole
 
     async def export(
@@ -570,6 +573,7 @@ class AsyncEventStore:
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
         self.analytics = AsyncAnalytics(partial(perform, collections=self._collections), clock)
+        self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
         self.tokens = AsyncTokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
@@ -773,19 +777,6 @@ class AsyncEventStore:
         """
         with within(timeout_seconds):
             await perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
-
-    async def note(
-        self, act: str, subject: str, *, by: str, why: str = "", detail: Mapping[str, Any] = MappingProxyType({})
-    ) -> None:
-        """Write into the audit that somebody did something, and why.
-
-        A *subject* that is an address is masked there, and told by a hash; *detail* is kept as it is.
-        """
-        await perform(audit.note(act, subject, by, why, detail, self._clock()), self._collections)
-
-    async def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """What was done, by whom and why, the latest first."""
-        return await perform(audit.latest(limit), self._collections)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,6 +17,7 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent.answers import Analytics
+from sesevent.auditing import Audit
 from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
@@ -58,7 +59,7 @@ from sesevent.storage.connection import DURABLE, client_options, collections_of,
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.reads import Cursor
-from sesevent.storage.records import AuditEntry, DeadLetter
+from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -291,6 +292,7 @@ class SuppressionList:
             done += len(some)
             if on_progress is not None:
                 on_progress(done)
+        perform(acts.note_recorded(done, changed, self._clock()), self._collections)
         return changed
 
     def list(
@@ -342,6 +344,7 @@ class SuppressionList:
                 whole += perform(lists.take(self._policy, some), self._collections)
                 if on_progress is not None:
                     on_progress(whole)
+        perform(lists.note_imported(like, whole, self._clock()), self._collections)
         return whole
 
     def export(
@@ -541,6 +544,7 @@ class EventStore:
         self.dead_letters = DeadLetters(self._collections, policy, clock)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
         self.analytics = Analytics(partial(perform, collections=self._collections), clock)
+        self.audit = Audit(partial(perform, collections=self._collections), clock)
         self.tokens = Tokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
@@ -751,19 +755,6 @@ class EventStore:
         """
         with within(timeout_seconds):
             perform(audit.record_handshake(message, confirmed, self._clock()), self._collections)
-
-    def note(
-        self, act: str, subject: str, *, by: str, why: str = "", detail: Mapping[str, Any] = MappingProxyType({})
-    ) -> None:
-        """Write into the audit that somebody did something, and why.
-
-        A *subject* that is an address is masked there, and told by a hash; *detail* is kept as it is.
-        """
-        perform(audit.note(act, subject, by, why, detail, self._clock()), self._collections)
-
-    def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """What was done, by whom and why, the latest first."""
-        return perform(audit.latest(limit), self._collections)
 
     def close(self) -> None:
         """Close the connections."""

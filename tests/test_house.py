@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, answers, payloads, sync, tokens, watching
+from sesevent import aio, answers, auditing, payloads, sync, tokens, watching
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
@@ -28,6 +28,7 @@ FACES = [
     (sync.DeadLetters, aio.AsyncDeadLetters),
     (watching.Watch, watching.AsyncWatch),
     (answers.Analytics, answers.AsyncAnalytics),
+    (auditing.Audit, auditing.AsyncAudit),
     (tokens.Tokens, tokens.AsyncTokens),
 ]
 

@@ -127,15 +127,15 @@ def test_an_offered_subscription_is_confirmed_after_verification_and_written_dow
         assert hook.post(body, confirm=confirmed.append).status == 200
     assert hook.post(body.replace(b"Token", b"Taken"), confirm=confirmed.append).status == 400
     assert len(confirmed) == 2
-    assert [(entry.act, entry.subject) for entry in hook.store.audit()] == [("subscription confirmed", TOPIC)]
-    assert "2336412f37" not in repr(hook.store.audit())
+    assert [(entry.act, entry.subject) for entry in hook.store.audit.latest()] == [("subscription confirmed", TOPIC)]
+    assert "2336412f37" not in repr(hook.store.audit.latest())
     assert any("subscription confirmed" in finding.finding for finding in hook.store.examine())
 
 
 def test_a_subscription_may_be_left_to_a_person(hook: Both) -> None:
     """It is offered then, and doctor says so."""
     assert hook.post(SIGNER.handshake()).status == 200
-    assert [entry.act for entry in hook.store.audit()] == ["subscription offered"]
+    assert [entry.act for entry in hook.store.audit.latest()] == ["subscription offered"]
     assert any(finding.level == "warning" and "offered" in finding.finding for finding in hook.store.examine())
 
 
@@ -146,7 +146,7 @@ def test_a_confirmation_that_fails_is_not_acknowledged(hook: Both) -> None:
         raise StoreUnavailable("away")
 
     assert hook.post(SIGNER.handshake(), confirm=fails).status == 503
-    assert hook.store.audit() == []
+    assert hook.store.audit.latest() == []
 
 
 def test_the_end_of_a_subscription_is_written_down_and_never_undone(hook: Both) -> None:
@@ -154,7 +154,7 @@ def test_the_end_of_a_subscription_is_written_down_and_never_undone(hook: Both) 
     answer = hook.post(SIGNER.handshake("UnsubscribeConfirmation"), confirm=pytest.fail)
 
     assert answer.status == 200
-    assert [entry.act for entry in hook.store.audit()] == ["unsubscribed"]
+    assert [entry.act for entry in hook.store.audit.latest()] == ["unsubscribed"]
     assert any(finding.level == "warning" and "unsubscribed" in finding.finding for finding in hook.store.examine())
 
 

@@ -7,14 +7,14 @@ each hour and each `Key`. It knows nothing of windows and time zones. Next: :mod
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sesevent.analytics.counts import counter_of
 from sesevent.analytics.providers import SIMULATOR, provider_of
 from sesevent.analytics.spans import Spans
 from sesevent.analytics.uniques import Uniques, mark_of
 
-__all__ = ["NO_DOMAIN", "SEVERAL", "UNIQUES", "Cell", "Cells", "Key"]
+__all__ = ["DAY", "HOUR", "MINUTE", "NO_DOMAIN", "SEVERAL", "UNIQUES", "WHOLE", "Cell", "Cells", "Key"]
 
 SEVERAL = "several"
 """The domain, and the provider, of an event that concerns one of several people, who are with several."""
@@ -24,9 +24,18 @@ NO_DOMAIN = ""
 UNIQUES = ("opens", "machine_opens", "clicks", "machine_clicks")
 """What is counted once a mail too."""
 
+WHOLE: Final = 0
+"""Characters of a time that are told apart: none,"""
+DAY: Final = 10
+"""…those of its day,"""
+HOUR: Final = 13
+"""…of its hour,"""
+MINUTE: Final = 16
+"""…of its minute."""
+
 
 class Key(NamedTuple):
-    """What a mail and a recipient have in common with others; empty where it is not told."""
+    """What a mail and a recipient have in common with others; empty where it is not told, or not asked."""
 
     campaign: str = ""
     configuration_set: str = ""
@@ -34,20 +43,19 @@ class Key(NamedTuple):
     ip_pool: str = ""
     template: str = ""
     recipient_domain: str = ""
-
-    @property
-    def provider(self) -> str:
-        """Whose mailboxes are behind the domain."""
-        return (
-            self.recipient_domain
-            if self.recipient_domain in (SEVERAL, NO_DOMAIN)
-            else provider_of(self.recipient_domain)
-        )
+    provider: str = ""
+    """Whose mailboxes are behind the domain."""
+    tag: str = ""
+    """The value of the tag that is asked for."""
 
     @property
     def simulated(self) -> bool:
         """True for mail to Amazon's simulator."""
         return self.provider == SIMULATOR
+
+    def only(self, dimensions: frozenset[str]) -> Key:
+        """What is left of it where only these fields are told apart."""
+        return Key(*[value if name in dimensions else "" for name, value in zip(self._fields, self, strict=True)])
 
 
 class Cell:
@@ -102,7 +110,7 @@ class Cells:
 
     def __init__(self) -> None:
         self._cells: dict[tuple[str, Key], Cell] = {}
-        self._first: dict[tuple[str, Key, int], int] = {}
+        self._first: dict[tuple[str, Key, int], tuple[int, str]] = {}
 
     def add(self, groups: Iterable[Mapping[str, Any]]) -> Cells:
         """Groups of the pipeline; returns this."""
@@ -112,8 +120,8 @@ class Cells:
 
     def items(self) -> Iterator[tuple[str, Key, Cell]]:
         """Each hour's cell of each key. What is told then is final."""
-        for (hour, key, _), bucket in self._first.items():
-            self._cell(hour, key).opened_after.add(bucket)
+        for (_, key, _), (bucket, slot) in self._first.items():
+            self._cell(slot, key).opened_after.add(bucket)
         self._first.clear()
         for (hour, key), cell in self._cells.items():
             yield hour, key, cell
@@ -159,8 +167,9 @@ class Cells:
             mark = mark_of(group["i"])
             cell.unique(name).add(mark)
             if name == "opens" and "s" in group:
-                place = (hour, key, mark)
-                self._first[place] = min(group["s"], self._first.get(place, group["s"]))
+                # The hour's, however finely times are told apart: or minutes would add up to something else.
+                place, told = (hour[:HOUR], key, mark), (group["s"], hour)
+                self._first[place] = min(told, self._first.get(place, told))
 
 
 _BY_PERSON = frozenset({"Send", "Delivery", "Bounce", "Reject", "Rendering Failure", "DeliveryDelay"})
@@ -168,7 +177,8 @@ _BY_PERSON = frozenset({"Send", "Delivery", "Bounce", "Reject", "Rendering Failu
 
 def _key(group: Mapping[str, Any], domain: str) -> Key:
     of = group.get
-    return Key(of("c", ""), of("cs", ""), of("so", ""), of("ip", ""), of("te", ""), domain)
+    provider = domain if domain in (SEVERAL, NO_DOMAIN) else provider_of(domain)
+    return Key(of("c", ""), of("cs", ""), of("so", ""), of("ip", ""), of("te", ""), domain, provider, of("tg", ""))
 
 
 def _count_bounce(cell: Cell, told: Mapping[str, Any], times: int) -> None:

@@ -10,17 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from sesevent.analytics.cells import Key
+from sesevent.analytics.cells import HOUR, Key
 from sesevent.analytics.measures import Window
 from sesevent.analytics.spans import PER_DOUBLING
 from sesevent.moments import format_moment
 
-__all__ = ["HOUR", "MINUTE", "Where", "grouped"]
+__all__ = ["DIMENSIONS", "TAG", "Where", "grouped"]
 
-HOUR: Final = 13
-"""Characters of a time that name its hour."""
-MINUTE: Final = 16
-"""…and its minute."""
+TAG: Final = "tag:"
+"""Before the name of a tag whose values are told apart."""
+
+
+DIMENSIONS: Final = frozenset(Key._fields) - {"tag"}
+"""What can be told apart, besides a tag's values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,13 @@ class Where:
     tag: tuple[str, str | None] | None = None
 
     def holds(self, key: Key) -> bool:
-        """Whether it holds for a key, as far as keys tell; without a provider, not for the simulator's mail."""
-        if any(getattr(self, name) not in (None, value) for name, value in zip(Key._fields, key, strict=True)):
+        """Whether it holds for a key that tells what is `given`, but for tags.
+
+        Where neither domain nor provider is asked for, the simulator's mail is left out.
+        """
+        if any(getattr(self, name) not in (None, getattr(key, name)) for name in DIMENSIONS):
             return False
-        if self.provider is not None:
-            return key.provider == self.provider
-        return self.recipient_domain is not None or not key.simulated
+        return self.recipient_domain is not None or self.provider is not None or not key.simulated
 
     def filter(self) -> dict[str, Any]:
         """The part that rows can be asked for: of several recipients each counts for his own domain."""
@@ -69,17 +72,36 @@ _PATHS: Final = {
 }
 
 
-def grouped(window: Window, where: Where, slot: int = HOUR) -> list[Mapping[str, Any]]:
-    """The groups of equal events in a window, `{_id: …, n: times}`; *slot* says how finely times are told apart."""
+def grouped(
+    window: Window, where: Where, slot: int = HOUR, dimensions: frozenset[str] = DIMENSIONS
+) -> list[Mapping[str, Any]]:
+    """The groups of equal events in a window, `{_id: …, n: times}`.
+
+    *slot* says how finely times are told apart; *dimensions*, which mails are: fields of a `Key`, and at most one tag,
+    as `TAG` with its name. A recipient's domain always is.
+    """
     times = {"Timestamp": {"$gte": format_moment(window.since), "$lt": format_moment(window.until)}}
     # A row without `derived` has an older shape, and is counted once it was adopted.
     match = times | {"derived": {"$type": "object"}} | where.filter()
+    told: dict[str, Any] = {short: f"${_PATHS[name]}" for name, short in _SHORT.items() if name in dimensions}
+    tags = [_tag(name.removeprefix(TAG)) for name in dimensions if name.startswith(TAG)]
+    told |= {"h": {"$substrBytes": ["$Timestamp", 0, slot]}, "tg": tags[0] if tags else "$$REMOVE"}
     return [
         {"$match": match},
-        {"$group": {"_id": {"h": {"$substrBytes": ["$Timestamp", 0, slot]}} | _KEY, "n": {"$sum": 1}}},
+        {"$group": {"_id": told | _KEY, "n": {"$sum": 1}}},
     ]
 
 
+def _tag(name: str) -> dict[str, Any]:
+    """The first value of a tag; absent where a mail has none."""
+    named = {
+        "$filter": {"input": {"$ifNull": ["$derived.tags", []]}, "cond": {"$eq": ["$$this.name", {"$literal": name}]}}
+    }
+    first = {"$first": {"$ifNull": [{"$first": {"$map": {"input": named, "in": "$$this.values"}}}, []]}}
+    return {"$ifNull": [first, "$$REMOVE"]}
+
+
+_SHORT: Final = {"campaign": "c", "configuration_set": "cs", "source": "so", "ip_pool": "ip", "template": "te"}
 _TYPE: Final = {"$ifNull": ["$derived.type", "$Type"]}
 _IS: Final = {kind: {"$eq": [_TYPE, kind]} for kind in ("Delivery", "Open", "Click")}
 _DOMAIN: Final = {"$arrayElemAt": [{"$split": ["$$this", "@"]}, -1]}
@@ -94,11 +116,6 @@ _KEY: Final[dict[str, Any]] = {
     "y": "$derived.complaint",
     "m": "$derived.machine",
     "u": "$derived.subscription.out",
-    "c": "$derived.campaign",
-    "cs": "$derived.configurationSet",
-    "so": "$derived.source",
-    "ip": "$derived.ipPool",
-    "te": "$derived.template",
     # The mail, where different mails are counted; a row in an older shape has SNS's id in the column.
     "i": {"$cond": [{"$or": [_IS["Open"], _IS["Click"]]}, _MAIL, "$$REMOVE"]},
     # How long it took, where that is measured.

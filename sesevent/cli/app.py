@@ -8,6 +8,7 @@ import typer
 
 from sesevent import __version__
 from sesevent.cli import (
+    audit,
     bounces,
     dead_letters,
     demo,
@@ -64,6 +65,7 @@ app.command("serve")(serve.serve)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(audit.app, name="audit")
 app.add_typer(worker.app, name="worker")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")

@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sesevent import addresses
+from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
+from sesevent.plans import audit
 from sesevent.plans.suppress import check, everything_about, follow, of_tenant, rederive
 from sesevent.storage import reads, writes
 from sesevent.storage.codec import stored_event
 from sesevent.storage.reads import EventQuery
+from sesevent.storage.records import act_entry
 from sesevent.storage.standings import with_id
 from sesevent.suppression.decision import Decision, concerns, decide
 from sesevent.suppression.facts import Act, Fact
@@ -22,8 +25,8 @@ from sesevent.suppression.rules import rule_named
 from sesevent.suppression.standing import Standing, derive_all
 
 __all__ = [
-    "PAGE", "Change", "History", "Rebuilt", "history", "listed", "reactivate", "rebuild_acts", "rebuild_events",
-    "rebuild_standings", "say", "say_of_one", "simulate_page",
+    "PAGE", "Change", "History", "Rebuilt", "history", "listed", "note_recorded", "reactivate", "rebuild_acts",
+    "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page",
 ]  # fmt: skip
 
 PAGE = 500  # addresses, acts or events
@@ -44,8 +47,18 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     Raises ConfigurationError where it is not one address: it would be said of nobody.
     """
     _require_one(address)
+    known = with_id(addresses.normal(address), act)
+    # First into the audit, so that nothing is done unseen; the id leads to the person while the act is kept.
+    yield from audit.note(act_entry(known), once=known.id)
     yield from say(policy, [(address, act)])
     return next((yield from check(policy, [address], act.stream, act.tenant, act.at)))
+
+
+def note_recorded(done: int, changed: int, now: datetime) -> Plan[None]:
+    """Write into the audit that many acts were written down."""
+    if done:
+        detail = {"acts": done, "changed": changed}
+        yield from audit.note(AuditEntry(now, "acts recorded", "suppression", detail=detail))
 
 
 def _require_one(address: str) -> None:

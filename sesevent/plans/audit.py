@@ -1,21 +1,42 @@
-"""What was done, by whom and why: written down, and told. Every entry of the audit is written here."""
+"""What was done, written down: the only writer of the audit trail, and who reads and checks it.
+
+An entry is built on the last one and inserted under the next number. Of two who do so at once one finds the number
+taken, and builds on what is there now: so the chain never forks, however many write.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
-from sesevent import addresses
-from sesevent.errors import ConfigurationError
+from sesevent.audit import Anchor, AuditEntry, Check, link
+from sesevent.errors import ConfigurationError, StoreConflict
 from sesevent.ops import Plan, ask
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads, writes
-from sesevent.storage.operations import Document
-from sesevent.storage.records import AuditEntry, audit_entry, audit_fields, handshake_fields
+from sesevent.storage.records import audit_document, audit_entry, handshake_entry
 
-__all__ = ["about", "latest", "note", "record_handshake"]
+__all__ = ["PAGE", "check_page", "entries_page", "head_of", "latest", "note", "record_handshake"]
+
+PAGE = 500  # entries
+_TRIES = 1000  # others may be faster that often; each time one of them got through
+
+
+def note(entry: AuditEntry, once: str | None = None) -> Plan[AuditEntry]:
+    """Write an entry at the end of the trail, and return it as it stands there.
+
+    What has a name (*once*) that is in the trail already is not written again. Raises StoreConflict where others
+    write so much that there was no place to be had.
+    """
+    for _ in range(_TRIES):
+        if once is not None and (said := (yield from ask(reads.audited_once(once)))):
+            return audit_entry(said[0])
+        heads = yield from ask(reads.audit_entries(1))
+        linked = link(entry, audit_entry(heads[0]) if heads else None)
+        (placed,) = yield from ask(writes.insert_audit(audit_document(linked, once)))
+        if placed:
+            return linked
+    raise StoreConflict("Too many write into the audit trail at once.", hint="Try again.")
 
 
 def record_handshake(message: VerifiedMessage, confirmed: bool, now: datetime) -> Plan[None]:
@@ -23,34 +44,33 @@ def record_handshake(message: VerifiedMessage, confirmed: bool, now: datetime) -
     envelope = require_verified(message).handshake
     if envelope is None:
         raise ConfigurationError("This message is no SNS handshake.")
-    yield from _write(handshake_fields(envelope, confirmed, now))
+    entry = handshake_entry(envelope, confirmed, now)
+    yield from note(entry, f"{entry.act} {entry.detail['notificationId']}")
 
 
-def note(act: str, subject: str, by: str, why: str, detail: Mapping[str, Any], now: datetime) -> Plan[None]:
-    """Write down that somebody did something. A subject that is an address is masked, and told by a hash."""
-    shown, person = about(subject)
-    entry = AuditEntry(now, act, shown, dict(detail) | person, by, why)
-    yield from _write(audit_fields(entry))
-
-
-def about(subject: str) -> tuple[str, dict[str, str]]:
-    """What the audit shows of a subject, and what tells one person from another of the same mask.
-
-    The hash is no secret to whoever can guess the address; it keeps addresses out of what is read and passed on.
-    """
-    if not addresses.is_one(subject):
-        return subject, {}
-    normal = addresses.normal(subject)
-    return addresses.mask(normal), {"person": blake2b(normal.encode(), digest_size=16, person=b"audit").hexdigest()}
-
-
-def latest(limit: int) -> Plan[list[AuditEntry]]:
+def latest(limit: int, subject: str | None = None) -> Plan[list[AuditEntry]]:
     """What was done last, the latest first."""
     if limit < 1:
         raise ConfigurationError("limit must be 1 or more.")
-    documents = yield from ask(reads.audit_entries(limit))
+    documents = yield from ask(reads.audit_entries(limit, subject))
     return [audit_entry(document) for document in documents]
 
 
-def _write(entry: Document) -> Plan[None]:
-    yield from ask(writes.insert_audit(entry))
+def entries_page(after: int) -> Plan[list[AuditEntry]]:
+    """The entries behind a number, in order."""
+    return [audit_entry(document) for document in (yield from ask(reads.audit_page(after, PAGE)))]
+
+
+def check_page(check: Check) -> Plan[bool]:
+    """Let a check see the next entries; False at the end."""
+    after = 0 if check.head is None else check.head.number
+    found = yield from entries_page(after)
+    for entry in found:
+        check.see(entry)
+    return len(found) == PAGE
+
+
+def head_of(now: datetime) -> Plan[Anchor | None]:
+    """How far the trail reaches now; None where it is empty."""
+    heads: list[dict[str, Any]] = yield from ask(reads.audit_entries(1))
+    return Anchor(heads[0]["_id"], heads[0]["hash"], now) if heads else None

@@ -7,6 +7,7 @@ from contextlib import suppress
 from math import inf
 from typing import Final, Literal, NamedTuple
 
+from sesevent.audit import AuditEntry
 from sesevent.bounces import rules_version
 from sesevent.errors import ConfigurationError, StoreError
 from sesevent.ops import Plan, ask
@@ -15,7 +16,6 @@ from sesevent.storage import reads
 from sesevent.storage.connection import Settings
 from sesevent.storage.layout import COMPRESSED, EVENTS, INDEXES, PLURAL, POLLING, SUPPRESSION, WATCHES, index_models
 from sesevent.storage.operations import Command, Count, CreateCollection, CreateIndexes, Document, ListIndexes
-from sesevent.storage.records import AuditEntry
 
 __all__ = ["Finding", "ensure_indexes", "examine", "greet"]
 

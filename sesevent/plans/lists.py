@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sesevent import addresses
+from sesevent.audit import AuditEntry
 from sesevent.errors import Problem
 from sesevent.ops import Plan, ask
+from sesevent.plans import audit
 from sesevent.plans.suppress import rederive
 from sesevent.storage import writes
 from sesevent.storage.standings import imported_with_id
+from sesevent.suppression.facts import Act
 from sesevent.suppression.files import Row
 from sesevent.suppression.policy import Policy
 
-__all__ = ["Imported", "take"]
+__all__ = ["Imported", "note_imported", "take"]
 
 _PROBLEMS_KEPT = 100
 
@@ -46,6 +50,13 @@ class Imported:
         self.failed += page.failed
         self.problems += page.problems[: _PROBLEMS_KEPT - len(self.problems)]
         return self
+
+
+def note_imported(like: Act, whole: Imported, now: datetime) -> Plan[None]:
+    """Write into the audit that a list was imported."""
+    counts = {"read": whole.read, "recorded": whole.recorded, "changed": whole.changed, "failed": whole.failed}
+    detail = {"stream": like.stream, "tenant": like.tenant, **counts}
+    yield from audit.note(AuditEntry(now, "list imported", "suppression", like.by, like.note, detail))
 
 
 def take(policy: Policy, told: Iterable[Row | Problem]) -> Plan[Imported]:

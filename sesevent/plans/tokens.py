@@ -9,6 +9,7 @@ from datetime import datetime
 
 from pymongo import UpdateOne
 
+from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit
@@ -26,7 +27,7 @@ def create(token: Token, secret: str, by: str) -> Plan[NewToken]:
         raise ConfigurationError("A token that has expired already opens nothing.")
     yield from ask(Insert(TOKENS, [tokens.token_document(token, secret)]))
     told = {"name": token.name, "scopes": sorted(token.scopes)}
-    yield from audit.note("token created", token.id, by, "", told, token.created_at)
+    yield from audit.note(AuditEntry(token.created_at, "token created", token.id, by, detail=told))
     return NewToken(tokens.written_text(token.id, secret), token)
 
 
@@ -42,7 +43,7 @@ def revoke(identifier: str, by: str, why: str, now: datetime) -> Plan[bool]:
     done = yield from ask(Update(TOKENS, [UpdateOne(standing, {"$set": {"revokedAt": now}})]))
     if not done.matched:
         return False
-    yield from audit.note("token revoked", identifier, by, why, {}, now)
+    yield from audit.note(AuditEntry(now, "token revoked", identifier, by, why))
     return True
 
 

@@ -41,6 +41,7 @@ class Index(NamedTuple):
     serves: str
     only: dict[str, Any] | None = None
     """Partial: the documents it holds."""
+    unique: bool = False
     compressed: bool = False
     """With zstd besides MongoDB's prefixes: worth it where keys resemble each other without beginning alike."""
 
@@ -71,7 +72,11 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
     ),
     SUPPRESSION_ACTS: (Index("address", ("address", "at", "_id"), "what was said about this person?"),),
     DEAD_LETTERS: (Index("last", ("lastAt", "_id"), "what could not be read lately?"),),
-    AUDIT: (Index("time", ("at", "_id"), "what was done lately?"),),
+    # Read by its number, which is its `_id`.
+    AUDIT: (
+        Index("once", ("once",), "was this said before?", {"once": {"$exists": True}}, unique=True),
+        Index("subject", ("subject", "_id"), "what was done to this?"),
+    ),
 }  # fmt: skip
 
 POLLING: Final[tuple[Index, ...]] = (
@@ -90,6 +95,8 @@ def index_models(collection: str, *, polling: bool = False, compressed: bool = T
 
 def _model(index: Index, compressed: bool) -> IndexModel:
     options: dict[str, Any] = {} if index.only is None else {"partialFilterExpression": index.only}
+    if index.unique:
+        options["unique"] = True
     if compressed and index.compressed:
         options |= COMPRESSED
     return IndexModel([(key, 1) for key in index.keys], name=index.name, **options)

@@ -30,6 +30,8 @@ __all__ = [
     "acts_about",
     "all_evidence",
     "audit_entries",
+    "audit_page",
+    "audited_once",
     "bookmarks_named",
     "classified_by_others",
     "dead_letters_with",
@@ -195,9 +197,20 @@ def dead_letters_with(identifiers: Iterable[str]) -> Find:
     return Find(DEAD_LETTERS, {"_id": {"$in": [ObjectId(text) for text in identifiers if ObjectId.is_valid(text)]}})
 
 
-def audit_entries(limit: int) -> Find:
-    """What was done, the last first."""
-    return Find(AUDIT, {}, (("at", -1), ("_id", -1)), limit)
+def audit_entries(limit: int, subject: str | None = None) -> Find:
+    """What was done, the last first: to one subject, or to any. Durable, since the next entry is built on it."""
+    about = {} if subject is None else {"subject": subject}
+    return Find(AUDIT, {"_id": {"$gt": 0}} | about, (("_id", -1),), limit, durable=True)
+
+
+def audit_page(after: int, size: int) -> Find:
+    """What was done behind a number, in order."""
+    return Find(AUDIT, {"_id": {"$gt": after}}, (("_id", 1),), size, durable=True)
+
+
+def audited_once(once: str) -> Find:
+    """Whether something is in the audit already."""
+    return Find(AUDIT, {"once": once}, limit=1)
 
 
 def deliveries_since(since: Mapping[str, datetime]) -> Find:

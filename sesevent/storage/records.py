@@ -10,20 +10,23 @@ from typing import Any, Final
 
 from bson import ObjectId
 
+from sesevent.audit import AuditEntry
 from sesevent.errors import Problem
+from sesevent.moments import format_moment
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.storage.codec import received_of
+from sesevent.suppression.facts import Act
 from sesevent.version import __version__
 
 __all__ = [
     "LARGEST_KEPT",
-    "AuditEntry",
     "DeadLetter",
+    "act_entry",
+    "audit_document",
     "audit_entry",
-    "audit_fields",
     "dead_letter",
     "dead_letter_document",
-    "handshake_fields",
+    "handshake_entry",
 ]
 
 LARGEST_KEPT: Final = 8 * 2**20
@@ -67,21 +70,6 @@ class DeadLetter:
         return f"<DeadLetter {self.id}: {self.size} bytes, {self.count} times>"
 
 
-@dataclass(frozen=True)
-class AuditEntry:
-    """One thing that was done to the set-up, or by it."""
-
-    at: datetime
-    act: str
-    """What was done, such as ``subscription confirmed``, ``unmasked`` or ``reactivate``."""
-    subject: str
-    """What it was done to: a topic's ARN, a token's id, a person's address as `sesevent.addresses.mask` shows it."""
-    detail: Mapping[str, Any]
-    by: str = ""
-    """Who did it; empty where AWS did."""
-    why: str = ""
-
-
 def dead_letter_document(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime) -> dict[str, Any]:
     """The document of a message that cannot be understood."""
     content = _bytes(message.text)
@@ -111,25 +99,35 @@ def dead_letter(document: Mapping[str, Any]) -> DeadLetter:
     )
 
 
-def handshake_fields(envelope: Mapping[str, str], confirmed: bool, now: datetime) -> dict[str, Any]:
-    """The audit's document of an SNS handshake; its token stays out. Repeats have the same ``_id``."""
+def handshake_entry(envelope: Mapping[str, str], confirmed: bool, now: datetime) -> AuditEntry:
+    """What the audit says of an SNS handshake; its token stays out."""
     ended = envelope["Type"] == "UnsubscribeConfirmation"
     act = "unsubscribed" if ended else "subscription confirmed" if confirmed else "subscription offered"
-    identifier = str(envelope.get("MessageId"))
-    entry = AuditEntry(now, act, str(envelope.get("TopicArn")), {"notificationId": identifier})
-    return {"_id": f"{act} {identifier}"} | audit_fields(entry)
+    detail = {"notificationId": str(envelope.get("MessageId"))}
+    return AuditEntry(now, act, str(envelope.get("TopicArn")), detail=detail)
 
 
-def audit_fields(entry: AuditEntry) -> dict[str, Any]:
-    """What is kept of an audit entry."""
-    fields = {"at": entry.at, "act": entry.act, "subject": entry.subject, "detail": dict(entry.detail)}
-    return fields | {name: told for name, told in (("by", entry.by), ("why", entry.why)) if told}
+def act_entry(act: Act) -> AuditEntry:
+    """What the audit says of an act about a person: all but who that is."""
+    told = {"stream": act.stream, "origin": act.origin, "tenant": act.tenant, "override": act.override}
+    detail = {name: value for name, value in told.items() if value} | (
+        {} if act.until is None else {"until": format_moment(act.until)}
+    )
+    return AuditEntry(act.at, act.act, act.id, act.by, act.note, detail)
+
+
+def audit_document(entry: AuditEntry, once: str | None) -> dict[str, Any]:
+    """The document of a linked audit entry; *once* names what must not be said twice."""
+    told = {name: getattr(entry, name) for name in _AUDITED} | {"detail": dict(entry.detail)}
+    return {"_id": entry.number} | told | ({} if once is None else {"once": once})
 
 
 def audit_entry(document: Mapping[str, Any]) -> AuditEntry:
-    """The audit entry in a document."""
-    told = {name: document[name] for name in ("by", "why") if name in document}
-    return AuditEntry(document["at"], document["act"], document["subject"], document["detail"], **told)
+    """The audit entry in a document, whatever was done to that."""
+    return AuditEntry(**{name: document.get(name, "") for name in _AUDITED}, number=document["_id"])
+
+
+_AUDITED: Final = ("at", "act", "subject", "by", "why", "detail", "previous", "hash")
 
 
 def _bytes(text: str) -> bytes:

@@ -123,7 +123,7 @@ def drop_dead_letters(identifiers: Sequence[ObjectId]) -> Delete:
 
 
 def insert_audit(entry: Document) -> Insert:
-    """Write down what was done; once, if it has an ``_id`` of its own."""
+    """Put an entry behind the last; refused where somebody was faster, or it is said already."""
     return Insert(AUDIT, [entry])
 
 

@@ -163,8 +163,9 @@ async def unmasked(request: Request) -> None:
     principal, template = principal_of(request), request.state.template
     asked = [*request.path_params.values(), *request.query_params.getlist("address")]
     asked += request.query_params.getlist("recipient")
-    subject = next((text for text in asked if isinstance(text, str) and is_one(text)), template)
-    await web_of(request).store.note("unmasked", subject, by=principal.name, detail={"route": template})
+    web, person = web_of(request), next((text for text in asked if isinstance(text, str) and is_one(text)), None)
+    subject = template if person is None else await web.sealer.pseudonym(person)
+    await web.store.audit.note("unmasked", subject, by=principal.name, detail={"route": template})
 
 
 def may_unmask(request: Request) -> bool:

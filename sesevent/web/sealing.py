@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -17,6 +18,7 @@ from bson import json_util
 from bson.errors import BSONError
 from cryptography.fernet import Fernet, InvalidToken
 
+from sesevent import addresses
 from sesevent.web.problems import Refused
 
 __all__ = ["Sealer"]
@@ -31,6 +33,7 @@ class Sealer:
     def __init__(self, key: Callable[[], Awaitable[bytes]]) -> None:
         self._key = key
         self._fernet: Fernet | None = None
+        self._known: bytes | None = None
 
     async def seal(self, purpose: str, value: Any) -> str:
         """*value*, of what JSON and BSON know, as text that only opens for the same purpose."""
@@ -61,10 +64,23 @@ class Sealer:
             raise Refused(400, "This cursor is none of ours, or belongs to another question. Begin without it.")
         return tuple(place) if isinstance(place, list) else place
 
+    async def pseudonym(self, address: str) -> str:
+        """What the audit, which is never changed, says of a person: equal for one, and no guess can be tried on it.
+
+        Whoever has the key can; without the key it tells nothing for ever.
+        """
+        told = hmac.digest(await self._shared(), addresses.normal(address).encode(), "sha256")
+        return f"person {told[:12].hex()}"
+
     async def _opened(self) -> Fernet:
         if self._fernet is None:
-            self._fernet = Fernet(base64.urlsafe_b64encode(await self._key()))
+            self._fernet = Fernet(base64.urlsafe_b64encode(await self._shared()))
         return self._fernet
+
+    async def _shared(self) -> bytes:
+        if self._known is None:
+            self._known = await self._key()
+        return self._known
 
 
 def _mark(asked: object) -> str:

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sesevent.audit import AuditEntry
 from sesevent.bounces import classify_event
 from sesevent.moments import format_moment
 from sesevent.storage.codec import StoredEvent, derived_of
-from sesevent.storage.records import AuditEntry, DeadLetter
+from sesevent.storage.records import DeadLetter
 from sesevent.suppression.decision import Decision
 from sesevent.web.asked import Window
 
@@ -182,10 +183,13 @@ class AuditEntryModel(BaseModel):
 
     at: str
     act: str
-    about: str = Field(description="To what it was done; a person is masked here for everybody.")
+    about: str = Field(description="To what it was done: a token's id, an act's, a route; a person by a pseudonym.")
     by: str
-    why: str | None
+    why: str | None = Field(description="Null without `read:pii`: people write names into it.")
     detail: dict[str, Any]
+    number: int = Field(description="Its place in the chain.")
+    previous: str
+    hash: str
 
 
 class AuditPage(BaseModel):

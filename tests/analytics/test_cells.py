@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sesevent import parse, testing, trusted
-from sesevent.analytics.cells import SEVERAL, Cell, Cells, Key
+from sesevent.analytics.cells import DAY, HOUR, MINUTE, SEVERAL, WHOLE, Cell, Cells, Key
+from sesevent.analytics.measures import Window
+from sesevent.analytics.pipelines import Where
 from sesevent.bounces import classify_event
 from sesevent.events.machines import machine_of
+from sesevent.plans import analyse
 from sesevent.sns.unwrap import unwrap
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
@@ -127,7 +130,7 @@ def test_a_mail_to_several_is_counted_for_each_and_opened_once() -> None:
     assert {key.provider: cell.counts for key, cell in cells.items()} == {
         "gmail": {"deliveries": 2}, "other": {"deliveries": 2}, SEVERAL: {"opens": 5},
     }  # fmt: skip
-    several = cells[Key(recipient_domain=SEVERAL)]
+    several = cells[Key(recipient_domain=SEVERAL, provider=SEVERAL)]
     assert several.figures()["unique_opens"] == 1
     assert several.opened_after.buckets == {3: 1}
 
@@ -139,3 +142,21 @@ def test_reasons_of_several_go_with_their_people() -> None:
     found = {key.recipient_domain: (cell.counts, cell.reasons) for _, key, cell in Cells().add([group]).items()}
     assert found["a.example"] == ({"hard_bounces": 1, "permanent_bounces": 1}, {"user_unknown": 1})
     assert found["b.example"] == ({"soft_bounces": 1, "permanent_bounces": 1}, {"mailbox_full": 1})
+
+
+def test_what_is_told_apart_adds_up_to_the_whole(store: Any) -> None:
+    """However finely: by minute, by provider, by the values of a tag, the cells merged are the tally."""
+    raws = payloads(600, 3)
+    store.receive_many(trusted(raw, because="a test's own") for raw in raws)
+    whole, window = store.analytics.tally(START, END), Window(START, END)
+    for slot in (WHOLE, DAY, HOUR, MINUTE):
+        for dimensions in ((), ("provider",), ("campaign", "recipient_domain"), ("tag:campaign",)):
+            plan = analyse.cells_of(window, Where(), frozenset(dimensions), slot)
+            rows = list(store.analytics._perform(plan))
+            merged = Cell()
+            for _, _, cell in rows:
+                merged.merge(cell)
+            assert merged == whole
+            assert len({row[:2] for row in rows}) == len(rows)
+            assert {len(time) for time, _, _ in rows} == {slot}
+    assert {key.tag for _, key, _ in rows} == {"", "orders", "spring", "newsletter"}

@@ -26,6 +26,7 @@ def said(code: str, *absent: str) -> str:
         ("sqs", "boto3", "aws"),
         ("s3", "boto3", "aws"),
         ("kinesis", "boto3", "aws"),
+        ("anchors", "cryptography.exceptions", "verify"),
     ],
 )
 def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside: str, extra: str) -> None:

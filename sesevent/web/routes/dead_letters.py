@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 from pydantic import BaseModel, Field, model_validator
 
-from sesevent.web.asked import Body, Moment, Name
+from sesevent.web.asked import AddressText, Body, Moment, Name
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, principal_of, web_of
 from sesevent.web.shapes import (
@@ -79,7 +79,7 @@ async def get_dead_letter(request: Request, id: Name) -> Any:  # noqa: A002
 async def retry_dead_letters(request: Request, body: Retry) -> Any:
     """Try some again: worth it after an upgrade. What is understood now is stored."""
     store = web_of(request).store
-    await store.note("dead letters retried", f"{len(body.ids)} dead letters", by=principal_of(request).name)
+    await store.audit.note("dead letters retried", f"{len(body.ids)} dead letters", by=principal_of(request).name)
     done = await store.dead_letters.retry(*body.ids)
     return {"tried": done.tried, "settled": done.settled, "events": done.events}
 
@@ -89,11 +89,18 @@ async def purge_dead_letters(request: Request, body: Purge) -> Any:
     """Forget some. They cannot be had back."""
     store = web_of(request).store
     which = f"{len(body.ids)} dead letters" if body.ids else f"dead letters before {body.before:%Y-%m-%d %H:%M}"
-    await store.note("dead letters purged", which, by=principal_of(request).name, why=body.why)
+    await store.audit.note("dead letters purged", which, by=principal_of(request).name, why=body.why)
     return {"purged": await store.dead_letters.purge(*(body.ids or ()), before=body.before)}
 
 
 @routes.get("/v1/audit", needs="admin", response_model=AuditPage)
-async def list_audit(request: Request, limit: Limit = 100) -> Any:
-    """What was done, by whom and why, the latest first."""
-    return {"entries": [audit_shape(entry) for entry in await web_of(request).store.audit(limit=limit)]}
+async def list_audit(
+    request: Request,
+    about: Annotated[Name | None, Query(description="Only what was done to this: a token's id, an act's.")] = None,
+    address: Annotated[AddressText | None, Query(description="Only who was shown this person unmasked.")] = None,
+    limit: Limit = 100,
+) -> Any:
+    """What was done, by whom and why, the latest first. No entry holds an address."""
+    web = web_of(request)
+    subject = about if address is None else await web.sealer.pseudonym(address)
+    return {"entries": [audit_shape(entry) for entry in await web.store.audit.latest(limit=limit, subject=subject)]}

@@ -142,19 +142,19 @@ async def suppress_address(request: Request, body: Suppress) -> Any:
     if body.until is not None and body.until <= web_of(request).now():
         raise Refused(400, "`until` is over already: nothing would be suppressed.")
     more = {"note": body.note, "until": body.until}
-    return await _said(request, "suppress", body, body.stream, body.note, more)
+    return await _said(request, "suppress", body, body.stream, more)
 
 
 @routes.post("/v1/suppression/unsubscribe", needs="suppress", response_model=DecisionModel)
 async def unsubscribe_address(request: Request, body: Unsubscribe) -> Any:
     """Write down that a person unsubscribed from a stream."""
-    return await _said(request, "unsubscribe", body, body.stream, body.note, {"note": body.note, "origin": "api"})
+    return await _said(request, "unsubscribe", body, body.stream, {"note": body.note})
 
 
 @routes.post("/v1/suppression/resubscribe", needs="suppress", response_model=DecisionModel)
 async def resubscribe_address(request: Request, body: Unsubscribe) -> Any:
     """Write down that a person asked to be mailed on a stream again."""
-    return await _said(request, "resubscribe", body, body.stream, body.note, {"note": body.note})
+    return await _said(request, "resubscribe", body, body.stream, {"note": body.note})
 
 
 @routes.post("/v1/suppression/reactivate", needs="suppress", response_model=DecisionModel, problems=(409,))
@@ -165,17 +165,13 @@ async def reactivate_address(request: Request, body: Reactivate) -> Any:
     """
     try:
         more = {"why": body.why, "override": body.override}
-        return await _said(request, "reactivate", body, body.stream, body.why, more)
+        return await _said(request, "reactivate", body, body.stream, more)
     except ConfigurationError as error:
         raise Refused(409, str(error)) from None
 
 
-async def _said(request: Request, act: str, body: _Said, stream: str, why: str, more: dict[str, Any]) -> dict[str, Any]:
-    """Say something about an address, and write down who did: first, so that nothing is done unwritten."""
-    store, by = web_of(request).store, principal_of(request).name
-    detail = {"stream": stream} | ({"tenant": body.tenant} if body.tenant else {})
-    if more.get("override"):
-        detail["override"] = "yes"
-    await store.note(act, body.address, by=by, why=why, detail=detail)
-    say = getattr(store.suppression, act)
-    return decision_shape(await say(body.address, by=by, stream=stream, tenant=body.tenant, **more))
+async def _said(request: Request, act: str, body: _Said, stream: str, more: dict[str, Any]) -> dict[str, Any]:
+    """Say something about an address; the store writes into the audit who did, before it is done."""
+    say = getattr(web_of(request).store.suppression, act)
+    by = principal_of(request).name
+    return decision_shape(await say(body.address, by=by, stream=stream, tenant=body.tenant, origin="api", **more))
