@@ -1,7 +1,7 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
 Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, webhook, choices, room,
-memory, suppress, indexes, bounces.
+memory, suppress, indexes, bounces, status.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from sesevent.bounces import classify
 from sesevent.bounces.rulebook import load_rules
 from sesevent.plans import receive
 from sesevent.plans.bulk import BATCH
+from sesevent.plans.status import AT_ONCE
 from sesevent.sns.origin import canonical_text, read_claim
 from sesevent.sns.signature import read_certificate
 from sesevent.storage.connection import DURABLE
@@ -241,10 +242,49 @@ def bouncing(rounds: int) -> list[Measure]:
             paired("the same", ours, plain, baseline_name="`set(text.lower().split())`", **common)]  # fmt: skip
 
 
+def statuses(rounds: int) -> list[Measure]:
+    """What became of a mail, against one indexed find of its rows, sorted and fetched, that works nothing out."""
+    mails = [
+        {"to": f"p{n}@example.com", "message_id": f"0100018f{n:08x}-6f1c8a52-1d0e-4b57-9d4b-{n:012x}-000000"}
+        for n in range(4000)
+    ]
+    kinds = (testing.send, testing.delivery, testing.opened, testing.click)
+    asked = [mail["message_id"] for mail in mails[:500]]
+    with (
+        local.server() as uri,
+        MongoClient[Any](uri, tz_aware=True) as client,
+        EventStore.connect(uri, database="bench_status") as store,
+    ):
+        store.ensure_indexes()
+        store.receive_many(taken([made(**mail) for mail in mails for made in kinds]))
+        rows = client["bench_status"][EVENTS]
+
+        def one_by_one() -> None:
+            for message_id in asked:
+                store.status(message_id)
+
+        def together() -> None:
+            for _ in store.status_many(asked):
+                pass
+
+        def found() -> None:
+            for message_id in asked:
+                rows.find({"MessageId": message_id}).sort([("Timestamp", 1), ("_id", 1)]).to_list()
+
+        def found_together() -> None:
+            for start in range(0, len(asked), AT_ONCE):
+                rows.find({"MessageId": {"$in": asked[start : start + AT_ONCE]}}).to_list()
+
+        common = {"per_round": len(asked), "rounds": rounds}
+        return [paired("`status` of a mail with four events", one_by_one, found, baseline_name="`find` of its rows, sorted", goal="≤ 2", **common),
+                paired("`status_many`, each", together, found, baseline_name="the same", goal="", **common),
+                paired("the same", together, found_together, baseline_name="`find` of a hundred mails' rows at once", goal="", **common)]  # fmt: skip
+
+
 GROUPS = {
     "parse": parsing, "peers": peers, "verify": verifying, "receive": capture.capturing,
     "webhook": capture.serving, "choices": capture.choosing, "room": capture.weighing, "memory": capture.remembering,
-    "suppress": suppressing, "indexes": indexing, "bounces": bouncing,
+    "suppress": suppressing, "indexes": indexing, "bounces": bouncing, "status": statuses,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ else:
 import sesevent.contrib.fastapi
 import sesevent.web  # before autodoc does, which pretends to be a type checker
 from sesevent import __version__, testing
+from sesevent.analytics.status import PRECEDENCE, STATES
 from sesevent.bounces import ses_words
 from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
 from sesevent.bounces.rulebook import load_rules
@@ -132,6 +133,19 @@ _table(
     "effects",
     ("what is known", *[f"on `{stream}`" for stream in _STREAMS]),
     [(told, *[_effect(known, stream) for stream in _STREAMS]) for told, known in _known()],
+)
+_table(
+    "status_states",
+    ("state", "what it means for a person", "settled"),
+    [(f"`{name}`", state.meaning, "yes" if state.settled else "no") for name, state in STATES.items()],
+)
+_table(
+    "status_precedence",
+    ("", "evidence", "told by", "state", "because"),
+    [
+        (str(place), f"`{row.name}`", row.told_by, f"`{row.state}`" if row.state else "–", row.why)
+        for place, row in enumerate(PRECEDENCE, start=1)
+    ],
 )
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
@@ -345,9 +359,9 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers | auditing | tokens": (
+    "drivers | group_commit | hooks | watching | answers | auditing | histories | tokens": (
         _WAIT,
-        "perform plans, share writes, call, follow, ask, write down, admit",
+        "perform plans, share writes, call, follow, ask, write down, a person's mails, admit",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),

@@ -13,6 +13,8 @@ from sesevent.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sesevent.aio import AsyncEventStore as AsyncEventStore
+    from sesevent.analytics.status import MessageStatus as MessageStatus
+    from sesevent.analytics.status import RecipientStatus as RecipientStatus
     from sesevent.audit import AuditEntry as AuditEntry
     from sesevent.bounces.classification import Classification as Classification
     from sesevent.bounces.decide import classify as classify
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from sesevent.events.unknown import UnknownEvent as UnknownEvent
     from sesevent.guard import AsyncGuard as AsyncGuard
     from sesevent.guard import Guard as Guard
+    from sesevent.histories import AsyncRecipientHistory as AsyncRecipientHistory
+    from sesevent.histories import RecipientHistory as RecipientHistory
     from sesevent.hooks import HookFailure as HookFailure
     from sesevent.plans.parse import parse as parse
     from sesevent.plans.receive import Outcome as Outcome
@@ -74,6 +78,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "aio": "AsyncEventStore",
+    "analytics.status": "MessageStatus RecipientStatus",
     "bounces.classification": "Classification",
     "bounces.decide": "classify",
     "bounces.of_event": "classify_event",
@@ -94,6 +99,7 @@ _HOMES = {
     "events.subscription": "Subscription",
     "events.unknown": "UnknownEvent",
     "guard": "AsyncGuard Guard",
+    "histories": "AsyncRecipientHistory RecipientHistory",
     "hooks": "HookFailure",
     "plans.parse": "parse",
     "plans.receive": "Outcome Receipt Summary",

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, answers, auditing, payloads, sync, tokens, watching
+from sesevent import aio, answers, auditing, histories, payloads, sync, tokens, watching
+from sesevent.analytics.status import PRECEDENCE
+from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
@@ -27,6 +29,8 @@ FACES = [
     (sync.Results, aio.AsyncResults),
     (sync.DeadLetters, aio.AsyncDeadLetters),
     (watching.Watch, watching.AsyncWatch),
+    (histories.RecipientHistory, histories.AsyncRecipientHistory),
+    (projector.Projector, projector.AsyncProjector),
     (answers.Analytics, answers.AsyncAnalytics),
     (auditing.Audit, auditing.AsyncAudit),
     (tokens.Tokens, tokens.AsyncTokens),
@@ -104,6 +108,7 @@ def test_every_table_row_has_a_reason() -> None:
     """The rule is a table, and the table says why."""
     assert all(index.serves for indexes in (*INDEXES.values(), POLLING) for index in indexes)
     assert all(rule.why and rule.sentence for rule in RULES)
+    assert all(row.why and row.told_by for row in PRECEDENCE)
 
 
 def test_nothing_below_the_faces_reads_a_clock_the_environment_or_chance() -> None:

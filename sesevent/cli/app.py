@@ -17,7 +17,9 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    project,
     serve,
+    status,
     suppression,
     testing,
     tokens,
@@ -59,7 +61,10 @@ app.command("classify")(bounces.classify_lines)
 app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)
 app.command("timeline")(events.timeline)
+app.command("status")(status.status)
+app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
+app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.add_typer(bounces.app, name="bounces")

@@ -104,13 +104,13 @@ def author(by: str | None) -> str:
         raise typer.BadParameter("say who you are: --by NAME") from None
 
 
-def each_address(addresses: list[str]) -> Iterator[str]:
-    """Each address, those on standard input included where one is ``-``."""
-    for address in addresses:
-        if address == "-":
+def each_line(texts: list[str]) -> Iterator[str]:
+    """Each of them, such as addresses, those on standard input included where one is ``-``."""
+    for text in texts:
+        if text == "-":
             yield from (line.strip() for line in sys.stdin if line.strip())
         else:
-            yield address
+            yield text
 
 
 def decision_row(decision: Decision, *, short: bool) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def check(
             yield options.decision_row(decision, short=for_people(json))
 
     with options.opened_store(uri, database, collection, timeout) as store:
-        asked = options.each_address(addresses)
+        asked = options.each_line(addresses)
         print_rows(rows(store.suppression.check_many(asked, stream=stream, tenant=tenant)), as_json=json)
     raise typer.Exit(3 if refused else 0)
 

@@ -104,7 +104,7 @@ def _each(addresses: list[str], say: Callable[[str], Decision], json: bool) -> t
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal wrong, refused
-        for address in options.each_address(addresses):
+        for address in options.each_line(addresses):
             if "@" not in address:
                 wrong += 1
                 note(f"{address}: is no e-mail address")

@@ -13,11 +13,13 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from sesevent import jsontext
 from sesevent.errors import StoreError
 from sesevent.storage.codec import StoredEvent, derived_of
+from sesevent.storage.connection import utc_now
 from sesevent.storage.positions import read_position, written_position
 from sesevent.web.sealing import Sealer
 from sesevent.web.shapes import event_shape
@@ -28,6 +30,7 @@ __all__ = ["Hub", "Wanted"]
 _log = logging.getLogger("sesevent.web")
 
 _SEEN_WRITTEN: Final = 50  # of a polled position: what is beyond may be told again after a resume
+_OVERLAP: Final = timedelta(seconds=60)  # how far the clocks of writers may differ, as a watch has it
 _IDLE: Final = 1.0  # seconds without a row after which a reader's own watch has caught up
 _CHUNK: Final = 100  # events that are handed over at once
 _AGAIN_MS: Final = 2000  # after which a client that was let go comes again
@@ -277,26 +280,24 @@ class Hub:
             return
         position = await self._sealer.open("place", after)
         while place.number < 0:
-            before, given = self._last, set[str]()
+            before, opened, given = self._last, utc_now(), set[str]()
             try:
                 async with self._store.watch(
                     resume_after=position, max_wait_seconds=_IDLE, polling=self._polling
                 ) as own:
                     polled = read_position(own.position).token is None
                     async for event in own:
-                        position = own.position
                         met = self._rows.get(str(event.id))
                         if (
                             met is not None and not polled
                         ):  # both tell in one order: the ring tells it, and what follows
                             place.number = met - 1
                             return
-                        if met is not None and met >= before:
-                            # Two that poll tell what came at once in orders of their own: all that the ring holds is
-                            # gone through, but for what was given.
-                            place.number = self._last - len(self._ring)
-                            place.given, place.until = frozenset(given), self._last
-                            return
+                        # Two that poll tell what came at once in orders of their own, so they never meet; but who is
+                        # past everything that was there when it began has caught up.
+                        if polled and (event.received_at or opened) > opened + _OVERLAP:
+                            break
+                        position = own.position
                         given.add(str(event.id))
                         told = Told(event, await self._sealed(position))
                         if wanted.holds(told):
@@ -307,6 +308,7 @@ class Hub:
                 yield _word("gap", "The server's log reaches no longer back to Last-Event-ID: events may be missing.")
                 place.number = self._last
                 return
+            # What came since it began stands in the ring too.
             if before >= self._last - len(self._ring):  # else the ring was turned over meanwhile: read on
                 place.number, place.given, place.until = before, frozenset(given), self._last + _CHUNK
 

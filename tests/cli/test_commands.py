@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,39 @@ def test_the_timeline_of_a_mail(sesevent: Any, events: Path) -> None:
 
     assert [event["type"] for event in lines(done.stdout)] == ["Send", "Delivery", "Open", "Click"]
     assert sesevent("timeline", "unknown").returncode == 1
+
+
+BEN = {"sent": testing.payloads.SENT + timedelta(minutes=7), "subject": "Votre commande est arrivée 🎁"}
+
+
+def test_the_status_of_mails(sesevent: Any, events: Path) -> None:
+    """A line for each, ids also from standard input; status 1 where nothing is known of one."""
+    sesevent("ingest", str(events))
+    ids = [
+        testing.send(to=to, **about)["mail"]["messageId"]
+        for to, about in (("ann@example.com", {}), ("ben@example.org", BEN))
+    ]
+    done = sesevent("status", ids[0], "-", stdin=ids[1] + "\n")
+
+    assert [(mail["message_id"], mail["state"]) for mail in lines(done.stdout)] == [
+        (ids[0], "delivered"),
+        (ids[1], "bounced"),
+    ]
+    assert [entry["effect"] for entry in lines(done.stdout)[1]["timeline"]] == [
+        "unknown → sent", "sent → delivered", "delivered → bounced",
+    ]  # fmt: skip
+    assert (done.returncode, sesevent("status", ids[0], "unknown").returncode) == (0, 1)
+
+
+def test_the_mails_of_a_person(sesevent: Any, events: Path) -> None:
+    """A line for each; with --totals what they came to, and whether more may be sent."""
+    sesevent("ingest", str(events))
+    (mail,) = lines(sesevent("recipient", "Ben <BEN@example.org>").stdout)
+    (told,) = lines(sesevent("recipient", "ben@example.org", "--totals").stdout)
+
+    assert (mail["state"], mail["subject"], mail["sent_at"]) == ("bounced", BEN["subject"], "2024-05-01T09:07:00.000Z")
+    assert (told["totals"]["states"], told["decision"]["allowed"]) == ({"bounced": 1}, False)
+    assert lines(sesevent("recipient", "ben@example.org", "--until", "2020-01-01").stdout) == []
 
 
 def test_suppression_check_answers_for_each_and_tells_by_its_status(sesevent: Any, events: Path) -> None:

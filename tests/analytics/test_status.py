@@ -1,0 +1,420 @@
+"""What became of a mail: the fold, its precedence, its words."""
+
+from __future__ import annotations
+
+import json
+import random
+import runpy
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesevent import parse, testing
+from sesevent.analytics.status import PRECEDENCE, STATES, Happened, MessageStatus, status_of
+from sesevent.storage.codec import document_fields
+from sesevent.storage.happenings import happened_in
+
+ANN, BEN, CORA = "ann@example.com", "ben@example.com", "cora@example.com"
+FULL = {
+    "bounce_type": "Transient",
+    "bounce_sub_type": "MailboxFull",
+    "status": "4.2.2",
+    "diagnostic": "smtp; 452 4.2.2 The mailbox is over its quota",
+}
+AWAY = {"bounce_type": "Transient", "status": "2.0.0", "diagnostic": "smtp; Automatic reply: out of office"}
+BLOCK = {"status": "5.7.1", "diagnostic": "smtp; 550 5.7.1 Service unavailable; client host blocked using Spamhaus"}
+UNREADABLE = {"bounce_type": "Undetermined", "bounce_sub_type": "Undetermined", "status": "", "diagnostic": ""}
+LISTED = {"bounce_sub_type": "OnAccountSuppressionList", "diagnostic": "Amazon SES did not send the message"}
+LATER = timedelta(hours=5)
+
+
+def happened(payload: dict[str, Any], **changed: Any) -> Happened:
+    return happened_in(document_fields(parse(payload)[0]))._replace(**changed)
+
+
+def folded(*payloads: dict[str, Any]) -> MessageStatus:
+    return status_of("m", map(happened, payloads))
+
+
+send, delivery, delay, bounce, complaint = (
+    testing.send, testing.delivery, testing.delivery_delay, testing.bounce, testing.complaint,
+)  # fmt: skip
+opened, click, subscription = testing.opened, testing.click, testing.subscription
+OTHER = {"eventType": "Wholly New", "mail": send(to=ANN)["mail"]}
+
+STORIES = [
+    ("unknown", []),
+    ("sent", [send(to=ANN)]),
+    ("delivered", [send(to=ANN), delivery(to=ANN)]),
+    ("delayed", [send(to=ANN), delay(to=ANN)]),
+    ("delivered", [send(to=ANN), delay(to=ANN), delivery(to=ANN, after=LATER)]),
+    ("delivered", [delivery(to=ANN), delay(to=ANN, after=LATER)]),  # the clock of a server that is wrong
+    ("bounced", [send(to=ANN), delay(to=ANN), bounce(to=ANN, **FULL)]),
+    ("bounced", [send(to=ANN), bounce(to=ANN)]),
+    ("bounced", [send(to=ANN), bounce(to=ANN, **BLOCK)]),
+    ("bounced", [delivery(to=ANN), bounce(to=ANN, after=LATER)]),
+    ("bounced", [bounce(to=ANN), delivery(to=ANN, after=LATER)]),
+    ("bounced", [delivery(to=ANN), bounce(to=ANN, after=LATER, **FULL)]),
+    ("bounced", [delivery(to=ANN), bounce(to=ANN, after=LATER, **BLOCK)]),
+    ("bounced", [delivery(to=ANN), opened(to=ANN), click(to=ANN), bounce(to=ANN)]),
+    ("delivered", [delivery(to=ANN), bounce(to=ANN, after=LATER, **AWAY)]),
+    ("delivered", [send(to=ANN), bounce(to=ANN, **AWAY)]),
+    ("bounced", [send(to=ANN), bounce(to=ANN, **UNREADABLE)]),
+    ("delivered", [delivery(to=ANN), bounce(to=ANN, after=LATER, **UNREADABLE)]),
+    ("complained", [delivery(to=ANN), complaint(to=ANN)]),
+    ("complained", [complaint(to=ANN), bounce(to=ANN, after=LATER)]),
+    ("delivered", [send(to=ANN), complaint(to=ANN, feedback_type="not-spam")]),
+    ("sent", [send(to=ANN), complaint(to=ANN, feedback_type="auth-failure")]),
+    ("suppressed", [send(to=ANN), complaint(to=ANN, sub_type="OnAccountSuppressionList")]),
+    ("suppressed", [send(to=ANN), bounce(to=ANN, **LISTED)]),
+    ("suppressed", [send(to=ANN), bounce(to=ANN, bounce_sub_type="UnsubscribedRecipient")]),
+    ("rejected", [send(to=ANN), testing.reject(to=ANN)]),
+    ("rendering_failed", [send(to=ANN), testing.rendering_failure(to=ANN)]),
+    ("delivered", [send(to=ANN), opened(to=ANN)]),
+    ("delivered", [click(to=ANN)]),
+    ("delivered", [subscription(to=ANN)]),
+    ("received", [testing.received(to=ANN)]),
+    ("unknown", [OTHER]),
+    ("delivered", [delivery(to=ANN), OTHER]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("state", "story"), STORIES)
+def test_a_story_comes_to_its_state_whatever_its_order(state: str, story: list[Any]) -> None:
+    """The table of what wins."""
+    for seed in range(5):
+        told = random.Random(seed).sample(story * 2, k=len(story) * 2)
+        assert folded(*told).state == state
+
+
+def test_the_person_has_the_state_of_a_mail_to_one() -> None:
+    """With its time, its proof and its reason."""
+    ann = folded(send(to=ANN), delivery(to=ANN), bounce(to="Ann@Example.com", bounced=ANN, after=LATER)).of(
+        "ANN@example.com"
+    )
+
+    assert ann is not None
+    assert (ann.state, ann.evidence, ann.reason, ann.bounce_class) == ("bounced", "bounce-hard", "user_unknown", "hard")
+    assert ann.since == testing.payloads.SENT + LATER
+    assert ann.delivered_at == testing.payloads.SENT + timedelta(seconds=2)
+    assert ann.sentence == "Bounced on 2024-05-01 at 14:00 UTC, after a server had taken it: no such mailbox."
+
+
+def test_each_recipient_has_a_state_of_their_own() -> None:
+    """From the events that name them; the others stay as they were."""
+    three = {"to": (ANN, BEN, CORA)}
+    mail = folded(send(**three), delivery(delivered=[ANN, BEN], **three), bounce(bounced=BEN, after=LATER, **three))
+
+    assert [(one.address, one.state) for one in mail.recipients] == [
+        (ANN, "delivered"),
+        (BEN, "bounced"),
+        (CORA, "sent"),
+    ]
+    assert mail.state == "bounced"
+    assert mail.counts == {"bounced": 1, "sent": 1, "delivered": 1}
+    assert mail.sentence == "3 recipients: 1 bounced, 1 sent, 1 delivered."
+    assert not mail.settled
+
+
+def test_reasons_of_one_bounce_are_each_persons_own() -> None:
+    """A bounce may list people for different reasons."""
+    both = bounce(to=(ANN, BEN))
+    both["bounce"]["bouncedRecipients"][1] |= {"status": "4.2.2", "diagnosticCode": FULL["diagnostic"]}
+    mail = folded(send(to=(ANN, BEN)), both)
+
+    assert [(one.reason, one.evidence) for one in mail.recipients] == [
+        ("user_unknown", "bounce-hard"), ("mailbox_full", "bounce-soft"),
+    ]  # fmt: skip
+
+
+def test_an_open_of_a_mail_to_several_is_nobodys_in_particular() -> None:
+    """It counts for the mail, and for no person; it shows only that the mail was sent to each."""
+    mail = folded(opened(to=(ANN, BEN)), click(to=(ANN, BEN)), subscription(to=(ANN, BEN)))
+
+    assert (mail.opens, mail.clicks, mail.state) == (1, 1, "sent")
+    assert [(one.state, one.opens, one.clicks, one.unsubscribed) for one in mail.recipients] == [("sent", 0, 0, ())] * 2
+    assert {entry.type: entry.effect for entry in mail.timeline} == {
+        "Open": "unknown → sent (2 people), opened by one of them", "Click": "clicked by one of them",
+        "Subscription": "nothing",
+    }  # fmt: skip
+
+
+def test_who_bounced_did_not_complain() -> None:
+    """Of several candidates a provider names."""
+    to = {"to": (ANN, BEN)}
+    mail = folded(delivery(**to), complaint(**to), bounce(bounced=BEN, **to))
+
+    assert [one.state for one in mail.recipients] == ["possibly_complained", "bounced"]
+
+
+def test_people_and_machines_are_counted_apart() -> None:
+    """As the rule that `derived.machine` names says."""
+    proxy = happened(opened(to=ANN, after=timedelta(seconds=3)), machine="apple-mail-privacy")
+    scanner = happened(click(to=ANN, after=timedelta(seconds=4)), machine="link-scanner")
+    mail = status_of("m", [proxy, scanner, happened(opened(to=ANN)), happened(click(to=ANN, after=LATER))])
+    ann = mail.recipients[0]
+
+    assert (ann.opens, ann.machine_opens, ann.clicks, ann.machine_clicks) == (1, 1, 1, 1)
+    assert (mail.opens, mail.machine_opens, mail.clicks, mail.machine_clicks) == (1, 1, 1, 1)
+    assert ann.first_opened_at == testing.payloads.SENT + timedelta(minutes=20)
+    assert ann.first_clicked_at == testing.payloads.SENT + LATER
+    assert mail.timeline[0].effect == "unknown → delivered, opened by a machine (apple-mail-privacy)"
+
+
+def test_the_timeline_says_what_each_event_changed() -> None:
+    """And of those that changed nothing that they did not."""
+    mail = folded(
+        OTHER, bounce(to=ANN, after=LATER), delay(to=ANN), send(to=ANN), delivery(to=ANN, after=timedelta(hours=1))
+    )
+
+    assert [(entry.type, entry.effect) for entry in mail.timeline] == [
+        ("Send", "unknown → sent"), ("Wholly New", "nothing"), ("DeliveryDelay", "sent → delayed"),
+        ("Delivery", "delayed → delivered"), ("Bounce", "delivered → bounced"),
+    ]  # fmt: skip
+    assert mail.timeline[2].changes == ((ANN, "sent", "delayed"),)
+
+
+def test_an_event_in_two_reports_counts_once_and_the_richer_is_told() -> None:
+    """By event publishing and by an identity notification; whichever came first."""
+    both = [happened(bounce(to=ANN)), happened(bounce(to=ANN, family="identity"))]
+    there, back = status_of("m", both), status_of("m", reversed(both))
+
+    assert there == back
+    assert (len(there.timeline), there.campaign, there.configuration_set) == (1, "orders", "transactional")
+
+
+def test_what_is_known_of_the_mail_comes_from_whatever_knows_it() -> None:
+    """An identity notification has neither tags nor configuration set; the time of sending is the Send's."""
+    mail = folded(
+        delivery(to=ANN, family="identity"),
+        opened(to=ANN, tags={"shop": ["north"]}),
+        send(to=ANN, tags={"shop": ["north"]}),
+    )
+
+    assert (mail.sent_at, mail.subject) == (testing.payloads.SENT, "Your order has been shipped")
+    assert (mail.source, mail.configuration_set, mail.campaign) == ("news@shop.example.com", "transactional", "orders")
+    assert dict(mail.tags) == {"campaign": ("orders",), "shop": ("north",)}
+
+
+def test_unsubscribing_from_a_mail_is_told_with_it() -> None:
+    """The last word on each topic holds."""
+    off = subscription(to=ANN, topic="offers")
+    back = subscription(to=ANN, topic="offers", opted_in=True, after=LATER)
+    more = subscription(to=ANN, topic="news", after=2 * LATER)
+
+    assert folded(off).recipients[0].unsubscribed == ("offers",)
+    assert folded(back, off).recipients[0].unsubscribed == ()
+    assert folded(back, off, more).recipients[0].unsubscribed == ("news",)
+
+
+def test_of_equal_events_the_first_is_told() -> None:
+    """By their times: the first bounce, delivery, open and click."""
+    twice = [made(to=ANN, after=hours * LATER) for made in (bounce, opened, click) for hours in (2, 1)]
+    ann = folded(*twice, delivery(to=ANN)).recipients[0]
+    first = testing.payloads.SENT + LATER
+
+    assert (ann.since, ann.first_opened_at, ann.first_clicked_at) == (first, first, first)
+    assert (ann.opens, ann.clicks) == (2, 2)
+
+
+def test_that_one_of_several_wanted_the_mail_shows_no_arrival() -> None:
+    """`not-spam` that names two is nobody's in particular."""
+    mail = folded(complaint(to=(ANN, BEN), feedback_type="not-spam"))
+
+    assert [(one.state, one.evidence) for one in mail.recipients] == [("sent", "candidate")] * 2
+
+
+def test_a_bounce_that_names_nobody_changes_nothing() -> None:
+    """It stands in the timeline."""
+    mail = folded(delivery(to=ANN), bounce(to=ANN, bounced=[]))
+
+    assert (mail.state, mail.timeline[1].effect) == ("delivered", "nothing")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sub_type", "state"),
+    [("Permanent", "General", "bounced"), ("Permanent", "Suppressed", "suppressed"), ("Undetermined", "", "delivered")],
+)
+def test_rows_without_a_class_are_read_by_sess_words(kind: str, sub_type: str, state: str) -> None:
+    """They were derived before there were classes."""
+    old = happened(bounce(to=ANN))._replace(classes=(), reasons=(), kind=kind, sub_type=sub_type)
+    first = happened(send(to=ANN)) if sub_type == "Suppressed" else happened(delivery(to=ANN))
+
+    assert status_of("m", [old, first]).state == state
+
+
+def test_everything_can_be_written_as_json() -> None:
+    """And nothing is left out."""
+    mail = folded(send(to=ANN), bounce(to=ANN), opened(to=ANN), click(to=ANN))
+    told = json.loads(json.dumps(mail.to_dict()))
+
+    assert (told["state"], told["counts"], told["tags"]) == ("bounced", {"bounced": 1}, {"campaign": ["orders"]})
+    assert told["recipients"][0]["since"] == "2024-05-01T09:00:04.000Z"
+    assert told["timeline"][1]["changes"] == [{"address": ANN, "before": "sent", "after": "bounced"}]
+    assert {"since", "settled", "sentence", "evidence"} <= set(told["recipients"][0])
+
+
+def test_representations_hold_no_address() -> None:
+    """They end in logs."""
+    mail = folded(send(to=ANN), bounce(to=ANN))
+    shown = f"{mail!r}{mail.recipients!r}{mail.timeline!r}{mail.timeline[0].changes!r}{happened(send(to=ANN))!r}"
+
+    assert ANN not in shown
+    assert "bounced" in shown
+
+
+def test_the_table_has_a_row_for_each_state_and_no_other() -> None:
+    """`unknown` is the state of which nothing speaks."""
+    assert {row.state for row in PRECEDENCE} == {*STATES, None} - {"unknown"}
+    assert len({row.name for row in PRECEDENCE}) == len(PRECEDENCE)
+
+
+# ── Against an independent, obvious implementation ───────────────────────────────────────────
+
+after = st.integers(1, 6).map(lambda hours: timedelta(hours=hours))
+some = st.sampled_from([(ANN,), (BEN,), (ANN, BEN)])
+
+
+def _each(to: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    people = st.just(to) if len(to) == 1 else some
+    kinds = st.sampled_from([{}, FULL, AWAY, BLOCK, UNREADABLE, LISTED])
+    return st.one_of(
+        st.just(send(to=to)),
+        st.builds(lambda at, who: delivery(to=to, delivered=who, after=at), after, people),
+        st.builds(lambda at, who: delay(to=to, delayed=who, after=at), after, people),
+        st.builds(lambda at, who, kind: bounce(to=to, bounced=who, after=at, feedback_id=f"{at}{who}{kind}", **kind), after, people, kinds),
+        st.builds(
+            lambda at, who, kind, sub: complaint(
+                to=to, complained=who, after=at, feedback_type=kind, sub_type=sub, feedback_id=f"{at}{who}{kind}{sub}"
+            ),
+            after, people, st.sampled_from(["abuse", "not-spam", "auth-failure", None]),
+            st.sampled_from([None, None, "OnAccountSuppressionList"]),
+        ),
+        st.builds(lambda at: opened(to=to, after=at), after),
+        st.builds(lambda at: click(to=to, after=at), after),
+        st.builds(lambda at, back: subscription(to=to, after=at, opted_in=back), after, st.booleans()),
+        st.just(testing.reject(to=to)),
+        st.just(testing.rendering_failure(to=to)),
+        st.just({"eventType": "Wholly New", "mail": send(to=to)["mail"]}),
+    )  # fmt: skip
+
+
+stories = st.one_of(*[st.lists(_each(to), min_size=1, max_size=8) for to in ((ANN,), (ANN, BEN))])
+
+
+def told_of(person: str, story: Iterable[dict[str, Any]]) -> set[str]:
+    """What is said of a person, in words of this test's own."""
+    said = set()
+    for one in story:
+        kind, several = one["eventType"], len(one["mail"]["destination"]) > 1
+        if kind == "Delivery" and person in one["delivery"]["recipients"]:
+            said.add("taken")
+        elif kind == "DeliveryDelay" and person in [
+            p["emailAddress"] for p in one["deliveryDelay"]["delayedRecipients"]
+        ]:
+            said.add("later")
+        elif kind == "Bounce" and person in [p["emailAddress"] for p in one["bounce"]["bouncedRecipients"]]:
+            text = one["bounce"]["bouncedRecipients"][0]["diagnosticCode"]
+            said.add(
+                "stopped"
+                if "did not send" in text
+                else "arrived"
+                if "Automatic" in text
+                else "returned"
+                if text
+                else "unreadable"
+            )
+        elif kind == "Complaint" and person in (
+            who := [p["emailAddress"] for p in one["complaint"]["complainedRecipients"]]
+        ):
+            if one["complaint"]["complaintSubType"]:
+                said.add("stopped")
+            elif one["complaint"]["complaintFeedbackType"] == "not-spam":
+                said.add("arrived" if len(who) == 1 else "accepted")
+            elif one["complaint"]["complaintFeedbackType"] != "auth-failure":
+                said.add("angry" if len(who) == 1 else "perhaps angry")
+        elif person not in one["mail"]["destination"]:
+            continue
+        elif kind in ("Open", "Click", "Subscription"):
+            said.add("accepted" if several else "arrived")
+        elif kind in ("Send", "Reject", "Rendering Failure"):
+            said.add({"Send": "accepted", "Reject": "virus"}.get(kind, "template"))
+    return said
+
+
+def expected_state(person: str, story: list[dict[str, Any]]) -> str:
+    said = told_of(person, story)
+    if "angry" in said:
+        return "complained"
+    if "returned" in said:
+        return "bounced"
+    if "perhaps angry" in said:
+        return "possibly_complained"
+    if said & {"taken", "arrived"}:
+        return "delivered"
+    for word, state in (("unreadable", "bounced"), ("stopped", "suppressed"), ("virus", "rejected"),
+                        ("template", "rendering_failed"), ("later", "delayed"), ("accepted", "sent")):  # fmt: skip
+        if word in said:
+            return state
+    return "unknown"
+
+
+@settings(max_examples=150, deadline=None)
+@given(stories, st.data())
+def test_every_permutation_and_repetition_comes_to_the_same(story: list[Any], data: Any) -> None:
+    """Field by field, the timeline included; and to what the obvious implementation says."""
+    facts = [happened(one) for one in story]
+    again = data.draw(st.permutations(facts)) + data.draw(st.lists(st.sampled_from(facts), max_size=4))
+    mail = status_of("m", facts)
+
+    assert mail == status_of("m", data.draw(st.permutations(again)))
+    assert {one.address: one.state for one in mail.recipients} == {
+        one.address: expected_state(one.address, story) for one in mail.recipients
+    }
+    assert {one.address for one in mail.recipients} >= {p for p in (ANN, BEN) if told_of(p, story)}
+
+
+@settings(max_examples=80, deadline=None)
+@given(stories)
+def test_counts_are_those_of_the_events_each_once(story: list[Any]) -> None:
+    """Opens, clicks and delays, of the mail and of a mail's one recipient."""
+    mail = folded(*story, *story)
+    once = list({happened(one).key: one["eventType"] for one in story}.values())
+
+    assert (mail.opens, mail.clicks, len(mail.timeline)) == (once.count("Open"), once.count("Click"), len(once))
+    if len(story[0]["mail"]["destination"]) == 1:
+        ann = mail.recipients[0] if mail.recipients else None
+        assert ann is None or (ann.opens, ann.clicks, ann.delays) == (
+            once.count("Open"), once.count("Click"), once.count("DeliveryDelay"),
+        )  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(stories)
+def test_the_changes_in_the_timeline_lead_to_the_state(story: list[Any]) -> None:
+    """Each begins where the one before ended, and the last ends at the state."""
+    mail = folded(*story)
+    for one in mail.recipients:
+        steps = [change for entry in mail.timeline for change in entry.changes if change.address == one.address]
+        states = ["unknown", *[step.after for step in steps]]
+
+        assert [step.before for step in steps] == states[:-1]
+        assert states[-1] == one.state
+
+
+def test_the_picture_shows_what_the_fold_does(tmp_path: Path) -> None:
+    """Each of its arrows is asked of the fold, and the one that is kept is the one that is drawn."""
+    docs = Path(__file__).parents[2] / "docs"
+    drawn = runpy.run_path(str(docs / "status_picture.py"))
+    drawn["main"].__globals__["PICTURE"] = tmp_path / "status.svg"
+    drawn["main"]()
+
+    assert (tmp_path / "status.svg").read_text(encoding="utf-8") == (docs / "_static/status.svg").read_text(
+        encoding="utf-8"
+    )
+    assert {state for arrow in drawn["ARROWS"] for state in arrow[:2]} == {*STATES} - {"unknown", "received"}
