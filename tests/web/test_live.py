@@ -138,6 +138,25 @@ def test_a_client_without_news_can_come_again_too(serve_api: Any) -> None:
     assert Following(api, after=place, type="Complaint").next()["message_id"] == "m-2"
 
 
+def test_what_came_while_nobody_followed_is_told_to_who_comes_again(serve_api: Any) -> None:
+    """The watch has ended with its last reader, and what its successor tells is not all."""
+    api = serve_api(linger=0.1)
+    client = Following(api)
+    take(api.store, mail(message_id="m-1"))
+    place = client.next()["sse"]
+    client.leave()
+    take(api.store, mail(message_id="m-2"))  # lets the client see that it is to leave
+    assert client.ended.wait(20)
+    time.sleep(2)
+    take(api.store, mail(message_id="m-3"))
+    other = Following(api)
+    take(api.store, mail(message_id="m-4"))
+    assert other.next()["message_id"] == "m-4"
+    again = Following(api, after=place)
+
+    assert [again.next()["message_id"] for _ in range(3)] == ["m-2", "m-3", "m-4"]
+
+
 def test_who_does_not_know_where_it_stood_is_told(api: Any) -> None:
     """Before anything is sent."""
     headers = api.headers("read")
