@@ -191,6 +191,7 @@ class Hub:
                 begun.set_result(None)
                 async for event in rows:
                     await self._tell(event, rows.position)
+                    await asyncio.sleep(0)  # many may come at once, and those who read must keep up
         except Exception as error:  # noqa: BLE001  # whatever it is, its readers must not wait for ever
             _log.warning("the watch of the live stream ended: %s", type(error).__name__)
             if not begun.done():

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -27,37 +27,41 @@ class Following:
         self.messages: dict[str, queue.Queue[Any]] = defaultdict(queue.Queue)
         self.last = after
         self.ended = threading.Event()
-        headers = api.headers(role) | ({"Last-Event-ID": after} if after else {})
-        self._arguments = f"{api.url}/v1/stream", query, headers
+        self._arguments = f"{api.url}/v1/stream", query, api.headers(role)
         self._stop = False
         threading.Thread(target=self._read, daemon=True).start()
         self.here = self.next("comment")
 
     def _read(self) -> None:
-        url, query, headers = self._arguments
-        try:
-            with httpx.stream("GET", url, params=query, headers=headers, timeout=60) as answer:
-                self.messages["status"].put(answer.status_code)
-                kind, data = "message", None
-                for line in answer.iter_lines():
-                    if self._stop:
-                        return
-                    name, _, value = line.partition(": ")
-                    if name == "id":
-                        self.last = value
-                    elif name == "event":
-                        kind = value
-                    elif name == "data":
-                        data = json.loads(value)
-                    elif line.startswith(": "):
-                        self.messages["comment"].put(line[2:])
-                    elif not line and data is not None:
-                        self.messages[kind].put(data | {"sse": self.last})
-                        kind, data = "message", None
-        except httpx.HTTPError:
+        """Read, and come again where it was let go, as browsers do."""
+        while self._read_once() == "dropped":
             pass
-        finally:
-            self.ended.set()
+        self.ended.set()
+
+    def _read_once(self) -> str:
+        url, query, headers = self._arguments
+        if self.last is not None:
+            headers = headers | {"Last-Event-ID": self.last}
+        kind, data = "message", None
+        with suppress(httpx.HTTPError), httpx.stream("GET", url, params=query, headers=headers, timeout=60) as answer:
+            for line in answer.iter_lines():
+                if self._stop:
+                    return ""
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    self.last = value
+                elif name == "event":
+                    kind = value
+                elif name == "data":
+                    data = json.loads(value)
+                elif line.startswith(": "):
+                    self.messages["comment"].put(line[2:])
+                elif not line and data is not None:
+                    self.messages[kind].put(data | {"sse": self.last})
+                    if kind != "message":
+                        return kind
+                    data = None
+        return ""
 
     def next(self, kind: str = "message", seconds: float = 30) -> Any:
         """The next message of a kind."""

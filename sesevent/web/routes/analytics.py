@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, Field
 
-from sesevent.web.asked import Name, tag_of, window_of
+from sesevent.web.asked import MessageId, Name, tag_of, window_of
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, may_unmask, unmasked, web_of
 from sesevent.web.shapes import Free, event_shape, plain
@@ -121,7 +121,7 @@ class OfLinks(Spanned):
 class OfFunnel(Spanned):
     """Of mails sent in a span, or of one."""
 
-    message_id: Name | None = None
+    message_id: MessageId | None = None
 
     def arguments(self, now: datetime, most_days: int) -> dict[str, Any]:
         """What the store's method is called with."""
