@@ -82,7 +82,13 @@ class Window(BaseModel):
 
 
 def window_of(
-    since: datetime | None, until: datetime | None, now: datetime, most_days: int, default_days: int | None
+    since: datetime | None,
+    until: datetime | None,
+    now: datetime,
+    most_days: int,
+    default_days: int | None,
+    *,
+    slack: timedelta = timedelta(0),
 ) -> tuple[datetime | None, datetime | None]:
     """The span to ask for: at most so many days, and by default the last few. Raises Refused for a longer one."""
     if since is None and default_days is None:
@@ -91,7 +97,7 @@ def window_of(
     begin = since if since is not None else end - timedelta(days=default_days or most_days)
     if begin > end:
         raise Refused(400, "The span of time ends before it begins.")
-    if end - begin > timedelta(days=most_days):
+    if end - begin > timedelta(days=most_days) + slack:
         raise Refused(400, f"The span of time is longer than {most_days} days.")
     return begin, until
 

@@ -34,6 +34,12 @@ def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside:
     assert f"pip install 'sesevent[{extra}]'" in said(f"import sesevent.contrib.{module}", outside)
 
 
+def test_the_http_api_without_what_serves_it_names_its_extra() -> None:
+    """The framework, and the server."""
+    assert "pip install 'sesevent[web]'" in said("import sesevent.web", "fastapi")
+    assert "pip install 'sesevent[web]'" in said("import sesevent.web.server", "uvicorn")
+
+
 @pytest.mark.parametrize("module", ["asgi", "wsgi", "aws_lambda"])
 def test_the_plain_adapters_need_no_framework(module: str) -> None:
     """Nor cryptography before the first message."""

@@ -22,6 +22,7 @@ routes = Routes("analytics")
 _SPAN: Final = re.compile(r"([0-9]{1,4})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY: Final = timedelta(days=1)
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=timezone.utc), datetime(2200, 1, 1, tzinfo=timezone.utc)
 
 
@@ -264,7 +265,7 @@ def _bounded(since: Any, until: Any, now: datetime, most_days: int) -> Any:
     begin, end = _ago(since, now), _ago(until, now)
     if begin is None:
         raise Refused(400, "Say since when.")
-    window_of(_moment(begin), _moment(end), now, most_days + 1, None)  # a day more, for dates in other time zones
+    window_of(_moment(begin), _moment(end), now, most_days, None, slack=_DAY)  # dates in other time zones
     return begin
 
 
