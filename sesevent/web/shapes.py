@@ -210,8 +210,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(member) for key, member in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
+    if (named := getattr(value, "_asdict", None)) is not None:
+        return plain(named())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(member) for member in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
     return str(value)
