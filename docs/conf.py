@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -21,9 +22,16 @@ from sesevent.bounces import ses_words
 from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
 from sesevent.bounces.rulebook import load_rules
 from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
+from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
+from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.monitoring.readings import READINGS
+from sesevent.monitoring.rules import DEFAULT_RULES
+from sesevent.monitoring.texts import amount, span
+from sesevent.plans import health
+from sesevent.plans.aws_setup import RULES as AWS_RULES
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
@@ -186,6 +194,58 @@ _table(
         for error in _tree(SesEventError)
     ],
 )  # fmt: skip
+
+_table(
+    "health",
+    ("check", "where it cannot be asked", "because"),
+    [(f"`{row.name}`", row.else_, row.why) for row in health.CHECKS],
+)
+_table("aws_rules", ("rule", "because"), [(rule.name, rule.why) for rule in AWS_RULES])
+(HERE / "reference" / "_table_aws_policy.md").write_text(
+    f"```json\n{json.dumps(aws_setup.POLICY, indent=2)}\n```\n", encoding="utf-8"
+)
+
+
+def _in_prometheus(measurement: Measurement) -> str:
+    return prometheus.name_of(measurement) + ("_total" if measurement.kind == "counter" else "")
+
+
+_table(
+    "measurements",
+    ("Prometheus", "OpenTelemetry", "CloudWatch", "unit", "labels", "what it is"),
+    [
+        (
+            f"`{_in_prometheus(row)}`",
+            f"`{opentelemetry.name_of(row)}`",
+            f"`{cloudwatch.name_of(row.name)}`",
+            f"`{UNITS[row.unit].ucum}`",
+            ", ".join(f"`{label}`" for label in row.labels) + (" and yours" if row.more_labels else ""),
+            row.words,
+        )
+        for row in MEASUREMENTS.values()
+    ],
+)
+_table(
+    "alarm_rules",
+    ("rule", "measure", "warn", "critical", "window", "at least", "lines are there because", "what to do"),
+    [
+        (f"`{rule.name}`", f"`{rule.measure}`",
+         *["–" if line is None else amount(line, READINGS[rule.measure].unit) for line in (rule.warn, rule.critical)],
+         span(rule.window),
+         ", ".join([*([f"{rule.min_count} of {rule.min_volume}"] if rule.min_volume else []),
+                    *([f"{rule.surge:g} times the usual"] if rule.surge else [])]) or "–",
+         rule.why, rule.hint)
+        for rule in DEFAULT_RULES
+    ],
+)  # fmt: skip
+_table(
+    "alarm_measures",
+    ("measure", "what it is", "unit", "a scope may name"),
+    [
+        (f"`{name}`", kind.words, kind.unit, ", ".join(f"`{scope}`" for scope in kind.scopes) or "– (the whole store)")
+        for name, kind in READINGS.items()
+    ],
+)
 
 BOUNCES = load_rules()
 
@@ -359,18 +419,19 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers | auditing | histories | tokens": (
+    "drivers | group_commit | hooks | watching | answers | auditing | histories | probing | monitor | tokens": (
         _WAIT,
-        "perform plans, share writes, call, follow, ask, write down, a person's mails, admit",
+        "perform plans, share writes, call, follow, ask, write down, a person's mails, is it well?, warn, admit",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
+    "monitoring": (_PURE, "is something wrong?"),
     "suppression | analytics | audit": (_PURE, "what it means for the next send | in numbers | a chain of acts"),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),
     "addresses | moments | jsontext | tomltext | csvtext": (_GROUND, "the only readers of each"),
-    "ops": (_GROUND, "operations as values"),
+    "ops | vitals": (_GROUND, "operations as values | how well is it?"),
     "errors | version": (_GROUND, "import nothing"),
 }
 _house()

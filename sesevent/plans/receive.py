@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from bson import ObjectId
-
 from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
 from sesevent.events.event import Event
+from sesevent.events.parse import class_of, event_of
 from sesevent.ops import Plan, ask
-from sesevent.plans.parse import read_message
+from sesevent.plans.parse import essentials_in
 from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
@@ -30,8 +29,8 @@ from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
 
 __all__ = [
-    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Stored", "Summary", "Tell", "prepare",
-    "prepare_one", "store", "store_each", "store_together",
+    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Seen", "Stored", "Summary", "Tell",
+    "prepare", "prepare_one", "store", "store_each", "store_together",
 ]  # fmt: skip
 
 _LARGEST = 12 * 2**20  # bytes of one event that are worth reading; MongoDB takes documents of 16 MiB
@@ -100,6 +99,13 @@ Tell = Callable[[int, Outcome], object]
 """Hears what became of one of several things, by its place among them."""
 
 
+class Seen(NamedTuple):
+    """Events, and those of them that had not been stored before."""
+
+    events: int = 0
+    fresh: int = 0
+
+
 @dataclass
 class Summary:
     """What became of many things received, so far."""
@@ -116,6 +122,8 @@ class Summary:
     """Things that could not be read, or only in part."""
     problems: list[Problem] = field(default_factory=list)
     """The first hundred problems; their paths begin with the thing's position, ``$[17]``."""
+    by_type: dict[str, Seen] = field(default_factory=dict)
+    """The events, and how many of them were fresh, by SES's word; those of no known kind under ``other``."""
 
     @property
     def duplicates(self) -> int:
@@ -132,6 +140,8 @@ class Prepared:
     """Addresses, in normal form, whose suppression standing may change."""
     delivered: set[str] = field(default_factory=set)
     """Addresses that were delivered to: it changes the standing of those only that had failures."""
+    evidence: list[Document] = field(default_factory=list)
+    """Those of the documents that hold facts about the touched."""
     events: list[Event | None] | None = None
     """The events in the documents, where the caller wants them: they weigh more than the documents. None in
     place of those of kinds that are not to be kept."""
@@ -171,7 +181,7 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, [_too_large(message)], now, prepared)
         return
     try:
-        event = read_message(message)
+        event = essentials_in(message)
     except PayloadError as error:
         _bury(message, error.problems, now, prepared)
         return
@@ -180,9 +190,10 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, [_too_large(message)], now, prepared)
         return
     if prepared.events is not None:
-        prepared.events.append(event if isinstance(event, prepared.keep) else None)
-    touch(document, prepared.touched, prepared.delivered)
+        prepared.events.append(event_of(event) if issubclass(class_of(event.type), prepared.keep) else None)
     prepared.documents.append(document)
+    if touch(document, prepared.touched, prepared.delivered):
+        prepared.evidence.append(document)
 
 
 def _bury(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime, prepared: Prepared) -> None:
@@ -235,22 +246,27 @@ def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
 
 def _derive(policy: Policy, prepared: Prepared) -> Plan[list[Standing]]:
     """Note the facts in stored events, and let the standings follow; returns those that changed."""
-    if prepared.touched:
-        yield from note_facts(prepared.documents)
+    yield from note_facts(prepared.evidence)
     return (yield from rederive(policy, prepared.touched, prepared.delivered))
 
 
 def _insert(documents: Sequence[Document], redelivery: Redelivery) -> Plan[list[bool]]:
     """Insert events that are not there yet; says of each whether it was fresh."""
-    there: set[ObjectId] = set()
     if redelivery.expected:
-        rows = yield from ask(reads.which_are_there([document["_id"] for document in documents]))
-        there = {row["_id"] for row in rows}
-    absent = [document for document in documents if document["_id"] not in there]
-    inserted = iter((yield from ask(insert_events(absent))) if absent else ())
-    fresh = [document["_id"] not in there and next(inserted) for document in documents]
+        fresh = yield from _insert_absent(documents)
+    else:
+        fresh = yield from ask(insert_events(documents))
     redelivery.learn(fresh)
     return fresh
+
+
+def _insert_absent(documents: Sequence[Document]) -> Plan[list[bool]]:
+    """The same, asking first: where much is there already it is cheaper than to be refused."""
+    rows = yield from ask(reads.which_are_there([document["_id"] for document in documents]))
+    there = {row["_id"] for row in rows}
+    absent = [document for document in documents if document["_id"] not in there]
+    inserted = iter((yield from ask(insert_events(absent))) if absent else ())
+    return [document["_id"] not in there and next(inserted) for document in documents]
 
 
 def _prefer_published(repeated: Sequence[Document]) -> Plan[None]:
@@ -338,6 +354,7 @@ def _merged(several: Sequence[Prepared]) -> Prepared:
         whole.documents += one.documents
         whole.touched |= one.touched
         whole.delivered |= one.delivered
+        whole.evidence += one.evidence
         whole.dead += one.dead
     return whole
 

@@ -16,12 +16,16 @@ from pymongo.errors import InvalidName
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
 from sesevent.storage.layout import (
+    ALARM_LOG,
+    ALARMS,
     AUDIT,
     BOOKMARKS,
     DATABASE,
     DEAD_LETTERS,
     EVENTS,
+    HEALTH,
     PLURAL,
+    ROLLUP_HOURS,
     SUPPRESSION,
     SUPPRESSION_ACTS,
     TOKENS,
@@ -98,7 +102,10 @@ def collections_of(
     Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
-    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, TOKENS, WATCHES)
+    others = (
+        SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
+        ROLLUP_HOURS, TOKENS,
+    )  # fmt: skip
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

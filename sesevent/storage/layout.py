@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING",
-    "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES", "Index", "index_models",
+    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
+    "INDEXES", "PLURAL", "POLLING", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES",
+    "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -23,6 +24,14 @@ AUDIT: Final = "ses_audit"
 WATCHES: Final = "ses_watch"
 """How far each named watch is."""
 BOOKMARKS: Final = "ses_bookmark"
+HEALTH: Final = "ses_health"
+"""One tiny document, written to see whether writing works."""
+ROLLUP_HOURS: Final = "ses_rollup_hour"
+"""How things stand with the rollup of each hour."""
+ALARMS: Final = "ses_alarm"
+"""The state of each alarm."""
+ALARM_LOG: Final = "ses_alarm_log"
+"""What became of alarms: kept, and whom it was told."""
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
 PLURAL: Final = "ses_events"
@@ -76,6 +85,13 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
     AUDIT: (
         Index("once", ("once",), "was this said before?", {"once": {"$exists": True}}, unique=True),
         Index("subject", ("subject", "_id"), "what was done to this?"),
+    ),
+    # An alarm is asked for by its id, and all of them together: there are as many as rules.
+    ALARM_LOG: (
+        Index("time", ("at", "_id"), "what went wrong lately?"),
+        Index("alarm", ("alarm", "at", "_id"), "when was this wrong before?"),
+        # Empty but for what is being told.
+        Index("untold", ("at", "_id"), "what are people still to be told?", {"tell": True}),
     ),
 }  # fmt: skip
 

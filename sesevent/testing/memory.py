@@ -50,7 +50,11 @@ class MemoryClient:
         self._databases: dict[str, MemoryDatabase] = {}
 
     def __getitem__(self, name: str) -> MemoryDatabase:
-        return self._databases.setdefault(name, MemoryDatabase())
+        return self._databases.setdefault(name, MemoryDatabase(self))
+
+    def get_database(self, name: str) -> MemoryDatabase:
+        """The database of this name."""
+        return self[name]
 
     def get_default_database(self, default: str) -> MemoryDatabase:
         """The database of this name: there is no URI to name another."""
@@ -68,7 +72,8 @@ class MemoryClient:
 class MemoryDatabase:
     """Collections in memory, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: MemoryClient) -> None:
+        self.client = client
         self._collections: dict[str, MemoryCollection] = {}
 
     def __getitem__(self, name: str) -> MemoryCollection:
@@ -87,6 +92,7 @@ class MemoryDatabase:
         answers: dict[str, Document] = {
             "hello": {"setName": "memory", "hosts": ["memory"]},
             "buildInfo": {"version": "in memory"},
+            "replSetGetStatus": {"members": [{"name": "memory", "stateStr": "PRIMARY", "health": 1}]},
         }
         return answers[name]
 
@@ -204,6 +210,10 @@ class MemoryCollection:
         """Say what a stand-alone server says: there are no change streams."""
         raise OperationFailure("there are no change streams in memory", 40573)
 
+    def aggregate(self, *_: Any, **__: Any) -> NoReturn:
+        """Say that it cannot: answers made of nothing would look like good news."""
+        raise NotImplementedError("the store in memory does not know aggregation: figures need a MongoDB")
+
     def index_information(self) -> Mapping[str, Any]:
         """The names of the indexes."""
         return dict.fromkeys(self._indexes)
@@ -241,7 +251,7 @@ class _Async:
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._blocking, name)
-        if name in ("get_collection", "find", "with_options"):
+        if name in ("get_collection", "get_database", "find", "with_options"):
             return lambda *arguments, **named: _Async(member(*arguments, **named))
         return _awaited(member) if callable(member) else _Async(member)
 

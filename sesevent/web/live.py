@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from sesevent import jsontext
 from sesevent.errors import StoreError
-from sesevent.storage.codec import StoredEvent, derived_of
+from sesevent.storage.codec import StoredEvent, legacy_derived
 from sesevent.storage.connection import utc_now
 from sesevent.storage.positions import read_position, written_position
 from sesevent.web.sealing import Sealer
@@ -73,7 +73,7 @@ class Told:
 
     def __init__(self, event: StoredEvent, identifier: str) -> None:
         self.id, self.row, self.type = identifier, str(event.id), event.type
-        self.derived = event.document.get("derived") or derived_of(event.event)
+        self.derived = event.document.get("derived") or legacy_derived(event.document)
         self._shape = event_shape(event)
         self._clear: str | None = None
         self._masked: str | None = None

@@ -22,10 +22,21 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
         places = (
             ["--database", database]
             if arguments[0]
-            in ("ingest", "events", "timeline", "doctor", "reclassify", "watch", "project", "status", "recipient")
+            in (
+                "ingest",
+                "events",
+                "timeline",
+                "doctor",
+                "reclassify",
+                "watch",
+                "project",
+                "status",
+                "recipient",
+                "health",
+            )
             else []
         )
-        if arguments[0] in ("suppression", "dead-letters", "bounces", "tokens", "serve"):
+        if arguments[0] in ("suppression", "dead-letters", "bounces", "monitor", "tokens", "serve"):
             places = ["--database", database]
         if arguments[:2] == ("worker", "sqs"):
             places = ["--database", database]
