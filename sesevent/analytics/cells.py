@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from sesevent.analytics.counts import counter_of
+from sesevent.analytics.groups import parts_of, read_prefix
 from sesevent.analytics.providers import SIMULATOR, provider_of
 from sesevent.analytics.spans import Spans
 from sesevent.analytics.uniques import Uniques, mark_of
@@ -110,6 +111,7 @@ class Cells:
 
     def __init__(self) -> None:
         self._cells: dict[tuple[str, Key], Cell] = {}
+        self._prefixes: dict[str, _Prefix] = {}
         self._first: dict[tuple[str, Key, int], tuple[int, str]] = {}
 
     def add(self, groups: Iterable[Mapping[str, Any]]) -> Cells:
@@ -117,6 +119,34 @@ class Cells:
         for group in groups:
             self._add(group["_id"], group["n"])
         return self
+
+    def add_texts(self, groups: Iterable[Mapping[str, Any]]) -> Cells:
+        """Groups by their texts (`sesevent.analytics.groups`); returns this."""
+        prefixes = self._prefixes
+        for group in groups:
+            prefix, bucket, mark = parts_of(group["_id"])
+            of = prefixes.get(prefix)
+            if of is None:
+                of = prefixes[prefix] = self._prefix(read_prefix(prefix))
+            if of.name is None:
+                self._add(of.told, group["n"])
+            else:
+                _count_plain(of, bucket, mark, group["n"], self._first)
+        return self
+
+    def _prefix(self, told: dict[str, Any]) -> _Prefix:
+        """Which cells the events of a prefix count in, and as what; no name where there is more to it."""
+        kind, hour = told["t"], told["h"]
+        if kind in ("Send", "Delivery"):
+            cells = [self._cell(hour, _key(told, domain)) for domain in told["d"] or (NO_DOMAIN,)]
+            return _Prefix(
+                told, hour, counter_of(kind, None, None, machine=False, left=False), cells, kind == "Delivery"
+            )
+        if kind in ("Open", "Click"):
+            key = _key(told, _domain_of(told["d"]))
+            name = counter_of(kind, None, None, machine="m" in told, left=False)
+            return _Prefix(told, hour, name, [self._cell(hour, key)], False, key)
+        return _Prefix(told, hour, None, [], False)
 
     def items(self) -> Iterator[tuple[str, Key, Cell]]:
         """Each hour's cell of each key. What is told then is final."""
@@ -134,9 +164,7 @@ class Cells:
         if kind in _BY_PERSON:
             self._add_people(hour, kind, group, times)
         else:
-            domains = set(group["d"])
-            domain = domains.pop() if len(domains) == 1 else SEVERAL if domains else NO_DOMAIN
-            self._add_mail(hour, kind, _key(group, domain), group, times)
+            self._add_mail(hour, kind, _key(group, _domain_of(group["d"])), group, times)
 
     def _add_people(self, hour: str, kind: str, group: Mapping[str, Any], times: int) -> None:
         """What happened to each recipient."""
@@ -170,6 +198,42 @@ class Cells:
                 # The hour's, however finely times are told apart: or minutes would add up to something else.
                 place, told = (hour[:HOUR], key, mark), (group["s"], hour)
                 self._first[place] = min(told, self._first.get(place, told))
+
+
+class _Prefix(NamedTuple):
+    """What the groups of one prefix have in common."""
+
+    told: dict[str, Any]
+    hour: str
+    name: str | None
+    cells: list[Cell]
+    timed: bool
+    """True for deliveries: how long they took is counted."""
+    key: Key | None = None
+    """…of a mail that is opened or clicked."""
+
+
+def _count_plain(
+    of: _Prefix, bucket: str, mark: str, times: int, first: dict[tuple[str, Key, int], tuple[int, str]]
+) -> None:
+    """Count sends, deliveries, opens and clicks, which nearly all events are."""
+    name: Any = of.name
+    for cell in of.cells:
+        cell.counts[name] = cell.counts.get(name, 0) + times
+        if of.timed and bucket:
+            cell.took.add(int(bucket), times)
+    if of.key is not None:
+        number = int(mark, 16)
+        of.cells[0].unique(name).add(number)
+        if bucket and name == "opens":
+            place, told = (of.hour, of.key, number), (int(bucket), of.hour)
+            first[place] = min(told, first.get(place, told))
+
+
+def _domain_of(domains: Iterable[str]) -> str:
+    """The domain of an event that concerns a mail as a whole."""
+    different = set(domains)
+    return different.pop() if len(different) == 1 else SEVERAL if different else NO_DOMAIN
 
 
 _BY_PERSON = frozenset({"Send", "Delivery", "Bounce", "Reject", "Rendering Failure", "DeliveryDelay"})

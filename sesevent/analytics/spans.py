@@ -37,6 +37,9 @@ class Spans:
 
     def merge(self, other: Spans) -> None:
         """Those of another too."""
+        if not self.buckets:
+            self.buckets = dict(other.buckets)
+            return
         for bucket, times in other.buckets.items():
             self.add(bucket, times)
 

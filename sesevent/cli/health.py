@@ -10,6 +10,7 @@ import typer
 from sesevent.cli import options
 from sesevent.cli.output import for_people, print_json, print_rows
 from sesevent.errors import ConfigurationError
+from sesevent.moments import read_span
 
 if TYPE_CHECKING:
     from sesevent.vitals import Health, Limits
@@ -64,7 +65,7 @@ def _row(check: dict[str, Any]) -> dict[str, Any]:
 
 def _silence(text: str) -> tuple[str, timedelta]:
     word, equals, length = text.partition("=")
-    span = options.span(length)
+    span = read_span(length)
     if not equals or span is None:
         raise ConfigurationError(f"{text!r} is no TYPE=SPAN.", hint="Such as Delivery=2h.")
     return word, span

@@ -14,7 +14,7 @@ import typer
 
 from sesevent.cli.output import note
 from sesevent.errors import ConfigurationError
-from sesevent.moments import UTC, read_moment
+from sesevent.moments import UTC, read_moment, read_span
 from sesevent.suppression.rules import RULES, rule_named
 
 if TYPE_CHECKING:
@@ -43,9 +43,6 @@ AwsRegion = Annotated[str | None, typer.Option("--region", help="With --aws: by 
 AwsProfile = Annotated[str | None, typer.Option("--profile", help="With --aws: of AWS's configuration.")]
 AwsEndpoint = Annotated[str | None, typer.Option("--endpoint-url", help="With --aws: another address of AWS.")]
 By = Annotated[str | None, typer.Option(help="Who says so; by default your login name.", show_default=False)]
-
-_RELATIVE = re.compile(r"(\d+)([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @contextmanager
@@ -104,8 +101,8 @@ def moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        ago = span(text)
-        return read_moment(text) if ago is None else datetime.now(UTC) - ago
+        span = read_span(text)
+        return read_moment(text) if span is None else datetime.now(UTC) - span
     except (ValueError, OverflowError):
         raise _no_moment(text) from None
 
@@ -116,13 +113,26 @@ def moment_ahead(text: str | None) -> datetime | None:
         return None
     now = datetime.now(UTC)
     try:
-        away = span(text)
-        ahead = read_moment(text) if away is None else now + away
+        span = read_span(text)
+        ahead = read_moment(text) if span is None else now + span
     except (ValueError, OverflowError):
         raise _no_moment(text) from None
     if ahead <= now:
         raise typer.BadParameter(f"{text!r} is over already")
     return ahead
+
+
+def seconds(text: str) -> float:
+    """How long a pause is: ``30s``, ``5m``, or a number of seconds."""
+    found = _PAUSE.fullmatch(text)
+    pause = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if pause <= 0:
+        raise typer.BadParameter(f"{text!r} is no span such as 30s or 5m")
+    return pause
+
+
+_PAUSE = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def author(by: str | None) -> str:
@@ -168,12 +178,6 @@ def tag(text: str | None) -> tuple[str, str | None] | None:
     return name, value if equals else None
 
 
-def span(text: str) -> timedelta | None:
-    """A span, such as ``2h``; None where it is none."""
-    found = _RELATIVE.fullmatch(text)
-    return None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
 def _no_moment(text: str) -> typer.BadParameter:
     return typer.BadParameter(f"{text!r} is neither a date nor a span such as 2h or 7d")
 
@@ -195,3 +199,11 @@ def _local_uri() -> str:
         )
     note(f"using the local server at {running.uri}")
     return str(running.uri)
+
+
+def span(text: str) -> timedelta:
+    """A span of time: ``60s``, ``5m``."""
+    found = read_span(text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no span such as 60s or 5m")
+    return found

@@ -59,7 +59,9 @@ def read_essentials(text: str, payload: dict[str, Any]) -> Essentials:
 
 def event_of(essentials: Essentials) -> Event:
     """The event with these essentials, as :func:`read_essentials` found them."""
-    return _MAKERS.get(essentials.type, _make_unknown)({"text": essentials.text, "essence": essentials.essence, "essentials": essentials})
+    return _MAKERS.get(essentials.type, _make_unknown)(
+        {"text": essentials.text, "essence": essentials.essence, "essentials": essentials}
+    )
 
 
 def read_event(text: str, payload: dict[str, Any]) -> Event:

@@ -16,6 +16,7 @@ from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
 from sesevent.events.event import Event
 from sesevent.events.parse import class_of, event_of
 from sesevent.ops import Plan, ask
+from sesevent.plans.marking import mark
 from sesevent.plans.parse import essentials_in
 from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
@@ -241,6 +242,7 @@ def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
     yield from _prefer_published(
         [document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)]
     )
+    yield from mark(prepared.documents)
     return fresh
 
 

@@ -19,6 +19,7 @@ import bson
 from bson import ObjectId
 
 from sesevent import addresses, bounces, jsontext
+from sesevent.analytics.groups import group_of
 from sesevent.errors import PayloadError
 from sesevent.events.essentials import Essentials, tag_values
 from sesevent.events.event import Event
@@ -85,10 +86,18 @@ def _fields(event: Essentials) -> dict[str, Any]:
         "Timestamp": event.stamp,
         "derived": derived_of(event),
     }
+    _add_group(document["derived"], event, event.stamp)
     subject = event.subject
     if subject is not None:
         document["Subject"] = subject
     return document
+
+
+def _add_group(derived: dict[str, Any], event: Essentials, stamp: str) -> None:
+    """What it counts as, so that counting need not work it out for every row."""
+    group = group_of(event.type, stamp, event.message_id, derived)
+    if group is not None:
+        derived["group"] = group
 
 
 def derived_of(event: Essentials) -> dict[str, Any]:
@@ -205,6 +214,8 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
         derived["type"] = event.type
     if event.message_id and event.message_id != document.get("MessageId"):
         derived["messageId"] = event.message_id
+    if derived.keys().isdisjoint(("key", "messageId", "type")):  # those rows are looked at more closely
+        _add_group(derived, event, _text(document, "Timestamp") or "")
     return derived
 
 

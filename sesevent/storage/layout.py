@@ -8,8 +8,8 @@ from pymongo import IndexModel
 
 __all__ = [
     "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
-    "INDEXES", "PLURAL", "POLLING", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES",
-    "Index", "index_models",
+    "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS",
+    "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -26,12 +26,14 @@ WATCHES: Final = "ses_watch"
 BOOKMARKS: Final = "ses_bookmark"
 HEALTH: Final = "ses_health"
 """One tiny document, written to see whether writing works."""
-ROLLUP_HOURS: Final = "ses_rollup_hour"
-"""How things stand with the rollup of each hour."""
 ALARMS: Final = "ses_alarm"
 """The state of each alarm."""
 ALARM_LOG: Final = "ses_alarm_log"
 """What became of alarms: kept, and whom it was told."""
+ROLLUPS: Final = "ses_rollup"
+"""What was counted, by hour and day."""
+ROLLUP_HOURS: Final = "ses_rollup_hour"
+"""…and how each of them stands."""
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
 PLURAL: Final = "ses_events"
@@ -67,12 +69,15 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         Index("time", _BY_TIME, "what happened in this hour?"),
         Index("reason", ("derived.bounce.reason", *_BY_TIME), "which mails bounced for this reason?",
               {"derived.bounce.reason": {"$exists": True}}),
-        # These three hold rows of older shapes only: they are empty, and cost nothing, where there are none.
+        # These hold rows of older shapes only: they are empty, and cost nothing, where there are none.
         Index("legacy", ("Type", *_BY_TIME), "rows that have no `derived` yet", {"derived": None}),
         Index("legacy_message", ("derived.messageId", *_BY_TIME), "their SES message id, once derived",
               {"derived.messageId": {"$exists": True}}),
         Index("legacy_type", ("derived.type", *_BY_TIME), "their SES type, once derived",
               {"derived.type": {"$exists": True}}),
+        Index("legacy_key", ("derived.key", "_id"), "the same event in another row: which of them counts?",
+              {"derived.key": {"$exists": True}}),
+        Index("legacy_time", _BY_TIME, "which of them are there in this hour?", {"derived.key": {"$exists": True}}),
     ),
     # Asked by address, which is its `_id`, and, to list them, by rule.
     SUPPRESSION: (
@@ -93,6 +98,7 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         # Empty but for what is being told.
         Index("untold", ("at", "_id"), "what are people still to be told?", {"tell": True}),
     ),
+    ROLLUP_HOURS: (Index("dirty", ("dirty", "_id"), "what must be counted again?", {"dirty": True}),),
 }  # fmt: skip
 
 POLLING: Final[tuple[Index, ...]] = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
@@ -17,8 +18,8 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete",
-    "Document", "Find", "Insert", "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
+    "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
+    "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -134,11 +135,23 @@ class Aggregate:
 
     def start(self, collections: Any) -> Any:
         # What does not fit in the server's memory may go to its disk.
-        found = collections[self.collection].aggregate(list(self.pipeline), allowDiskUse=True)
+        pipeline = [_real_names(stage, collections) for stage in self.pipeline]
+        found = collections[self.collection].aggregate(pipeline, allowDiskUse=True)
         return _awaited_list(found) if isawaitable(found) else found.to_list()
 
     def finish(self, outcome: list[Document]) -> list[Document]:
         return outcome
+
+
+def _real_names(stage: Mapping[str, Any], collections: Any) -> Mapping[str, Any]:
+    """A stage that looks into another collection names it by its name in the layout; the server knows its real one."""
+    (name, told), *_ = stage.items()
+    if name == "$lookup":
+        return {name: told | {"from": collections[told["from"]].name}}
+    if name == "$unionWith":
+        inner = [_real_names(each, collections) for each in told["pipeline"]]
+        return {name: {"coll": collections[told["coll"]].name, "pipeline": inner}}
+    return stage
 
 
 async def _awaited_list(found: Any) -> list[Document]:
@@ -198,6 +211,21 @@ class Command:
         return collections["ses_event"].database.command(self.name)
 
     def finish(self, outcome: Document) -> Document:
+        return outcome
+
+
+CLOCK: Final = "clock"
+"""Among a store's collections: what tells the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What time is it by now? For the few decisions that the time at which a plan was made is too old for."""
+
+    def start(self, collections: Any) -> Any:
+        return collections[CLOCK]()
+
+    def finish(self, outcome: datetime) -> datetime:
         return outcome
 
 
