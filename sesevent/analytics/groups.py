@@ -46,10 +46,9 @@ def group_of(kind: str, stamp: str, message_id: str, derived: Mapping[str, Any])
     return text if clear else None
 
 
-def parts_of(text: str) -> tuple[str, str, str]:
-    """A group as its prefix, which few groups have, its bucket, and its mark."""
-    prefix, bucket, mark = text.rsplit(_SEPARATOR, 2)
-    return prefix, bucket, mark
+def parts_of(text: str) -> list[str]:
+    """A group as its prefix, which many have, its bucket, and its mark."""
+    return text.rsplit(_SEPARATOR, 2)
 
 
 def read_prefix(prefix: str) -> dict[str, Any]:

@@ -84,3 +84,10 @@ def test_a_server_without_cryptography_is_told_when_it_starts() -> None:
     code = "from sesevent import Verifier; Verifier(topics='arn:aws:sns:us-east-1:123456789012:t')"
 
     assert "pip install 'sesevent[verify]'" in said(code, "cryptography")
+
+
+def test_rolling_up_without_sketches_names_its_extra() -> None:
+    """Before anything is counted; few different mails need none."""
+    code = "from sesevent.analytics.uniques import Uniques, require_sketches; Uniques([1]).packed(); require_sketches()"
+
+    assert "pip install 'sesevent[rollups]'" in said(code, "datasketches")
