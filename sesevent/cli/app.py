@@ -22,9 +22,11 @@ from sesevent.cli import (
     monitor,
     project,
     rollup,
+    serve,
     status,
     suppression,
     testing,
+    tokens,
     watch,
     worker,
 )
@@ -68,6 +70,7 @@ app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
 app.command("health")(health.health)
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(bounces.app, name="bounces")
@@ -79,3 +82,4 @@ app.add_typer(worker.app, name="worker")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
+app.add_typer(tokens.app, name="tokens")

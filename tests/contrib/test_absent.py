@@ -37,6 +37,12 @@ def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside:
     assert f"pip install 'sesevent[{extra}]'" in said(f"import sesevent.contrib.{module}", outside)
 
 
+def test_the_http_api_without_what_serves_it_names_its_extra() -> None:
+    """The framework, and the server."""
+    assert "pip install 'sesevent[web]'" in said("import sesevent.web", "fastapi")
+    assert "pip install 'sesevent[web]'" in said("import sesevent.web.server", "uvicorn")
+
+
 def test_a_notifier_without_apprise_names_its_extra() -> None:
     """Not before it is made: the module costs nothing."""
     code = "import sesevent.contrib.apprise as ours; print('loaded'); ours.AppriseNotifier('json://localhost')"
