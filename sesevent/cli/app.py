@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from sesevent.cli import (
     analytics,
     audit,
     bounces,
+    config,
     dead_letters,
     demo,
     doctor,
@@ -20,8 +22,10 @@ from sesevent.cli import (
     ingest,
     local,
     monitor,
+    options,
     project,
     rollup,
+    settings,
     status,
     suppression,
     testing,
@@ -49,11 +53,34 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SESEVENT_CONFIG",
+            help="TOML file with settings; by default ./sesevent.toml, else ~/.config/sesevent/config.toml.",
+            show_default=False,
+        ),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            envvar=options.POLICY_VARIABLE,
+            help="TOML file with the suppression policy that every command follows.",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
     ] = False,
 ) -> None:
     del version  # its callback has answered
+    told = settings.read(settings.found(config))
+    ctx.default_map = settings.handed_on(told, ctx.command, ctx)
+    named = policy or settings.policy_of(told)
+    ctx.obj = settings.Held(told, named)
+    token = options.POLICY_FILE.set(named)
+    ctx.call_on_close(lambda: options.POLICY_FILE.reset(token))
 
 
 app.command("demo")(demo.demo)
@@ -69,6 +96,7 @@ app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.command("health")(health.health)
+app.command("config")(config.config)
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
