@@ -24,6 +24,7 @@ from sesevent.cli import (
     monitor,
     options,
     project,
+    report,
     rollup,
     settings,
     status,
@@ -95,6 +96,7 @@ app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
+app.command("report")(report.report)
 app.command("health")(health.health)
 app.command("config")(config.config)
 app.add_typer(analytics.app, name="analytics")

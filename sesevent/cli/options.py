@@ -41,7 +41,9 @@ Types = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", envvar="SESEVENT_JSON", help="JSON lines also on a terminal.")]
 Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="However spelled; - reads lines.")]
-Stream = Annotated[str, typer.Option(envvar="SESEVENT_STREAM", help="Stream of the mail; * is no particular one, or all.")]
+Stream = Annotated[
+    str, typer.Option(envvar="SESEVENT_STREAM", help="Stream of the mail; * is no particular one, or all.")
+]
 Tenant = Annotated[
     str,
     typer.Option(envvar="SESEVENT_TENANT", help="Tenant it concerns, where there are several.", show_default=False),

@@ -177,7 +177,9 @@ def _of_command(
     parameters = _parameters(command)
     _all_known(told, path, own, set(parameters))
     holds = {
-        name: told_by for name, told_by in inherited.items() if name in parameters and _is_meant(told_by, parameters[name])
+        name: told_by
+        for name, told_by in inherited.items()
+        if name in parameters and _is_meant(told_by, parameters[name])
     } | {name: (path + name, value) for name, value in own.items()}
     for name, (key, value) in holds.items():
         _check(told, key, value, parameters[name], ctx)

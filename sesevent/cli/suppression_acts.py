@@ -47,7 +47,9 @@ def add(
 
 def unsubscribe(
     addresses: options.Addresses,
-    stream: Annotated[str, typer.Option(envvar="SESEVENT_STREAM", help="What the person unsubscribed from; * for everything.")],
+    stream: Annotated[
+        str, typer.Option(envvar="SESEVENT_STREAM", help="What the person unsubscribed from; * for everything.")
+    ],
     by: options.By = None,
     note: Annotated[str, typer.Option("--note", "--why", help="How you know.")] = "",
     tenant: options.Tenant = "",
