@@ -15,7 +15,7 @@ import typer
 from sesevent.cli import options
 from sesevent.cli.output import clean, for_people, note, print_json
 from sesevent.cli.report_page import page
-from sesevent.cli.report_words import against_the_usual, headline, shown, sparkline, window_in_words
+from sesevent.cli.report_words import against_the_usual, headline, sent_in, shown, sparkline, window_in_words
 from sesevent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def show(told: Report, console: Console) -> None:
     console.print(_figures(told))
     _aws(told, console)
     for title, rows in (("campaigns", told.campaigns), ("providers", told.providers)):
-        if len(rows):
-            _print(console, title, map(_row, rows))
+        if sent := sent_in(rows):
+            _print(console, title, map(_row, sent))
     if len(told.reasons):
         _print(console, "why mails bounced", (
             {"reason": row.reason, "bounces": f"{row.bounces:,}", "share": shown(row.share.rate, "share"),

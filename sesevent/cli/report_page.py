@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sesevent.analytics.reckoning import LINES
 from sesevent.cli.output import clean
-from sesevent.cli.report_words import against_the_usual, headline, shown, window_in_words
+from sesevent.cli.report_words import against_the_usual, headline, sent_in, shown, window_in_words
 
 if TYPE_CHECKING:
     from sesevent.analytics.measures import RateResult
@@ -133,7 +133,7 @@ def _bullet(name: str, rate: RateResult, review: float, pause: float) -> str:
 
 def _mails(report: Report) -> str:
     return "".join(
-        _section(title, _table(_HEADS, map(_row, rows)) if len(rows) else "<p>nothing was sent</p>")
+        _section(title, _table(_HEADS, map(_row, sent)) if (sent := sent_in(rows)) else "<p>nothing was sent</p>")
         for title, rows in (("Campaigns", report.campaigns), ("Providers", report.providers))
     )
 
@@ -188,7 +188,8 @@ body{margin:0 auto;max-width:64rem;padding:1rem;background:var(--paper);color:va
 font:16px/1.5 system-ui,sans-serif}
 h1,h2,h3{line-height:1.2;margin:1.2em 0 .4em}h3{font-size:1rem;margin:0}p{margin:.2em 0}
 .small{color:var(--soft);font-size:.85rem}.state{font-weight:700;padding:.4rem .8rem;
-border-left:.4rem solid var(--soft);background:var(--card)}.state.ok{border-color:var(--ok)}.state.warn{border-color:var(--warn)}
+border-left:.4rem solid var(--soft);background:var(--card)}
+.state.ok{border-color:var(--ok)}.state.warn{border-color:var(--warn)}
 .state.critical{border-color:var(--critical)}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:.8rem}
 .card{background:var(--card);border-radius:.5rem;padding:.8rem;border:1px solid transparent}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from sesevent.analytics.periods import zone_of
 
 if TYPE_CHECKING:
+    from sesevent.analytics.results import Breakdown, Row
     from sesevent.monitoring.report import Figure, Report
 
-__all__ = ["STATE_WORDS", "against_the_usual", "headline", "shown", "sparkline", "window_in_words"]
+__all__ = ["STATE_WORDS", "against_the_usual", "headline", "sent_in", "shown", "sparkline", "window_in_words"]
 
 STATE_WORDS: Final = {"critical": "CRITICAL", "warn": "WARNING", "ok": "all alarms are quiet", "no_data": "no alarms"}
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -56,6 +57,11 @@ def headline(report: Report) -> str:
     if not alarmed:
         return f"{STATE_WORDS[report.state]} ({len(report.alarms)} evaluated)"
     return f"{STATE_WORDS[report.state]}: " + ", ".join(alarm.rule for alarm in alarmed)
+
+
+def sent_in(rows: Breakdown) -> list[Row]:
+    """The rows that something was sent for: what is opened today may have been sent long ago."""
+    return [row for row in rows if row.counts["sends"]]
 
 
 def window_in_words(report: Report) -> str:
