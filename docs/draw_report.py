@@ -27,9 +27,9 @@ def _bad_afternoon() -> list[Any]:
         {
             "message_id": f"bad-{number}",
             "to": [f"gone{number}@example.org"],
-            "sent": NOW - timedelta(minutes=number + 1),
+            "sent": NOW - timedelta(minutes=number),
         }
-        for number in range(60)
+        for number in range(1, 61)
     ]
     return [testing.notification(made(**mail)) for mail in mails for made in (testing.send, testing.bounce)]
 
@@ -41,7 +41,8 @@ def main() -> None:
         raws = list(testing.stream(20_000, seed=5, start=NOW - timedelta(days=11), mails_per_second=0.0065))
         raws += _bad_afternoon()
         store.receive_many(trusted(raw, because="a stream of our own") for raw in raws)
-        store.monitor.evaluate(DEFAULT_RULES)
+        # All of it was stored just now: how late that is says nothing here.
+        store.monitor.evaluate([rule for rule in DEFAULT_RULES if rule.measure != "lag"])
         report = store.analytics.report(tz="Europe/Berlin")
     (STATIC / "report.html").write_text(page(report), encoding="utf-8", newline="\n")
     console = Console(record=True, width=110, file=io.StringIO(), force_terminal=True, color_system="truecolor")

@@ -11,7 +11,6 @@ import typer
 from sesevent.cli import options
 from sesevent.cli.output import note, print_json, print_rows, progress
 from sesevent.errors import ConfigurationError
-from sesevent.moments import format_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +109,7 @@ def anchor(
     database: options.Database = None,
     collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
+    json: options.Json = False,
 ) -> None:
     """Keep the trail's head, signed, where the database's owner cannot write. Run it daily."""
     from sesevent.contrib import anchors
@@ -128,7 +128,7 @@ def anchor(
     else:
         with _opened(Path(to)) as file:
             file.write(line + "\n")
-    print_json({"number": head.number, "hash": head.hash, "at": format_moment(head.at)})
+    print_rows([{"number": head.number, "hash": head.hash, "at": head.at}], as_json=json)
 
 
 def _anchors(
