@@ -19,7 +19,7 @@ from sesevent.analytics.reckoning import VOLUME, AwsReckoning
 from sesevent.analytics.results import Breakdown, Comparison, Overview, Reasons, Series
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
-from sesevent.monitoring.report import Report
+from sesevent.monitoring.report import StatusReport
 from sesevent.ops import Plan
 from sesevent.plans import analyse, questions, report
 from sesevent.plans.questions import Asked
@@ -239,14 +239,14 @@ class Analytics(Rolling):
         limit: int = 5,
         exact: bool = False,
         **where: Unpack[Filters],
-    ) -> Report:
+    ) -> StatusReport:
         """How it stands, on one page: the state of the alarms, a window (today so far, by default) against the usual,
         who most was sent for and to, why mails bounced, and how many are suppressed or not understood.
 
         What is usual is told in `sesevent.monitoring.report`; *limit* is how many rows each list has.
         Further keywords are `Filters`, for what is counted.
         """
-        found: Report = self._perform(report.report(self._asked(tz, where, exact), since, until, limit))
+        found: StatusReport = self._perform(report.report(self._asked(tz, where, exact), since, until, limit))
         return found
 
     def _asked(self, tz: str, where: Filters, exact: bool = False) -> Asked:
@@ -443,14 +443,14 @@ class AsyncAnalytics(AsyncRolling):
         limit: int = 5,
         exact: bool = False,
         **where: Unpack[Filters],
-    ) -> Report:
+    ) -> StatusReport:
         """How it stands, on one page: the state of the alarms, a window (today so far, by default) against the usual,
         who most was sent for and to, why mails bounced, and how many are suppressed or not understood.
 
         What is usual is told in `sesevent.monitoring.report`; *limit* is how many rows each list has.
         Further keywords are `Filters`, for what is counted.
         """
-        found: Report = await self._perform(report.report(self._asked(tz, where, exact), since, until, limit))
+        found: StatusReport = await self._perform(report.report(self._asked(tz, where, exact), since, until, limit))
         return found
 
     def _asked(self, tz: str, where: Filters, exact: bool = False) -> Asked:

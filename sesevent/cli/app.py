@@ -34,12 +34,22 @@ from sesevent.cli import (
     worker,
 )
 
-__all__ = ["app"]
+__all__ = ["EXIT_CODES", "app"]
+
+EXIT_CODES = {
+    0: "done",
+    1: "something in the input or set-up is wrong",
+    2: "the command could not be carried out",
+    3: "an address may not be mailed",
+    4: "an alarm warns",
+    5: "an alarm is critical",
+    130: "interrupted",
+    143: "terminated",
+}
 
 app = typer.Typer(
     help=f"Amazon SES events in MongoDB: what happened, and whom may you still mail?\n\nsesevent {__version__}",
-    epilog="Exit codes: 0 done, 1 something in the input or set-up is wrong, 2 the command could not be carried out, "
-    "3 an address may not be mailed, 4 an alarm warns, 5 an alarm is critical, 130 interrupted.",
+    epilog="Exit codes: " + ", ".join(f"{code} {means}" for code, means in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

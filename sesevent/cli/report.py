@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sesevent.analytics.results import Row
-    from sesevent.monitoring.report import Report
+    from sesevent.monitoring.report import StatusReport
 
 __all__ = ["report", "show"]
 
@@ -75,7 +75,7 @@ def _write(text: str, to: Path) -> None:
     note(f"written to {to}")
 
 
-def show(told: Report, console: Console) -> None:
+def show(told: StatusReport, console: Console) -> None:
     """A report for people on a terminal."""
     from rich.text import Text
 
@@ -100,7 +100,7 @@ def show(told: Report, console: Console) -> None:
         console.print(Text(f"the store is {told.health.status}: sesevent health", "yellow"))
 
 
-def _figures(told: Report) -> Any:
+def _figures(told: StatusReport) -> Any:
     from rich.table import Table
     from rich.text import Text
 
@@ -118,7 +118,7 @@ def _figures(told: Report) -> Any:
     return table
 
 
-def _aws(told: Report, console: Console) -> None:
+def _aws(told: StatusReport, console: Console) -> None:
     from rich.text import Text
 
     for name, rate, state in (

@@ -17,12 +17,12 @@ from sesevent.cli.report_words import against_the_usual, headline, sent_in, show
 if TYPE_CHECKING:
     from sesevent.analytics.measures import RateResult
     from sesevent.analytics.results import Row
-    from sesevent.monitoring.report import Figure, Report
+    from sesevent.monitoring.report import Figure, StatusReport
 
 __all__ = ["page"]
 
 
-def page(report: Report) -> str:
+def page(report: StatusReport) -> str:
     """The whole page."""
     parts = (_head(report), _alarms(report), _figures(report), _aws(report), _mails(report), _reasons(report),
              _rest(report))  # fmt: skip
@@ -30,7 +30,7 @@ def page(report: Report) -> str:
     return _PAGE.format(title=_text(f"Mail report, {window_in_words(report)}"), style=_STYLE, body=body)
 
 
-def _head(report: Report) -> str:
+def _head(report: StatusReport) -> str:
     state = escape(report.state)
     return (
         f"<header><h1>How the mail goes</h1><p>{_text(window_in_words(report))}</p>"
@@ -38,7 +38,7 @@ def _head(report: Report) -> str:
     )
 
 
-def _alarms(report: Report) -> str:
+def _alarms(report: StatusReport) -> str:
     rows = [
         (alarm.state, alarm.rule, str(alarm.scope), f"{clean(alarm.since)} UTC",
          f"acknowledged by {alarm.acknowledged.by}" if alarm.acknowledged else "")
@@ -47,7 +47,7 @@ def _alarms(report: Report) -> str:
     return _section("Alarms", _table(("state", "rule", "mails", "since", ""), rows)) if rows else ""
 
 
-def _figures(report: Report) -> str:
+def _figures(report: StatusReport) -> str:
     return _section("Against the usual", '<div class="cards">' + "".join(map(_card, report.figures)) + "</div>")
 
 
@@ -103,7 +103,7 @@ def _lines(heights: Sequence[float | None], step: float) -> str:
     return "".join(drawn)
 
 
-def _aws(report: Report) -> str:
+def _aws(report: StatusReport) -> str:
     told = report.aws
     bars = "".join(
         _bullet(name, rate, LINES[name].review, LINES[name].pause)
@@ -131,7 +131,7 @@ def _bullet(name: str, rate: RateResult, review: float, pause: float) -> str:
     )
 
 
-def _mails(report: Report) -> str:
+def _mails(report: StatusReport) -> str:
     return "".join(
         _section(title, _table(_HEADS, map(_row, sent)) if (sent := sent_in(rows)) else "<p>nothing was sent</p>")
         for title, rows in (("Campaigns", report.campaigns), ("Providers", report.providers))
@@ -147,7 +147,7 @@ def _row(row: Row) -> tuple[str, ...]:
     return row.name, f"{row.counts['sends']:,}", *told, shown(row.to_deliver.p50, "milliseconds")
 
 
-def _reasons(report: Report) -> str:
+def _reasons(report: StatusReport) -> str:
     rows = [(row.reason, f"{row.bounces:,}", shown(row.share.rate, "share"), row.fault, row.advice)
             for row in report.reasons]  # fmt: skip
     if not rows:
@@ -155,7 +155,7 @@ def _reasons(report: Report) -> str:
     return _section("Why mails bounced", _table(("reason", "bounces", "share", "whose fault", "what to do"), rows))
 
 
-def _rest(report: Report) -> str:
+def _rest(report: StatusReport) -> str:
     told = [f"{report.suppressed:,} people may not be mailed now.",
             f"{report.dead_letters:,} messages could not be understood."]  # fmt: skip
     if report.health is not None:

@@ -9,7 +9,7 @@ from sesevent.analytics.periods import zone_of
 
 if TYPE_CHECKING:
     from sesevent.analytics.results import Breakdown, Row
-    from sesevent.monitoring.report import Figure, Report
+    from sesevent.monitoring.report import Figure, StatusReport
 
 __all__ = ["STATE_WORDS", "against_the_usual", "headline", "sent_in", "shown", "sparkline", "window_in_words"]
 
@@ -49,7 +49,7 @@ def against_the_usual(figure: Figure) -> str:
     return f"{told}: {shown(figure.usual, figure.unit)}"
 
 
-def headline(report: Report) -> str:
+def headline(report: StatusReport) -> str:
     """The state in one line."""
     if not report.alarms:
         return "no alarm is evaluated: sesevent monitor run"
@@ -64,7 +64,7 @@ def sent_in(rows: Breakdown) -> list[Row]:
     return [row for row in rows if row.counts["sends"]]
 
 
-def window_in_words(report: Report) -> str:
+def window_in_words(report: StatusReport) -> str:
     """The window on the clock of its time zone, and what it is compared with."""
     since, until = (moment.astimezone(zone_of(report.tz)) for moment in report.window)
     return (

@@ -1,4 +1,4 @@
-"""What people say about addresses: ``sesevent suppression add``, ``unsubscribe``, ``resubscribe`` and ``reactivate``."""
+"""What people say about addresses: ``sesevent suppression add``, ``unsubscribe``, ``resubscribe``, ``reactivate``."""
 
 from __future__ import annotations
 

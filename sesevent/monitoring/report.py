@@ -24,7 +24,7 @@ from sesevent.monitoring.alarms import ALARMED, STATES, Alarm
 from sesevent.vitals import Health
 
 __all__ = [
-    "FIGURES", "Figure", "FigureKind", "Report", "by_severity", "figures_of", "periods_by", "windows_before",
+    "FIGURES", "Figure", "FigureKind", "StatusReport", "by_severity", "figures_of", "periods_by", "windows_before",
 ]  # fmt: skip
 
 Verdict = Literal["usual", "high", "low", "unknown"]
@@ -112,7 +112,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Report:
+class StatusReport:
     """How it stands: everything that fits on one page."""
 
     at: datetime

@@ -8,7 +8,7 @@ from typing import Final
 from sesevent.analytics.periods import Moment
 from sesevent.analytics.reckoning import VOLUME
 from sesevent.analytics.results import Row
-from sesevent.monitoring.report import Report, by_severity, figures_of, periods_by, windows_before
+from sesevent.monitoring.report import StatusReport, by_severity, figures_of, periods_by, windows_before
 from sesevent.ops import Plan, ask
 from sesevent.plans import dead_letters, monitor, questions
 from sesevent.plans.questions import Asked
@@ -18,7 +18,7 @@ from sesevent.storage.operations import Count
 __all__ = ["report"]
 
 
-def report(asked: Asked, since: Moment | None, until: Moment | None, limit: int) -> Plan[Report]:
+def report(asked: Asked, since: Moment | None, until: Moment | None, limit: int) -> Plan[StatusReport]:
     """How it stands in a window; by default today so far, in the time zone asked for."""
     window = asked.window(_today(asked) if since is None else since, until)
     before = windows_before(window, asked.zone)
@@ -28,7 +28,7 @@ def report(asked: Asked, since: Moment | None, until: Moment | None, limit: int)
         earlier.append((yield from questions.summary(asked, *one)))
     by = periods_by(window)
     series = yield from questions.timeseries(asked, *window, by)
-    return Report(
+    return StatusReport(
         asked.now, asked.tz, window, before, by, tuple(row.name for row in series), figures_of(now, earlier, series),
         by_severity((yield from monitor.states())),
         (yield from questions.as_aws_reckons(asked.now, VOLUME, ())),
