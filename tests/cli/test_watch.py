@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from payloads import genuine, payload
+from sesevent import testing
 
 WATCH = [sys.executable, "-m", "sesevent.cli", "watch"]
 
@@ -84,6 +85,39 @@ def test_only_the_types_that_are_asked_for_however_spelled(store: Any, sesevent:
     done = sesevent("watch", "--since", before, "--type", "OPEN", "--limit", "1", "--idle", "60")
 
     assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["Open"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "number"),
+    [
+        (("--recipient", "Ann <ANN@Example.com>"), 1), (("--recipient", "ann@example.com"), 1),
+        (("--domain", "Example.ORG"), 2), (("--recipient-domain", "@example.org"), 2),
+        (("--campaign", "spring"), 3), (("--configuration-set", "bulk"), 4),
+        (("--domain", "example.net", "--type", "bounce"), 3),
+    ],
+)  # fmt: skip
+def test_only_the_mails_that_are_asked_for(store: Any, sesevent: Any, asked: tuple[str, ...], number: int) -> None:
+    """By person, domain, campaign or configuration set; the limit counts what is shown."""
+    before = datetime.now(timezone.utc).isoformat()
+    for place, mail in enumerate(
+        [{"to": "bob@sub.example.org"}, {"to": "ann@example.com"}, {"to": ["cy@example.org", "dan@example.edu"]},
+         {"to": "eve@example.net", "campaign": "spring"}, {"to": "eve@example.edu", "configuration_set": "bulk"}]
+    ):  # fmt: skip
+        store.receive(genuine(testing.bounce(message_id=f"m-{place}", **mail)))
+    done = sesevent("watch", "--since", before, *asked, "--limit", "1", "--idle", "60")
+
+    assert [json.loads(line)["message_id"] for line in done.stdout.splitlines()] == [f"m-{number}"], done.stderr
+
+
+def test_what_a_filter_leaves_out_counts_as_seen(store: Any, sesevent: Any) -> None:
+    """A watch of the same name goes on behind it, whatever it asks for."""
+    sesevent("watch", "--name", "crm", "--idle", "0.1")
+    for number in range(2):
+        store.receive(bounce(number))
+    filtered = sesevent("watch", "--name", "crm", "--campaign", "none", "--idle", "3")
+    again = sesevent("watch", "--name", "crm", "--idle", "3")
+
+    assert (filtered.stdout, again.stdout) == ("", "")
 
 
 def test_on_a_terminal_addresses_are_masked_unless_asked_for(store: Any, mongodb_uri: str, database: str) -> None:
