@@ -40,6 +40,7 @@ NO_TABLE = {
     "audit export": "always JSON lines, with hashes over them",
     "testing samples": "always JSON lines: `sesevent ingest -` reads them",
     "testing generate": "always JSON lines: `sesevent ingest -` reads them",
+    "serve": "answers over HTTP",
 }
 """Commands without --json, and why."""
 OTHER_MEANINGS = {
