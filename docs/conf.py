@@ -6,14 +6,16 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # comes with Sphinx there
 
-import sesevent.contrib.fastapi  # noqa: F401  # before autodoc does, which pretends to be a type checker
-from sesevent import __version__
+import sesevent.contrib.fastapi
+import sesevent.web  # before autodoc does, which pretends to be a type checker
+from sesevent import __version__, testing
 from sesevent.analytics.status import PRECEDENCE, STATES
 from sesevent.bounces import ses_words
 from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
@@ -25,6 +27,7 @@ from sesevent.events.parse import EVENT_CLASSES
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
+from sesevent.storage.tokens import SCOPES
 from sesevent.suppression.decision import decide
 from sesevent.suppression.facts import Act, Fact, Facts
 from sesevent.suppression.policy import DEFAULT_POLICY
@@ -256,6 +259,77 @@ _table(
 )  # fmt: skip
 
 
+_table("scopes", ("scope", "may"), [(f"`{name}`", what) for name, what in SCOPES.items()])
+
+
+def _http_api() -> None:
+    """Print every route from what OpenAPI says of it."""
+    document = sesevent.web.create_app(testing.async_memory_store()).openapi()
+    schemas = document["components"]["schemas"]
+    subjects: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            subjects.setdefault(operation["tags"][0], []).extend(_operation(method, path, operation))
+    used = sorted(name for name in schemas if "properties" in schemas[name])
+    lines = [line for subject, told in subjects.items() for line in (f"## {subject.capitalize()}", "", *told)]
+    lines += ["## What is sent and answered", ""]
+    for name in used:
+        lines += [f"### {name}", "", (schemas[name].get("description") or "").split("\n")[0], ""]
+        lines += ["| field | type | |", "| --- | --- | --- |"]
+        needed = schemas[name].get("required", ())
+        for field, told in schemas[name]["properties"].items():
+            also = "" if field in needed else "optional" if "default" in told or name != "Problem" else ""
+            words = ". ".join(part for part in (told.get("description", "").rstrip("."), also) if part)
+            lines.append(f"| `{field}` | {_type(told)} | {words} |".replace("\n", " "))
+        lines.append("")
+    (HERE / "reference" / "_table_http_api.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    needs = operation["x-scope"].replace("|", "` or `")
+    yield f"### `{method.upper()} {path}`"
+    yield ""
+    yield operation["summary"] + ". " + ("Everybody may ask." if needs == "none" else f"Needs `{needs}`.")
+    yield ""
+    more = operation["description"].partition("\n\nNeeds the scope")[0]
+    if not more.startswith(operation["summary"]):
+        yield from (more, "")
+    parameters = [one for one in operation.get("parameters", ()) if one["name"] != "mask"]
+    if parameters:
+        yield from ("| parameter | in | type | |", "| --- | --- | --- | --- |")
+        for one in parameters:
+            told = one.get("description", "").replace("|", "\\|")
+            yield f"| `{one['name']}` | {one['in']} | {_type(one['schema'])} | {told} |"
+        yield ""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    if body:
+        yield from (f"Sent: {_type(body)}.", "")
+    fine = next(one for status, one in operation["responses"].items() if status.startswith("2"))
+    kinds = [
+        _type(told["schema"]) if kind == "application/json" and told.get("schema") else f"`{kind}`"
+        for kind, told in fine.get("content", {}).items()
+    ]
+    fails = ", ".join(status for status in operation["responses"] if not status.startswith("2"))
+    yield from (f"Answered: {', '.join(kinds) or 'nothing'}. Fails with {fails}.", "")
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_type(one) for one in schema["anyOf"]))
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    bounds = [f"{word} {schema[name]}" for name, word in (("minimum", "from"), ("maximum", "to")) if name in schema]
+    return " ".join([schema.get("format") or schema.get("type", "any"), *bounds])
+
+
+_http_api()
+
+
 def _house() -> None:
     """Draw the layers as import-linter holds them."""
     settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
@@ -278,15 +352,16 @@ def _house() -> None:
 _DOORS, _WAIT, _VALUES, _PURE, _GROUND = "#fde68a", "#fecaca", "#dbeafe", "#dcfce7", "#e2e8f0"
 _ROOMS = {
     "cli": (_DOORS, "the command"),
+    "web": (_DOORS, "the HTTP API and the live stream"),
     "contrib": (_DOORS, "one file for each thing outside"),
     "testing | local | webhook | guard | cache": (
         _DOORS,
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers | auditing | histories": (
+    "drivers | group_commit | hooks | watching | answers | auditing | histories | tokens": (
         _WAIT,
-        "perform plans, share writes, call, follow, ask, write down, a person's mails",
+        "perform plans, share writes, call, follow, ask, write down, a person's mails, admit",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
@@ -294,7 +369,7 @@ _ROOMS = {
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),
-    "addresses | moments | jsontext | tomltext": (_GROUND, "the only readers of each"),
+    "addresses | moments | jsontext | tomltext | csvtext": (_GROUND, "the only readers of each"),
     "ops": (_GROUND, "operations as values"),
     "errors | version": (_GROUND, "import nothing"),
 }

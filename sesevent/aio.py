@@ -79,6 +79,7 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+from sesevent.tokens import AsyncTokens
 from sesevent.watching import AsyncWatch
 
 __all__ = [
@@ -576,6 +577,7 @@ class AsyncEventStore:
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
         self.analytics = AsyncAnalytics(partial(perform, collections=self._collections), clock)
         self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
+        self.tokens = AsyncTokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

@@ -68,6 +68,7 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+from sesevent.tokens import Tokens
 from sesevent.watching import Watch
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
@@ -547,6 +548,7 @@ class EventStore:
         self.bookmarks = Bookmarks(self._collections, collection, clock)
         self.analytics = Analytics(partial(perform, collections=self._collections), clock)
         self.audit = Audit(partial(perform, collections=self._collections), clock)
+        self.tokens = Tokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, answers, auditing, histories, payloads, sync, watching
+from sesevent import aio, answers, auditing, histories, payloads, sync, tokens, watching
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
@@ -31,6 +31,7 @@ FACES = [
     (histories.RecipientHistory, histories.AsyncRecipientHistory),
     (answers.Analytics, answers.AsyncAnalytics),
     (auditing.Audit, auditing.AsyncAudit),
+    (tokens.Tokens, tokens.AsyncTokens),
 ]
 
 

@@ -17,9 +17,11 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    serve,
     status,
     suppression,
     testing,
+    tokens,
     watch,
     worker,
 )
@@ -62,6 +64,7 @@ app.command("status")(status.status)
 app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
@@ -69,3 +72,4 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(worker.app, name="worker")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
+app.add_typer(tokens.app, name="tokens")

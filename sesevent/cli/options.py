@@ -53,11 +53,19 @@ def opened_store(uri: str | None, database: str | None, collection: str, timeout
     """
     from sesevent.sync import EventStore
 
-    policy, where = _policy(), uri or _local_uri()
-    with EventStore.connect(
-        where, database=database, collection=collection, timeout_seconds=timeout, policy=policy
-    ) as store:
+    with EventStore.connect(**place(uri, database, collection, timeout)) as store:
         yield store
+
+
+def place(uri: str | None, database: str | None, collection: str, timeout: float) -> dict[str, Any]:
+    """What a store of either colour is connected with."""
+    return {
+        "uri": uri or _local_uri(),
+        "database": database,
+        "collection": collection,
+        "timeout_seconds": timeout,
+        "policy": _policy(),
+    }
 
 
 def moment(text: str | None) -> datetime | None:

@@ -24,6 +24,7 @@ from sesevent.storage.layout import (
     PLURAL,
     SUPPRESSION,
     SUPPRESSION_ACTS,
+    TOKENS,
     WATCHES,
 )
 
@@ -97,7 +98,7 @@ def collections_of(
     Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
-    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES)
+    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, TOKENS, WATCHES)
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

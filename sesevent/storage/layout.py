@@ -8,7 +8,7 @@ from pymongo import IndexModel
 
 __all__ = [
     "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING",
-    "SUPPRESSION", "SUPPRESSION_ACTS", "WATCHES", "Index", "index_models",
+    "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -23,6 +23,8 @@ AUDIT: Final = "ses_audit"
 WATCHES: Final = "ses_watch"
 """How far each named watch is."""
 BOOKMARKS: Final = "ses_bookmark"
+TOKENS: Final = "ses_token"
+"""Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
