@@ -16,6 +16,9 @@ else:
 import sesevent.contrib.fastapi
 import sesevent.web  # before autodoc does, which pretends to be a type checker
 from sesevent import __version__, testing
+from sesevent.analytics.counts import COUNTERS
+from sesevent.analytics.measures import MEASURES
+from sesevent.analytics.providers import providers
 from sesevent.analytics.status import PRECEDENCE, STATES
 from sesevent.bounces import ses_words
 from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
@@ -23,6 +26,7 @@ from sesevent.bounces.rulebook import load_rules
 from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
+from sesevent.events.machines import machines
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
@@ -257,6 +261,39 @@ _table(
         for word, meaning in words.items()
     ],
 )  # fmt: skip
+_table(
+    "counters",
+    ("counter", "counts", "once an event"),
+    [(f"`{counter.name}`", counter.words, "yes" if counter.of_a_mail else "") for counter in COUNTERS],
+)
+
+
+def _sum(names: tuple[str, ...]) -> str:
+    return " ".join(
+        ("− " if name.startswith("-") else "+ " if place else "") + f"`{name.removeprefix('-')}`"
+        for place, name in enumerate(names)
+    )
+
+
+_table(
+    "measures",
+    ("measure", "is", "numerator", "denominator", "unit", "keep in mind"),
+    [
+        (f"`{measure.name}`", measure.words, _sum(measure.numerator), _sum(measure.denominator), measure.unit,
+         measure.caveat)
+        for measure in MEASURES.values()
+    ],
+)  # fmt: skip
+_table(
+    "machines",
+    ("rule", "machine", "of", "why"),
+    [(f"`{rule.id}`", rule.name, ", ".join(rule.kinds), rule.why) for rule in machines()],
+)
+_table(
+    "providers",
+    ("provider", "domains"),
+    [(f"`{name}`", ", ".join(f"`{domain}`" for domain in domains)) for name, domains in providers().items()],
+)
 
 
 _table("scopes", ("scope", "may"), [(f"`{name}`", what) for name, what in SCOPES.items()])

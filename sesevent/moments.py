@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 from dateutil import parser as dateutil_parser
 
-__all__ = ["UTC", "format_moment", "read_moment", "written"]
+__all__ = ["UTC", "format_moment", "read_moment", "read_span", "written"]
 
 UTC = timezone.utc
 
@@ -27,6 +27,8 @@ else:
 
 
 _EPOCH_MILLISECONDS = re.compile(r"[0-9]{12,14}")
+_SPAN = re.compile(r"([0-9]{1,9})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _ZONE_NAME = re.compile(r" \([^()]*\)$")  # JavaScript's Date.toString() ends with one
 # «GMT+0100» is an hour ahead of Greenwich; dateutil reads it the POSIX way, an hour behind.
 _BEFORE_OFFSET = re.compile(r"(?:GMT|UTC)(?=[+-][0-9])")
@@ -55,6 +57,15 @@ def read_moment(value: object) -> datetime:
     if isinstance(value, str):
         return _read_odd_text(value)
     raise ValueError("is not a timestamp")
+
+
+def read_span(text: str) -> timedelta | None:
+    """Read a span as people type it: ``90s``, ``15m``, ``2h``, ``7d``, ``4w``; None where it is none.
+
+    Raises OverflowError for more time than there is.
+    """
+    found = _SPAN.fullmatch(text)
+    return None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def format_moment(moment: datetime) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from sesevent import __version__
 from sesevent.cli import (
+    analytics,
     audit,
     bounces,
     dead_letters,
@@ -65,6 +66,7 @@ app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
+app.add_typer(analytics.app, name="analytics")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import sys
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sesevent.cli.output import note
 from sesevent.errors import ConfigurationError
-from sesevent.moments import UTC, read_moment
+from sesevent.moments import UTC, read_moment, read_span
 from sesevent.suppression.rules import RULES, rule_named
 
 if TYPE_CHECKING:
@@ -39,9 +38,6 @@ Stream = Annotated[str, typer.Option(help="Stream of the mail; * is no particula
 Tenant = Annotated[str, typer.Option(help="Tenant it concerns, where there are several.", show_default=False)]
 Rule = Annotated[str | None, typer.Option(help="Only those this rule decides on, such as hard-bounce.")]
 By = Annotated[str | None, typer.Option(help="Who says so; by default your login name.", show_default=False)]
-
-_RELATIVE = re.compile(r"(\d+)([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @contextmanager
@@ -73,7 +69,7 @@ def moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        span = _span(text)
+        span = read_span(text)
         return read_moment(text) if span is None else datetime.now(UTC) - span
     except (ValueError, OverflowError):
         raise _no_moment(text) from None
@@ -85,7 +81,7 @@ def moment_ahead(text: str | None) -> datetime | None:
         return None
     now = datetime.now(UTC)
     try:
-        span = _span(text)
+        span = read_span(text)
         ahead = read_moment(text) if span is None else now + span
     except (ValueError, OverflowError):
         raise _no_moment(text) from None
@@ -135,11 +131,6 @@ def tag(text: str | None) -> tuple[str, str | None] | None:
         return None
     name, equals, value = text.partition("=")
     return name, value if equals else None
-
-
-def _span(text: str) -> timedelta | None:
-    found = _RELATIVE.fullmatch(text)
-    return None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def _no_moment(text: str) -> typer.BadParameter:

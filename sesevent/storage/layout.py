@@ -58,12 +58,15 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         Index("time", _BY_TIME, "what happened in this hour?"),
         Index("reason", ("derived.bounce.reason", *_BY_TIME), "which mails bounced for this reason?",
               {"derived.bounce.reason": {"$exists": True}}),
-        # These three hold rows of older shapes only: they are empty, and cost nothing, where there are none.
+        # These hold rows of older shapes only: they are empty, and cost nothing, where there are none.
         Index("legacy", ("Type", *_BY_TIME), "rows that have no `derived` yet", {"derived": None}),
         Index("legacy_message", ("derived.messageId", *_BY_TIME), "their SES message id, once derived",
               {"derived.messageId": {"$exists": True}}),
         Index("legacy_type", ("derived.type", *_BY_TIME), "their SES type, once derived",
               {"derived.type": {"$exists": True}}),
+        Index("legacy_key", ("derived.key", "_id"), "the same event in another row: which of them counts?",
+              {"derived.key": {"$exists": True}}),
+        Index("legacy_time", _BY_TIME, "which of them are there in this hour?", {"derived.key": {"$exists": True}}),
     ),
     # Asked by address, which is its `_id`, and, to list them, by rule.
     SUPPRESSION: (

@@ -134,11 +134,23 @@ class Aggregate:
 
     def start(self, collections: Any) -> Any:
         # What does not fit in the server's memory may go to its disk.
-        found = collections[self.collection].aggregate(list(self.pipeline), allowDiskUse=True)
+        pipeline = [_real_names(stage, collections) for stage in self.pipeline]
+        found = collections[self.collection].aggregate(pipeline, allowDiskUse=True)
         return _awaited_list(found) if isawaitable(found) else found.to_list()
 
     def finish(self, outcome: list[Document]) -> list[Document]:
         return outcome
+
+
+def _real_names(stage: Mapping[str, Any], collections: Any) -> Mapping[str, Any]:
+    """A stage that looks into another collection names it by its name in the layout; the server knows its real one."""
+    (name, told), *_ = stage.items()
+    if name == "$lookup":
+        return {name: told | {"from": collections[told["from"]].name}}
+    if name == "$unionWith":
+        inner = [_real_names(each, collections) for each in told["pipeline"]]
+        return {name: {"coll": collections[told["coll"]].name, "pipeline": inner}}
+    return stage
 
 
 async def _awaited_list(found: Any) -> list[Document]:

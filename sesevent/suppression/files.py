@@ -9,7 +9,6 @@ Next: :mod:`sesevent.plans.lists`.
 from __future__ import annotations
 
 import csv
-import io
 import os
 import re
 from collections import deque
@@ -22,7 +21,7 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Union
 
-from sesevent import addresses, jsontext
+from sesevent import addresses, csvtext, jsontext
 from sesevent.errors import ConfigurationError, Problem
 from sesevent.moments import format_moment, read_moment
 from sesevent.suppression.decision import Decision
@@ -68,8 +67,6 @@ _ROW_LINES: Final = 20  # a quoted cell that is not closed by then was never mea
 _DELIMITERS: Final = ",;\t"
 _SEPARATOR_HINT: Final = re.compile(r"sep=([,;\t])", re.IGNORECASE)  # Excel writes and obeys it
 _SECONDS: Final = re.compile(r"[0-9]{9,10}")  # since 1970, as other mailers export them
-_FORMULA: Final = "=+\\-@\t\r＝＋－＠"  # what a formula begins with; some spreadsheets take the wide signs too
-_ESCAPED: Final = re.compile(f"'+[{_FORMULA}]")
 _AHEAD: Final = timedelta(days=1)  # other clocks and time zones
 
 
@@ -169,7 +166,10 @@ def _cells(lines: Iterator[_Line | Problem], delimiter: str, *, headed: bool) ->
             if not any("@" in cell for cell in cells):
                 yield Problem("$", "holds neither an address nor the name of a column for it, such as address", number)
                 return
-        yield number, _ours(dict(zip(columns, map(_unescaped, cells), strict=False))) if columns else _unheaded(cells)
+        yield (
+            number,
+            _ours(dict(zip(columns, map(csvtext.unescaped, cells), strict=False))) if columns else _unheaded(cells),
+        )
 
 
 def _header(cells: list[str]) -> list[str]:
@@ -179,7 +179,7 @@ def _header(cells: list[str]) -> list[str]:
 
 def _unheaded(cells: list[str]) -> dict[str, Any]:
     """``address,REASON``: what Amazon SES imports (https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html)."""
-    told = [_unescaped(cell) for cell in cells]
+    told = [csvtext.unescaped(cell) for cell in cells]
     return dict(zip(("address", "reason"), told, strict=False))
 
 
@@ -300,7 +300,6 @@ def _address(value: object) -> str:
 _COLUMNS: Final = ("address", "stream", "reason", "rule", "since", "until", "tenant", "sentence")
 _SES_REASONS: Final = {"hard_bounce": "BOUNCE", "complaint": "COMPLAINT"}
 """The two reasons Amazon SES knows."""
-_DANGEROUS: Final = re.compile(f"'*[{_FORMULA}]")
 
 
 class Exported(NamedTuple):
@@ -322,7 +321,7 @@ def exporting(
         raise ConfigurationError(f"There is no format {format!r}; there are {', '.join(WRITE_FORMATS)}.")
     with _writing(target) as write:
         if format == "csv":
-            write(_csv_line(_COLUMNS))
+            write(csvtext.line(_COLUMNS))
         yield _Export(write, _LINES[format], on_progress)
 
 
@@ -348,7 +347,7 @@ class _Export:
 
 def _as_csv(decision: Decision) -> str:
     cells = [getattr(decision, "holds_on" if name == "stream" else name) for name in _COLUMNS]
-    return _csv_line([_escaped(_cell(cell)) for cell in cells])
+    return csvtext.line([csvtext.escaped(_cell(cell)) for cell in cells])
 
 
 def _as_json(decision: Decision) -> str:
@@ -362,7 +361,7 @@ def _as_json(decision: Decision) -> str:
 def _as_ses(decision: Decision) -> str:
     """No apostrophe before a formula here: SES would take it for a part of the address."""
     reason = _SES_REASONS.get(decision.reason or "")
-    return _csv_line([decision.address, reason]) if reason else ""
+    return csvtext.line([decision.address, reason]) if reason else ""
 
 
 _LINES: Final[dict[str, Callable[[Decision], str]]] = {"csv": _as_csv, "jsonl": _as_json, "ses": _as_ses}
@@ -372,24 +371,6 @@ def _cell(value: object) -> str:
     text = format_moment(value) if isinstance(value, datetime) else str(value or "")
     # A row is a line, also for tools that know no quotes; and no CSV of Python 3.10 holds a NUL.
     return re.sub(r"[\r\n\x00]+", " ", text)
-
-
-def _escaped(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula (https://owasp.org/www-community/attacks/CSV_Injection).
-
-    One that would read as escaped already gets an apostrophe too, so that reading gives back exactly this.
-    """
-    return f"'{cell}" if _DANGEROUS.match(cell) else cell
-
-
-def _unescaped(cell: str) -> str:
-    return cell[1:] if _ESCAPED.match(cell) else cell
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
 
 
 # ── Files ────────────────────────────────────────────────────────────────────────────────────

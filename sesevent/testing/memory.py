@@ -182,6 +182,12 @@ class MemoryCollection:
         self._indexes += [name for name in names if name not in self._indexes]
         return names
 
+    def aggregate(self, *_: Any, **__: Any) -> NoReturn:
+        """Say that here nothing is counted."""
+        raise NotImplementedError(
+            "the store in memory makes no aggregations: ask analytics of a MongoDB (sesevent.local)"
+        )
+
     def watch(self, *_: Any, **__: Any) -> NoReturn:
         """Say what a stand-alone server says: there are no change streams."""
         raise OperationFailure("there are no change streams in memory", 40573)
