@@ -28,6 +28,9 @@ from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.machines import machines
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.monitoring.readings import READINGS
+from sesevent.monitoring.rules import DEFAULT_RULES
+from sesevent.monitoring.texts import amount, span
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
@@ -190,6 +193,28 @@ _table(
         for error in _tree(SesEventError)
     ],
 )  # fmt: skip
+
+_table(
+    "alarm_rules",
+    ("rule", "measure", "warn", "critical", "window", "at least", "lines are there because", "what to do"),
+    [
+        (f"`{rule.name}`", f"`{rule.measure}`",
+         *["–" if line is None else amount(line, READINGS[rule.measure].unit) for line in (rule.warn, rule.critical)],
+         span(rule.window),
+         ", ".join([*([f"{rule.min_count} of {rule.min_volume}"] if rule.min_volume else []),
+                    *([f"{rule.surge:g} times the usual"] if rule.surge else [])]) or "–",
+         rule.why, rule.hint)
+        for rule in DEFAULT_RULES
+    ],
+)  # fmt: skip
+_table(
+    "alarm_measures",
+    ("measure", "what it is", "unit", "a scope may name"),
+    [
+        (f"`{name}`", kind.words, kind.unit, ", ".join(f"`{scope}`" for scope in kind.scopes) or "– (the whole store)")
+        for name, kind in READINGS.items()
+    ],
+)
 
 BOUNCES = load_rules()
 
@@ -396,12 +421,13 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers | auditing | histories | tokens": (
+    "drivers | group_commit | hooks | watching | answers | auditing | histories | tokens | monitor": (
         _WAIT,
-        "perform plans, share writes, call, follow, ask, write down, a person's mails, admit",
+        "perform plans, share writes, call, follow, ask, write down, a person's mails, admit, warn",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
+    "monitoring": (_PURE, "is something wrong?"),
     "suppression | analytics | audit": (_PURE, "what it means for the next send | in numbers | a chain of acts"),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),

@@ -34,6 +34,7 @@ from sesevent.drivers.aio import Items, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.histories import AsyncRecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
+from sesevent.monitor import AsyncMonitor
 from sesevent.ops import Plan
 from sesevent.plans import (
     acts,
@@ -578,6 +579,7 @@ class AsyncEventStore:
         self.analytics = AsyncAnalytics(partial(perform, collections=self._collections), clock)
         self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
         self.tokens = AsyncTokens(partial(perform, collections=self._collections), clock)
+        self.monitor = AsyncMonitor(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

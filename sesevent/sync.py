@@ -23,6 +23,7 @@ from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.histories import RecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
+from sesevent.monitor import Monitor
 from sesevent.ops import Plan
 from sesevent.plans import (
     acts,
@@ -549,6 +550,7 @@ class EventStore:
         self.analytics = Analytics(partial(perform, collections=self._collections), clock)
         self.audit = Audit(partial(perform, collections=self._collections), clock)
         self.tokens = Tokens(partial(perform, collections=self._collections), clock)
+        self.monitor = Monitor(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, answers, auditing, histories, payloads, sync, tokens, watching
+from sesevent import aio, answers, auditing, histories, monitor, payloads, sync, tokens, watching
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
@@ -29,6 +29,7 @@ FACES = [
     (sync.DeadLetters, aio.AsyncDeadLetters),
     (watching.Watch, watching.AsyncWatch),
     (histories.RecipientHistory, histories.AsyncRecipientHistory),
+    (monitor.Monitor, monitor.AsyncMonitor),
     (answers.Analytics, answers.AsyncAnalytics),
     (auditing.Audit, auditing.AsyncAudit),
     (tokens.Tokens, tokens.AsyncTokens),
@@ -111,7 +112,7 @@ def test_every_table_row_has_a_reason() -> None:
 
 def test_nothing_below_the_faces_reads_a_clock_the_environment_or_chance() -> None:
     """Time is an argument; so a test, a replay and a rebuild can say what time it is."""
-    pure = ["events", "sns", "suppression", "plans", "storage"]
+    pure = ["events", "sns", "suppression", "monitoring", "plans", "storage"]
     banned = re.compile(r"\b(datetime\.now|time\.time|os\.environ|import random|utcnow)\b")
     found = [
         str(file)

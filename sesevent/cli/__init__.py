@@ -1,7 +1,8 @@
 """The ``sesevent`` command: translate in, call one method of the store, translate out.
 
 It decides nothing. Exit codes: 0 done; 1 something in the input or the set-up is wrong; 2 the
-command could not be carried out; 3 an address may not be mailed; 130 interrupted; 143 terminated.
+command could not be carried out; 3 an address may not be mailed; 4 an alarm warns; 5 an alarm is critical;
+130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from sesevent.cli import (
     files,
     ingest,
     local,
+    monitor,
     serve,
     status,
     suppression,
@@ -32,7 +33,7 @@ __all__ = ["app"]
 app = typer.Typer(
     help=f"Amazon SES events in MongoDB: what happened, and whom may you still mail?\n\nsesevent {__version__}",
     epilog="Exit codes: 0 done, 1 something in the input or set-up is wrong, 2 the command could not be carried out, "
-    "3 an address may not be mailed, 130 interrupted.",
+    "3 an address may not be mailed, 4 an alarm warns, 5 an alarm is critical, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -72,6 +73,7 @@ app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
 app.add_typer(worker.app, name="worker")
+app.add_typer(monitor.app, name="monitor")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")

@@ -1,4 +1,5 @@
-"""Functions for AWS Lambda: `handler` for what IAM guards, `http_handler` for what comes over HTTP.
+"""Functions for AWS Lambda: `handler` for what IAM guards, `http_handler` for what comes over HTTP, and
+`monitor_handler` for a schedule.
 
 Each source is answered in its own way, so that what is not stored is delivered again and what is stored
 is not. The store is made when it is first needed and kept while Lambda keeps the environment. Whatever
@@ -12,21 +13,25 @@ import base64
 import inspect
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Union
 
 from sesevent.errors import ConfigurationError, PayloadError, SesEventError
+from sesevent.monitor import Notifier, log_alarm
+from sesevent.monitoring.rules import DEFAULT_RULES, Rule
 from sesevent.plans.receive import Outcome
 from sesevent.sns.trust import VerifiedMessage, trusted
 from sesevent.sns.unwrap import Raw
 from sesevent.storage.connection import within
 from sesevent.sync import EventStore
 
-__all__ = ["handler", "http_handler"]
+__all__ = ["handler", "http_handler", "monitor_handler"]
 
 BECAUSE: Final = "IAM decides who may invoke this function"
 SECONDS: Final = 10.0  # for one invocation
 MARGIN: Final = 1.0  # seconds before Lambda's own end
+MONITORING_SECONDS: Final = 45.0  # for one evaluation: below the minute in which the next one comes
 
 _OF_THE_WEB: Final = frozenset({"httpMethod", "rawPath", "raw_path", "requestContext", "routeKey"})
 """Keys that a function URL, API Gateway, a load balancer and VPC Lattice put around what anybody may have sent."""
@@ -102,6 +107,34 @@ def http_handler(
         answer = answer_to(event, context)
         headers = {"Content-Type": "text/plain; charset=utf-8", **dict(answer.headers)}
         return {"statusCode": answer.status, "headers": headers, "body": answer.text, "isBase64Encoded": False}
+
+    return lambda_handler
+
+
+def monitor_handler(
+    store: StoreSource,
+    *,
+    rules: Sequence[Rule] = DEFAULT_RULES,
+    notify: Iterable[Notifier] = (log_alarm,),
+    timeout_seconds: float = MONITORING_SECONDS,
+    margin_seconds: float = MARGIN,
+) -> Function:
+    """A function that evaluates alarms each time that a schedule (EventBridge's, mostly) invokes it, whatever with.
+
+    *rules* and *notify* are those of `sesevent.monitor.Monitor.evaluate`; by default alarms go to the function's log.
+    *store*, *timeout_seconds* and *margin_seconds* are as for `handler`; the time holds for MongoDB, a notifier
+    that takes long needs a bound of its own.
+
+    It returns how many alarms are in which state, and how many notices could not be delivered. It fails where alarms
+    cannot be evaluated, which Lambda's own metric ``Errors`` shows: have AWS watch that, since nobody else then does.
+    """
+    opened, notifiers = _Opened(store), tuple(notify)
+
+    def lambda_handler(event: Any = None, context: Any = None) -> dict[str, Any]:  # noqa: ARG001  # a schedule says nothing
+        with within(_left(context, timeout_seconds, margin_seconds)):
+            done = opened.get().monitor.evaluate(rules, notify=notifiers)
+        states = Counter[str](alarm.state for alarm in done.alarms)
+        return {"worst": done.worst, **states, "told": len(done.told), "failures": len(done.failures)}
 
     return lambda_handler
 

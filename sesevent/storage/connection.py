@@ -16,6 +16,8 @@ from pymongo.errors import InvalidName
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
 from sesevent.storage.layout import (
+    ALARM_LOG,
+    ALARMS,
     AUDIT,
     BOOKMARKS,
     DATABASE,
@@ -98,7 +100,7 @@ def collections_of(
     Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
-    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, TOKENS, WATCHES)
+    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, TOKENS, WATCHES, ALARMS, ALARM_LOG)
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES", "PLURAL", "POLLING",
-    "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES", "Index", "index_models",
+    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES",
+    "PLURAL", "POLLING", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -25,6 +25,10 @@ WATCHES: Final = "ses_watch"
 BOOKMARKS: Final = "ses_bookmark"
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
+ALARMS: Final = "ses_alarm"
+"""The state of each alarm."""
+ALARM_LOG: Final = "ses_alarm_log"
+"""What became of alarms: kept, and whom it was told."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
@@ -79,6 +83,13 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
     AUDIT: (
         Index("once", ("once",), "was this said before?", {"once": {"$exists": True}}, unique=True),
         Index("subject", ("subject", "_id"), "what was done to this?"),
+    ),
+    # An alarm is asked for by its id, and all of them together: there are as many as rules.
+    ALARM_LOG: (
+        Index("time", ("at", "_id"), "what went wrong lately?"),
+        Index("alarm", ("alarm", "at", "_id"), "when was this wrong before?"),
+        # Empty but for what is being told.
+        Index("untold", ("at", "_id"), "what are people still to be told?", {"tell": True}),
     ),
 }  # fmt: skip
 

@@ -192,6 +192,10 @@ class MemoryCollection:
         """Say what a stand-alone server says: there are no change streams."""
         raise OperationFailure("there are no change streams in memory", 40573)
 
+    def aggregate(self, *_: Any, **__: Any) -> NoReturn:
+        """Say that it cannot: answers made of nothing would look like good news."""
+        raise NotImplementedError("the store in memory does not know aggregation: figures need a MongoDB")
+
     def index_information(self) -> Mapping[str, Any]:
         """The names of the indexes."""
         return dict.fromkeys(self._indexes)

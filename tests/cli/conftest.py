@@ -24,7 +24,7 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             if arguments[0] in ("ingest", "events", "timeline", "doctor", "reclassify", "watch", "status", "recipient")
             else []
         )
-        if arguments[0] in ("suppression", "dead-letters", "bounces", "tokens", "serve", "analytics"):
+        if arguments[0] in ("suppression", "dead-letters", "bounces", "tokens", "serve", "analytics", "monitor"):
             places = ["--database", database]
         if arguments[:2] == ("worker", "sqs"):
             places = ["--database", database]

@@ -34,6 +34,14 @@ def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside:
     assert f"pip install 'sesevent[{extra}]'" in said(f"import sesevent.contrib.{module}", outside)
 
 
+def test_a_notifier_without_apprise_names_its_extra() -> None:
+    """Not before it is made: the module costs nothing."""
+    code = "import sesevent.contrib.apprise as ours; print('loaded'); ours.AppriseNotifier('json://localhost')"
+
+    assert said(code, "apprise").startswith("loaded\n")
+    assert "pip install 'sesevent[alerts]'" in said(code, "apprise")
+
+
 @pytest.mark.parametrize("module", ["asgi", "wsgi", "aws_lambda"])
 def test_the_plain_adapters_need_no_framework(module: str) -> None:
     """Nor cryptography before the first message."""

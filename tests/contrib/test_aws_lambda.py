@@ -10,14 +10,15 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from conftest import CORPUS
-from payloads import payload
+from payloads import all_genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreError, StoreUnavailable, local, testing
-from sesevent.contrib.aws_lambda import handler, http_handler
+from sesevent.contrib.aws_lambda import handler, http_handler, monitor_handler
 from sesevent.testing.signing import Signer
 
 needs_own_server = pytest.mark.skipif(
@@ -332,3 +333,35 @@ handler(lambda: EventStore.connect("mongodb://example.com"))
 print([name for name in {heavy!r} if name in sys.modules])"""
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_a_schedule_evaluates_alarms_and_is_told_how_many_there_are(store: Any) -> None:
+    """Whatever it invokes with; each change is told once, and what could not be told is counted."""
+    told: list[str] = []
+
+    def broken(_: Any) -> None:
+        raise ValueError
+
+    at = datetime.now(timezone.utc) - timedelta(minutes=5)
+    events = [
+        make(to="ann@example.com", message_id=f"m-{n}", sent=at)
+        for n in range(60)
+        for make in (testing.send, testing.bounce)
+    ]
+    store.receive_many(all_genuine(events))
+    evaluate = monitor_handler(lambda: store, notify=[lambda entry: told.append(entry.id), broken])
+    first, again = evaluate({"source": "aws.events"}, Context(60_000)), evaluate()
+
+    assert (first["worst"], first["critical"], first["told"], first["failures"]) == ("critical", 1, 1, 1)
+    assert (again["critical"], again["told"]) == (1, 0)
+    assert told == ["bounce-rate@1"]
+
+
+def test_a_schedule_that_cannot_evaluate_fails() -> None:
+    """Lambda's metric of errors is what is left to watch."""
+
+    def away() -> Any:
+        raise StoreUnavailable("away")
+
+    with pytest.raises(StoreUnavailable):
+        monitor_handler(away)()
