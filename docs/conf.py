@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -24,6 +25,8 @@ from sesevent.bounces import ses_words
 from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
 from sesevent.bounces.rulebook import load_rules
 from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
+from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
+from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.machines import machines
@@ -31,6 +34,8 @@ from sesevent.events.parse import EVENT_CLASSES
 from sesevent.monitoring.readings import READINGS
 from sesevent.monitoring.rules import DEFAULT_RULES
 from sesevent.monitoring.texts import amount, span
+from sesevent.plans import health
+from sesevent.plans.aws_setup import RULES as AWS_RULES
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
@@ -213,6 +218,36 @@ _table(
     [
         (f"`{name}`", kind.words, kind.unit, ", ".join(f"`{scope}`" for scope in kind.scopes) or "– (the whole store)")
         for name, kind in READINGS.items()
+    ],
+)
+_table(
+    "health",
+    ("check", "where it cannot be asked", "because"),
+    [(f"`{row.name}`", row.else_, row.why) for row in health.CHECKS],
+)
+_table("aws_rules", ("rule", "because"), [(rule.name, rule.why) for rule in AWS_RULES])
+(HERE / "reference" / "_table_aws_policy.md").write_text(
+    f"```json\n{json.dumps(aws_setup.POLICY, indent=2)}\n```\n", encoding="utf-8"
+)
+
+
+def _in_prometheus(measurement: Measurement) -> str:
+    return prometheus.name_of(measurement) + ("_total" if measurement.kind == "counter" else "")
+
+
+_table(
+    "measurements",
+    ("Prometheus", "OpenTelemetry", "CloudWatch", "unit", "labels", "what it is"),
+    [
+        (
+            f"`{_in_prometheus(row)}`",
+            f"`{opentelemetry.name_of(row)}`",
+            f"`{cloudwatch.name_of(row.name)}`",
+            f"`{UNITS[row.unit].ucum}`",
+            ", ".join(f"`{label}`" for label in row.labels) + (" and yours" if row.more_labels else ""),
+            row.words,
+        )
+        for row in MEASUREMENTS.values()
     ],
 )
 
@@ -421,9 +456,9 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | watching | answers | auditing | histories | tokens | monitor": (
+    "drivers | group_commit | hooks | probing | watching | answers | auditing | histories | tokens | monitor": (
         _WAIT,
-        "perform plans, share writes, call, follow, ask, write down, a person's mails, admit, warn",
+        "perform plans, share writes, call, is it well?, follow, ask, write down, a person's mails, admit, warn",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
@@ -433,7 +468,7 @@ _ROOMS = {
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),
     "addresses | moments | jsontext | tomltext | csvtext": (_GROUND, "the only readers of each"),
-    "ops": (_GROUND, "operations as values"),
+    "ops | vitals": (_GROUND, "operations as values | how well is it?"),
     "errors | version": (_GROUND, "import nothing"),
 }
 _house()

@@ -73,6 +73,9 @@ if TYPE_CHECKING:
     from sesevent.verifier import Certificates as Certificates
     from sesevent.verifier import Verifier as Verifier
     from sesevent.verifier import verify as verify
+    from sesevent.vitals import Check as Check
+    from sesevent.vitals import Health as Health
+    from sesevent.vitals import Limits as Limits
     from sesevent.watching import AsyncWatch as AsyncWatch
     from sesevent.watching import Watch as Watch
 
@@ -114,6 +117,7 @@ _HOMES = {
     "suppression.standing": "Standing",
     "sync": "EventStore",
     "verifier": "Certificates Verifier verify",
+    "vitals": "Check Health Limits",
     "watching": "AsyncWatch Watch",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -27,6 +27,7 @@ from bson import ObjectId
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
+from sesevent import probing
 from sesevent.analytics.status import MessageStatus
 from sesevent.answers import AsyncAnalytics
 from sesevent.auditing import AsyncAudit
@@ -81,6 +82,7 @@ from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 from sesevent.tokens import AsyncTokens
+from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 from sesevent.watching import AsyncWatch
 
 __all__ = [
@@ -806,6 +808,20 @@ class AsyncEventStore:
     async def examine(self) -> list[doctor.Finding]:
         """Look at the connection, the server, the indexes and the rows, and say what is missing."""
         return await perform(doctor.examine(self._settings), self._collections)
+
+    async def health(
+        self, *, timeout_seconds: float = 5.0, limits: Limits = DEFAULT_LIMITS, also: Iterable[Asked] = ()
+    ) -> Health:
+        """Whether all is well: the server and a durable write to it, replication, indexes, the age of the last event of
+        each type, rollups and watches, dead letters, the clocks.
+
+        It never raises where something is not well: the `Health` tells, with a status (``ok``, ``degraded``,
+        ``down``) and each check. What asks MongoDB takes no longer than *timeout_seconds* in all. *limits* say from
+        where on a store is degraded. *also* are other things to ask, such as ``verifier.health``: functions that
+        return a `Check` or several, and bound their own time.
+        """
+        plans = partial(perform, collections=self._collections)
+        return await probing.health_async(plans, self._clock, limits, timeout_seconds, also)
 
     async def record_handshake(
         self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None

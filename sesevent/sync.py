@@ -16,6 +16,7 @@ from bson import ObjectId
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
+from sesevent import probing
 from sesevent.analytics.status import MessageStatus
 from sesevent.answers import Analytics
 from sesevent.auditing import Audit
@@ -70,6 +71,7 @@ from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 from sesevent.tokens import Tokens
+from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 from sesevent.watching import Watch
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
@@ -783,6 +785,20 @@ class EventStore:
     def examine(self) -> list[doctor.Finding]:
         """Look at the connection, the server, the indexes and the rows, and say what is missing."""
         return perform(doctor.examine(self._settings), self._collections)
+
+    def health(
+        self, *, timeout_seconds: float = 5.0, limits: Limits = DEFAULT_LIMITS, also: Iterable[Asked] = ()
+    ) -> Health:
+        """Whether all is well: the server and a durable write to it, replication, indexes, the age of the last event of
+        each type, rollups and watches, dead letters, the clocks.
+
+        It never raises where something is not well: the `Health` tells, with a status (``ok``, ``degraded``,
+        ``down``) and each check. What asks MongoDB takes no longer than *timeout_seconds* in all. *limits* say from
+        where on a store is degraded. *also* are other things to ask, such as ``verifier.health``: functions that
+        return a `Check` or several, and bound their own time.
+        """
+        plans = partial(perform, collections=self._collections)
+        return probing.health(plans, self._clock, limits, timeout_seconds, also)
 
     def record_handshake(
         self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None

@@ -37,6 +37,7 @@ from sesevent.sns.origin import (
 )
 from sesevent.sns.signature import Certificate, check_proof, read_certificate, require_cryptography
 from sesevent.sns.trust import VerifiedMessage, vouched
+from sesevent.vitals import Check
 
 __all__ = ["Certificates", "Verifier", "confirm_subscription", "fetch", "offered_subscription", "verify"]
 
@@ -68,6 +69,7 @@ class Certificates:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[Certificate, float]] = OrderedDict()
         self._fetching: dict[str, Future[Certificate]] = {}
+        self._failures = 0  # since the last success
 
     def known(self, url: str) -> Certificate | None:
         """The certificate, if it is at hand."""
@@ -94,6 +96,7 @@ class Certificates:
         try:
             found = self._fetched(url)
         except BaseException as error:
+            self._failures += 1
             own.set_exception(error if isinstance(error, SesEventError) else VerifierUnavailable("The fetch ended."))
             raise
         else:
@@ -114,10 +117,25 @@ class Certificates:
 
     def _keep(self, url: str, found: Certificate) -> None:
         with self._lock:
+            self._failures = 0
             self._known[url] = found, self._clock() + self._kept_for
             self._known.move_to_end(url)
             while len(self._known) > self._kept:
                 self._known.popitem(last=False)
+
+    def health(self) -> Check:
+        """How many certificates are at hand, for `EventStore.health`; degraded where one could not be had lately."""
+        with self._lock:
+            now = self._clock()
+            fresh = sum(now < until for _, until in self._known.values())
+            failures, allowance = self._failures, self._allowance + (now - self._asked_at) * self._per_second
+        figures = {"known": float(fresh), "failures": float(failures)}
+        if failures:
+            said = f"{failures} could not be fetched since the last that could; {fresh} are at hand"
+            return Check("certificates", "degraded", said, "Let this machine reach SNS by https.", figures)
+        if allowance < 1:
+            return Check("certificates", "degraded", "too many unknown ones were asked for: new ones wait", "", figures)
+        return Check("certificates", "ok", f"{fresh} at hand", figures=figures)
 
     def _take_allowance(self) -> None:
         """One fetch from the allowance, which grows back with time."""
@@ -168,6 +186,10 @@ class Verifier:
         if certificate is None:
             certificate = await asyncio.to_thread(self._certificates.get, claim.certificate_url)
         return _proven(claim, certificate)
+
+    def health(self) -> Check:
+        """How the certificates are: `Certificates.health`."""
+        return self._certificates.health()
 
     def _claim(self, body: Body, headers: Headers | None, now: datetime | None) -> Claim:
         claim, now = read_claim(body), now or self._clock()

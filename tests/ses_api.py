@@ -1,7 +1,9 @@
-"""What moto 5 lacks of SESv2, written by hand: the account's suppression list, and GetAccount.
+"""What moto 5 lacks of SESv2, written by hand: the account's suppression list, GetAccount, event destinations.
 
-moto's server answers 404 to Put, Get, Delete and ListSuppressedDestinations, GetAccount and
-PutConfigurationSetSuppressionOptions. Configuration sets it knows, so what is not ours is passed on to it.
+moto's server answers 404 to Put, Get, Delete and ListSuppressedDestinations, GetAccount,
+GetConfigurationSetEventDestinations and PutConfigurationSetSuppressionOptions, and knows no identity's default set.
+Configuration sets it knows, so what is not ours is passed on to it. A test that sets `sets` or `identities` has those in
+their place. What we answer fits the shapes that botocore knows.
 A server, so that boto3's own writing and reading is part of every test.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -20,6 +23,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 UTC = timezone.utc
 LIST = "/v2/email/suppression/addresses"
+SET_UP = (
+    "ListConfigurationSets", "GetConfigurationSetEventDestinations", "GetConfigurationSet", "ListEmailIdentities",
+    "GetEmailIdentity",
+)  # fmt: skip
 
 
 class SesApi:
@@ -37,6 +44,15 @@ class SesApi:
         self.failures: list[tuple[int, str]] = []
         self.malformed: set[str] = set()
         self.now = datetime(2024, 6, 1, tzinfo=UTC)
+        self.account: dict[str, Any] = {}
+        self.sets: dict[str, dict[str, Any]] = {}
+        """By name: GetConfigurationSet's answer, with `EventDestinations` beside it."""
+        self.identities: dict[str, dict[str, Any]] = {}
+        """By name: GetEmailIdentity's answer."""
+        self.topics: dict[str, dict[str, str]] = {}
+        """By identity: the topics of GetIdentityNotificationAttributes, which moto is told and does not tell."""
+        self.refused: set[str] = set()
+        """Operations of these that are not allowed."""
 
     def lists(self, address: str, reason: str = "BOUNCE", at: datetime | None = None) -> None:
         self.entries[address] = (reason, at or self.now)
@@ -48,7 +64,11 @@ class SesApi:
         if self.failures:
             return self.failures.pop(0)
         if path == "/v2/email/account":
-            return 200, {"SuppressionAttributes": {"SuppressedReasons": self.heeded}}
+            account = {"SuppressionAttributes": {"SuppressedReasons": self.heeded}} | self.account
+            return self._fitting("GetAccount", account)
+        asked = _asked_for(path)
+        if asked is not None:
+            return self._set_up(*asked)
         if path == LIST:
             return self._put(json.loads(body)) if method == "PUT" else self._page(query)
         address = unquote(path.removeprefix(LIST + "/"))
@@ -58,6 +78,59 @@ class SesApi:
             del self.entries[address]
             return 200, {}
         return 200, {"SuppressedDestination": self._told(address)}
+
+    def serves(self, path: str) -> bool:
+        """Whether it is ours to answer."""
+        ours = path.startswith((LIST, "/v2/email/account"))
+        return ours or (bool(self.sets or self.identities) and _asked_for(path) is not None)
+
+    def notifications(self, body: bytes) -> bytes | None:
+        """The answer to SES's older API, in XML; None where something else is asked, or moto may answer."""
+        asked = parse_qs(body.decode())
+        if not self.topics or asked.get("Action") != ["GetIdentityNotificationAttributes"]:
+            return None
+        names = [values[0] for name, values in asked.items() if name.startswith("Identities.member.")]
+        entries = "".join(
+            f"<entry><key>{name}</key><value><ForwardingEnabled>true</ForwardingEnabled>"
+            + "".join(f"<{kind}Topic>{arn}</{kind}Topic>" for kind, arn in self.topics.get(name, {}).items())
+            + "</value></entry>"
+            for name in names
+        )
+        result = f"<NotificationAttributes>{entries}</NotificationAttributes>"
+        name = "GetIdentityNotificationAttributes"
+        return (
+            f'<{name}Response xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><{name}Result>{result}</{name}Result>'
+            f"<ResponseMetadata><RequestId>x</RequestId></ResponseMetadata></{name}Response>"
+        ).encode()
+
+    def _set_up(self, operation: str, name: str) -> tuple[int, Any]:
+        """One page each."""
+        one = self.sets.get(name, {})
+        identities = [
+            {"IdentityName": each, "IdentityType": "EMAIL_ADDRESS" if "@" in each else "DOMAIN"}
+            for each in self.identities
+        ]
+        answers: dict[str, dict[str, Any]] = {
+            "ListConfigurationSets": {"ConfigurationSets": list(self.sets)},
+            "GetConfigurationSet": {key: value for key, value in one.items() if key != "EventDestinations"},
+            "GetConfigurationSetEventDestinations": {"EventDestinations": one.get("EventDestinations", [])},
+            "ListEmailIdentities": {"EmailIdentities": identities},
+            "GetEmailIdentity": self.identities.get(name, {}),
+        }
+        return self._fitting(operation, answers[operation])
+
+    def _fitting(self, operation: str, answer: dict[str, Any]) -> tuple[int, Any]:
+        """The answer, if it is of the operation's shape."""
+        from botocore.session import get_session
+        from botocore.validate import validate_parameters
+
+        if operation in self.refused:
+            return 403, "AccessDeniedException"
+        shape = get_session().get_service_model("sesv2").operation_model(operation).output_shape
+        validate_parameters(answer, shape)
+        unknown = answer.keys() - shape.members.keys()
+        assert not unknown, f"{operation} tells no {unknown}"
+        return 200, answer
 
     def _put(self, asked: dict[str, str]) -> tuple[int, Any]:
         if asked["EmailAddress"] in self.malformed:
@@ -84,6 +157,19 @@ class SesApi:
         return self.now
 
 
+def _asked_for(path: str) -> tuple[str, str] | None:
+    """Which of the operations about the set-up a path means, in the version of botocore that there is, and of what."""
+    from botocore.session import get_session
+
+    model = get_session().get_service_model("sesv2")
+    for operation in SET_UP:
+        pattern = re.sub(r"\\?\{\w+\\?\}", "([^/]+)", model.operation_model(operation).http["requestUri"])
+        found = re.fullmatch(pattern, path)
+        if found is not None:
+            return operation, unquote("".join(found.groups()))
+    return None
+
+
 @contextmanager
 def served(moto: str) -> Iterator[SesApi]:
     """The stand-in on loopback."""
@@ -92,11 +178,13 @@ def served(moto: str) -> Iterator[SesApi]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if urlsplit(self.path).path.startswith((LIST, "/v2/email/account")):
+            if api.serves(urlsplit(self.path).path):
                 status, told = api.answer(self.command, self.path, body)
                 code = {"x-amzn-errortype": told} if isinstance(told, str) else {}
                 text = json.dumps(told if not code else {"message": f"about someone@example.com: {told}"}).encode()
                 self._send(status, text, code)
+            elif (told := api.notifications(body)) is not None:
+                self._send(200, told, {"Content-Type": "text/xml"})
             else:
                 self._send(*_passed_on(api.moto + self.path, self.command, body, self.headers))
 

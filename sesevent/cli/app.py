@@ -16,6 +16,7 @@ from sesevent.cli import (
     doctor,
     events,
     files,
+    health,
     ingest,
     local,
     monitor,
@@ -68,6 +69,7 @@ app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.add_typer(analytics.app, name="analytics")
+app.command("health")(health.health)
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")

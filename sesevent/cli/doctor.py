@@ -33,8 +33,19 @@ def doctor(
     polling: Annotated[
         bool, typer.Option("--polling", help="With --fix: also the indexes of watches that must poll.")
     ] = False,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Look at SES and SNS too: routes, subscriptions, sending.")
+    ] = False,
+    region: Annotated[
+        str | None, typer.Option(help="With --aws: the region; by default as boto3 is configured.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="With --aws: the profile of AWS's configuration.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="With --aws: another address of AWS.")] = None,
 ) -> None:
-    """Look at versions, connection, server, indexes and rows; say what is missing and how to mend it."""
+    """Look at versions, connection, server, indexes and rows; say what is missing and how to mend it.
+
+    With --aws also at the account's SES and SNS: that needs no database, and the permissions that the how-to lists.
+    """
     from sesevent.plans.doctor import Finding
 
     findings = _installed()
@@ -47,8 +58,19 @@ def doctor(
             findings += store.examine()
     except SesEventError as error:
         findings.append(Finding("error", "connection", str(error)))
+    if aws:
+        findings += _at_aws(region, profile, endpoint_url)
     print_rows((finding._asdict() for finding in findings), as_json=json)
     raise typer.Exit(1 if any(finding.level == "error" for finding in findings) else 0)
+
+
+def _at_aws(region: str | None, profile: str | None, endpoint_url: str | None) -> list[Finding]:
+    from sesevent.plans.doctor import Finding
+
+    try:
+        return options.aws_setup(region, profile, endpoint_url).examine()
+    except SesEventError as error:
+        return [Finding("error", "aws", str(error))]
 
 
 def _installed() -> list[Finding]:

@@ -19,6 +19,7 @@ from sesevent.suppression.rules import RULES, rule_named
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sesevent.contrib.aws_setup import AwsSetUp
     from sesevent.suppression.decision import Decision
     from sesevent.suppression.policy import Policy
     from sesevent.sync import EventStore
@@ -37,6 +38,9 @@ Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="Howe
 Stream = Annotated[str, typer.Option(help="Stream of the mail; * is no particular one, or all.")]
 Tenant = Annotated[str, typer.Option(help="Tenant it concerns, where there are several.", show_default=False)]
 Rule = Annotated[str | None, typer.Option(help="Only those this rule decides on, such as hard-bounce.")]
+AwsRegion = Annotated[str | None, typer.Option("--region", help="With --aws: by default as boto3 is configured.")]
+AwsProfile = Annotated[str | None, typer.Option("--profile", help="With --aws: of AWS's configuration.")]
+AwsEndpoint = Annotated[str | None, typer.Option("--endpoint-url", help="With --aws: another address of AWS.")]
 By = Annotated[str | None, typer.Option(help="Who says so; by default your login name.", show_default=False)]
 
 
@@ -62,6 +66,33 @@ def place(uri: str | None, database: str | None, collection: str, timeout: float
         "timeout_seconds": timeout,
         "policy": _policy(),
     }
+
+
+@contextmanager
+def unopened_store(uri: str | None, database: str | None, collection: str, timeout: float) -> Iterator[EventStore]:
+    """The store the options name, of which it is not yet known whether its server is there."""
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    from sesevent.storage.connection import client_options
+    from sesevent.storage.failures import translate
+    from sesevent.sync import EventStore
+
+    where = uri or _local_uri()
+    try:
+        client: MongoClient[Any] = MongoClient(where, **client_options(where, timeout, {}))
+    except (PyMongoError, ValueError) as error:
+        raise translate(error) from None
+    with EventStore(client, database=database, collection=collection, policy=_policy()) as store:
+        yield store
+
+
+def aws_setup(region: str | None, profile: str | None, endpoint_url: str | None) -> AwsSetUp:
+    """The account to look at, as boto3 is configured for, or as the options say."""
+    from sesevent.contrib.aws_setup import AwsSetUp
+
+    named = {"region_name": region, "endpoint_url": endpoint_url}
+    return AwsSetUp.of_profile(profile, **{name: value for name, value in named.items() if value is not None})
 
 
 def moment(text: str | None) -> datetime | None:

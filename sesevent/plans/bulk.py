@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime
 from itertools import islice
 from queue import Empty, Queue
-from typing import NamedTuple, TypeVar, Union
+from typing import Any, NamedTuple, TypeVar, Union
 
 from sesevent.errors import Problem
 from sesevent.events.event import Event
+from sesevent.events.parse import EVENT_CLASSES
 from sesevent.ops import Plan
-from sesevent.plans.receive import Prepared, Redelivery, Summary, prepare, store
+from sesevent.plans.receive import Prepared, Redelivery, Seen, Summary, prepare, store
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.suppression.policy import Policy
 
@@ -86,8 +88,21 @@ def store_batch(policy: Policy, batch: Batch, redelivery: Redelivery) -> Plan[Do
     """Store a batch; returns what became of it alone."""
     fresh = (yield from store(policy, batch, redelivery)).fresh
     counts = Summary(batch.items, len(fresh), sum(fresh), len(batch.skipped), batch.failed, batch.problems)
+    counts.by_type = _by_type(batch.documents, fresh)
     told = [event for event, new in zip(batch.events or (), fresh) if new and event is not None]  # noqa: B905  # may be none
     return Done(counts, told)
+
+
+def _by_type(documents: Sequence[Mapping[str, Any]], fresh: Sequence[bool]) -> dict[str, Seen]:
+    """Known words only: AWS may add others, and whoever counts wants to know how many counters there will be."""
+    counted = Counter(
+        (document["Type"] if document["Type"] in EVENT_CLASSES else "other", new)
+        for document, new in zip(documents, fresh, strict=True)
+    )
+    return {
+        word: Seen(counted[word, True] + counted[word, False], counted[word, True])
+        for word in dict.fromkeys(word for word, _ in counted)
+    }
 
 
 def add(summary: Summary, batch: Summary) -> None:
@@ -98,6 +113,9 @@ def add(summary: Summary, batch: Summary) -> None:
     summary.skipped += batch.skipped
     summary.failed += batch.failed
     summary.problems += batch.problems[: _PROBLEMS_KEPT - len(summary.problems)]
+    for word, seen in batch.by_type.items():
+        known = summary.by_type.get(word, Seen())
+        summary.by_type[word] = Seen(known.events + seen.events, known.fresh + seen.fresh)
 
 
 def at_once(items: object, size: int, most: int) -> int:

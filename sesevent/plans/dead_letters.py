@@ -20,7 +20,7 @@ from sesevent.storage.operations import Count, Delete, Document, Find
 from sesevent.storage.records import DeadLetter, dead_letter
 from sesevent.suppression.policy import Policy
 
-__all__ = ["PAGE", "Retried", "count", "get", "latest", "purge", "retry_next", "retry_these"]
+__all__ = ["PAGE", "Retried", "came_since", "count", "get", "latest", "purge", "retry_next", "retry_these"]
 
 PAGE = 50  # dead letters at once: each may have megabytes
 
@@ -55,6 +55,11 @@ def latest(limit: int) -> Plan[list[DeadLetter]]:
 def count() -> Plan[int]:
     """How many there are."""
     return (yield from ask(Count(DEAD_LETTERS, {})))
+
+
+def came_since(since: datetime) -> Document:
+    """Those that came for the first time since then; the first condition is the index's."""
+    return {"lastAt": {"$gte": since}, "received.at": {"$gte": since}}
 
 
 def get(identifier: str) -> Plan[DeadLetter | None]:

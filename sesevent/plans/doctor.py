@@ -17,7 +17,7 @@ from sesevent.storage.connection import Settings
 from sesevent.storage.layout import COMPRESSED, EVENTS, INDEXES, PLURAL, POLLING, SUPPRESSION, WATCHES, index_models
 from sesevent.storage.operations import Command, Count, CreateCollection, CreateIndexes, Document, ListIndexes
 
-__all__ = ["Finding", "ensure_indexes", "examine", "greet"]
+__all__ = ["Finding", "ensure_indexes", "examine", "greet", "kind", "missing_indexes"]
 
 _AUDITED = 200  # entries
 _COUNTED = 100_000  # rows; beyond it the exact number changes no advice
@@ -72,11 +72,11 @@ def examine(settings: Settings | None) -> Plan[list[Finding]]:
     """Look at the connection, the server and the collections."""
     hello = yield from ask(Command("hello"))
     build = yield from ask(Command("buildInfo"))
-    findings = [Finding("ok", "server", f"MongoDB {build['version']}"), _kind(hello)]
+    findings = [Finding("ok", "server", f"MongoDB {build['version']}"), kind(hello)]
     if settings is not None:
         findings += _connection(settings, local=_is_local(hello))
     present = yield from ask(ListIndexes(EVENTS))
-    findings.append(_indexes(present))
+    findings.append(_indexes((yield from missing_indexes())))
     polled = yield from ask(Count(WATCHES, {"polling": True}, 1))
     if polled and POLLING[0].name not in present:
         findings.append(_POLLED_WITHOUT_INDEX)
@@ -94,7 +94,8 @@ def examine(settings: Settings | None) -> Plan[list[Finding]]:
     return findings
 
 
-def _kind(hello: Document) -> Finding:
+def kind(hello: Document) -> Finding:
+    """What sort of server it is."""
     if hello.get("msg") == "isdbgrid":
         return Finding("ok", "kind", "sharded cluster")
     if hello.get("setName"):
@@ -119,8 +120,17 @@ def _is_local(hello: Document) -> bool:
     return all(member.startswith(("127.", "localhost", "[::1]")) for member in members)
 
 
-def _indexes(present: list[str]) -> Finding:
-    missing = [index.name for index in INDEXES[EVENTS] if index.name not in present]
+def missing_indexes() -> Plan[list[str]]:
+    """The names of indexes that are not there; outside the events with their collection."""
+    missing: list[str] = []
+    for collection, indexes in INDEXES.items():
+        present = yield from ask(ListIndexes(collection))
+        before = "" if collection == EVENTS else f"{collection}."
+        missing += [before + index.name for index in indexes if index.name not in present]
+    return missing
+
+
+def _indexes(missing: list[str]) -> Finding:
     if not missing:
         return Finding("ok", "indexes", "all present")
     return Finding("error", "indexes", f"missing: {', '.join(missing)}", "Run: sesevent doctor --fix")

@@ -30,8 +30,8 @@ from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
 
 __all__ = [
-    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Stored", "Summary", "Tell", "prepare",
-    "prepare_one", "store", "store_each", "store_together",
+    "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Seen", "Stored", "Summary", "Tell",
+    "prepare", "prepare_one", "store", "store_each", "store_together",
 ]  # fmt: skip
 
 _LARGEST = 12 * 2**20  # bytes of one event that are worth reading; MongoDB takes documents of 16 MiB
@@ -100,6 +100,13 @@ Tell = Callable[[int, Outcome], object]
 """Hears what became of one of several things, by its place among them."""
 
 
+class Seen(NamedTuple):
+    """Events, and those of them that had not been stored before."""
+
+    events: int = 0
+    fresh: int = 0
+
+
 @dataclass
 class Summary:
     """What became of many things received, so far."""
@@ -116,6 +123,8 @@ class Summary:
     """Things that could not be read, or only in part."""
     problems: list[Problem] = field(default_factory=list)
     """The first hundred problems; their paths begin with the thing's position, ``$[17]``."""
+    by_type: dict[str, Seen] = field(default_factory=dict)
+    """The events, and how many of them were fresh, by SES's word; those of no known kind under ``other``."""
 
     @property
     def duplicates(self) -> int:

@@ -28,9 +28,12 @@ __all__ = [
     "new_rows",
     "operation_time",
     "rows_with",
+    "token_time",
 ]
 
 KEYS: Final = 1000  # keys a page
+_TIMED: Final = "82"  # how servers since MongoDB 4.0.7 write the type
+_SECONDS_END: Final = 10  # hexadecimal digits up to the end of the seconds
 
 
 class Arrival(NamedTuple):
@@ -123,3 +126,18 @@ def _inside(condition: Any, prefix: str) -> Any:
         name if name.startswith("$") else prefix + name: _inside(value, prefix) if name in ("$or", "$and") else value
         for name, value in condition.items()
     }
+
+
+def token_time(token: Mapping[str, Any] | None) -> datetime | None:
+    """How far a change stream is, by its token: the server's time of the last change it saw go by.
+
+    A token is opaque to clients. MongoDB's own begin with the type of a timestamp and its seconds; of any other
+    form nothing is told.
+    """
+    data = (token or {}).get("_data")
+    if not isinstance(data, str) or not data.startswith(_TIMED) or len(data) < _SECONDS_END:
+        return None
+    try:
+        return datetime.fromtimestamp(int(data[2:_SECONDS_END], 16), UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -23,7 +23,9 @@ from sesevent.storage.layout import (
     DATABASE,
     DEAD_LETTERS,
     EVENTS,
+    HEALTH,
     PLURAL,
+    ROLLUP_HOURS,
     SUPPRESSION,
     SUPPRESSION_ACTS,
     TOKENS,
@@ -100,7 +102,10 @@ def collections_of(
     Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
-    others = (SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, TOKENS, WATCHES, ALARMS, ALARM_LOG)
+    others = (
+        *(SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, TOKENS, WATCHES),
+        *(ALARMS, ALARM_LOG, HEALTH, ROLLUP_HOURS),
+    )
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "INDEXES",
-    "PLURAL", "POLLING", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES", "Index", "index_models",
+    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
+    "INDEXES", "PLURAL", "POLLING", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES", "Index",
+    "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -29,6 +30,10 @@ ALARMS: Final = "ses_alarm"
 """The state of each alarm."""
 ALARM_LOG: Final = "ses_alarm_log"
 """What became of alarms: kept, and whom it was told."""
+HEALTH: Final = "ses_health"
+"""One tiny document, written to see whether writing works."""
+ROLLUP_HOURS: Final = "ses_rollup_hour"
+"""How things stand with the rollup of each hour."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 

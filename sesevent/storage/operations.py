@@ -17,8 +17,8 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "PATIENCE", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete", "Document", "Find",
-    "Insert", "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
+    "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete",
+    "Document", "Find", "Insert", "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -208,6 +208,19 @@ class Command:
 
     def start(self, collections: Any) -> Any:
         return collections["ses_event"].database.command(self.name)
+
+    def finish(self, outcome: Document) -> Document:
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCommand:
+    """Run a command that servers take on their database `admin`, such as ``replSetGetStatus``."""
+
+    name: str
+
+    def start(self, collections: Any) -> Any:
+        return collections["ses_event"].database.client.get_database("admin").command(self.name)
 
     def finish(self, outcome: Document) -> Document:
         return outcome

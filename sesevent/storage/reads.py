@@ -41,6 +41,7 @@ __all__ = [
     "from_source",
     "in_configuration_set",
     "in_time",
+    "last_of_type",
     "latest_dead_letters",
     "next_acts",
     "next_dead_letters",
@@ -160,6 +161,11 @@ def which_are_there(identifiers: Iterable[ObjectId]) -> Find:
 def told_by_identity(identifiers: Iterable[ObjectId]) -> Find:
     """Which of these events are kept as an identity notification told them."""
     return Find(EVENTS, {"_id": {"$in": list(identifiers)}, "derived.identity": True}, projection={"_id": 1})
+
+
+def last_of_type(word: str) -> Find:
+    """The time of the newest row of this type, in SES's word: the end of an index."""
+    return Find(EVENTS, {"Type": word}, (("Timestamp", -1), ("_id", -1)), 1, {"Timestamp": 1})
 
 
 def without_derived(size: int) -> Find:

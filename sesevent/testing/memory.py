@@ -49,7 +49,11 @@ class MemoryClient:
         self._databases: dict[str, MemoryDatabase] = {}
 
     def __getitem__(self, name: str) -> MemoryDatabase:
-        return self._databases.setdefault(name, MemoryDatabase())
+        return self._databases.setdefault(name, MemoryDatabase(self))
+
+    def get_database(self, name: str) -> MemoryDatabase:
+        """The database of this name."""
+        return self[name]
 
     def get_default_database(self, default: str) -> MemoryDatabase:
         """The database of this name: there is no URI to name another."""
@@ -67,7 +71,8 @@ class MemoryClient:
 class MemoryDatabase:
     """Collections in memory, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: MemoryClient) -> None:
+        self.client = client
         self._collections: dict[str, MemoryCollection] = {}
 
     def __getitem__(self, name: str) -> MemoryCollection:
@@ -86,6 +91,7 @@ class MemoryDatabase:
         answers: dict[str, Document] = {
             "hello": {"setName": "memory", "hosts": ["memory"]},
             "buildInfo": {"version": "in memory"},
+            "replSetGetStatus": {"members": [{"name": "memory", "stateStr": "PRIMARY", "health": 1}]},
         }
         return answers[name]
 
@@ -182,12 +188,6 @@ class MemoryCollection:
         self._indexes += [name for name in names if name not in self._indexes]
         return names
 
-    def aggregate(self, *_: Any, **__: Any) -> NoReturn:
-        """Say that here nothing is counted."""
-        raise NotImplementedError(
-            "the store in memory makes no aggregations: ask analytics of a MongoDB (sesevent.local)"
-        )
-
     def watch(self, *_: Any, **__: Any) -> NoReturn:
         """Say what a stand-alone server says: there are no change streams."""
         raise OperationFailure("there are no change streams in memory", 40573)
@@ -230,7 +230,7 @@ class _Async:
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._blocking, name)
-        if name in ("get_collection", "find", "with_options"):
+        if name in ("get_collection", "get_database", "find", "with_options"):
             return lambda *arguments, **named: _Async(member(*arguments, **named))
         return _awaited(member) if callable(member) else _Async(member)
 

@@ -21,7 +21,8 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             del environment["SESEVENT_MONGODB_URI"]
         places = (
             ["--database", database]
-            if arguments[0] in ("ingest", "events", "timeline", "doctor", "reclassify", "watch", "status", "recipient")
+            if arguments[0]
+            in ("ingest", "events", "timeline", "doctor", "health", "reclassify", "watch", "status", "recipient")
             else []
         )
         if arguments[0] in ("suppression", "dead-letters", "bounces", "tokens", "serve", "analytics", "monitor"):

@@ -26,6 +26,9 @@ def said(code: str, *absent: str) -> str:
         ("sqs", "boto3", "aws"),
         ("s3", "boto3", "aws"),
         ("kinesis", "boto3", "aws"),
+        ("aws_setup", "boto3", "aws"),
+        ("prometheus", "prometheus_client", "prometheus"),
+        ("opentelemetry", "opentelemetry", "otel"),
         ("anchors", "cryptography.exceptions", "verify"),
     ],
 )
@@ -53,6 +56,14 @@ def test_the_plain_adapters_need_no_framework(module: str) -> None:
 def test_the_guard_and_the_comparison_of_lists_need_no_boto3() -> None:
     """They know its requests and answers, not it."""
     assert said("import sesevent.guard, sesevent.plans.ses_sync", "boto3", "botocore") == ""
+
+
+def test_the_embedded_metric_format_needs_no_boto3() -> None:
+    """Putting metrics does, and says so."""
+    code = "from sesevent.contrib import cloudwatch; list(cloudwatch.embedded([], None))"
+
+    assert said(code, "boto3", "botocore", "prometheus_client", "opentelemetry") == ""
+    assert "pip install 'sesevent[aws]'" in said(f"{code}; cloudwatch.Publisher()", "boto3")
 
 
 def test_verifying_without_cryptography_names_its_extra() -> None:
