@@ -14,6 +14,7 @@ import pytest
 import sesevent
 from sesevent import aio, answers, auditing, histories, monitor, payloads, sync, tokens, watching
 from sesevent.analytics.status import PRECEDENCE
+from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
@@ -30,6 +31,7 @@ FACES = [
     (watching.Watch, watching.AsyncWatch),
     (histories.RecipientHistory, histories.AsyncRecipientHistory),
     (monitor.Monitor, monitor.AsyncMonitor),
+    (projector.Projector, projector.AsyncProjector),
     (answers.Analytics, answers.AsyncAnalytics),
     (auditing.Audit, auditing.AsyncAudit),
     (tokens.Tokens, tokens.AsyncTokens),

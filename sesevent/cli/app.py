@@ -20,6 +20,7 @@ from sesevent.cli import (
     ingest,
     local,
     monitor,
+    project,
     serve,
     status,
     suppression,
@@ -66,6 +67,7 @@ app.command("timeline")(events.timeline)
 app.command("status")(status.status)
 app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
+app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.add_typer(analytics.app, name="analytics")

@@ -11,17 +11,18 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from operator import gt, lt
 from typing import Any, Final, NamedTuple, NoReturn
 
 import bson
 from bson import ObjectId
 from bson.codec_options import CodecOptions
-from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
+from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, OperationFailure
 
 from sesevent.aio import AsyncEventStore
 from sesevent.moments import UTC
 from sesevent.storage.failures import DUPLICATE_KEY
+from sesevent.storage.ordering import order
 from sesevent.sync import EventStore
 
 __all__ = ["AsyncMemoryClient", "MemoryClient", "async_memory_store", "memory_store"]
@@ -106,6 +107,9 @@ class _Found(NamedTuple):
 class _Done(NamedTuple):
     deleted_count: int = 0
     bulk_api_result: Mapping[str, Any] | None = None
+    matched_count: int = 0
+    modified_count: int = 0
+    upserted_id: Any = None
 
 
 class MemoryCollection:
@@ -130,7 +134,7 @@ class MemoryCollection:
         with self._lock:
             found = [document for document in self._documents.values() if _matches(document, filter or {})]
             for name, direction in reversed(sort or ()):
-                found.sort(key=lambda document: _order(_at(document, name)), reverse=direction < 0)
+                found.sort(key=lambda document: order(_at(document, name)), reverse=direction < 0)
             return _Found([_projected(_copy(document), projection) for document in found[: limit or None]])
 
     def with_options(self, **_: Any) -> MemoryCollection:
@@ -165,14 +169,28 @@ class MemoryCollection:
                     self._documents[found["_id"]] = _copy(_changed(found, request._doc, fresh=False))
                     matched += 1
                 elif request._upsert:
-                    fresh = {name: value for name, value in request._filter.items() if not isinstance(value, Mapping)}
-                    made = _copy(_changed(fresh, request._doc, fresh=True))
+                    made = _copy(_changed(_fresh(request._filter), request._doc, fresh=True))
                     if made["_id"] in self._documents:
                         errors.append({"index": index, "code": DUPLICATE_KEY})
                     else:
                         self._documents[made["_id"]] = made
                         upserted += 1
         return _reported(errors, matched, upserted)
+
+    def update_many(self, filter: Mapping[str, Any], update: Mapping[str, Any], upsert: bool = False) -> _Done:  # noqa: A002
+        """Change all that match; where *upsert* says so, make a document if none does."""
+        with self._lock:
+            found = [kept for kept in self._documents.values() if _matches(kept, filter)]
+            changed = [_copy(_changed(kept, update, fresh=False)) for kept in found]
+            self._documents |= {document["_id"]: document for document in changed}
+            if found or not upsert:
+                modified = sum(before != after for before, after in zip(found, changed, strict=True))
+                return _Done(matched_count=len(found), modified_count=modified)
+            made = _copy(_changed(_fresh(filter), update, fresh=True))
+            if made["_id"] in self._documents:
+                raise DuplicateKeyError("the key is taken", DUPLICATE_KEY)
+            self._documents[made["_id"]] = made
+            return _Done(upserted_id=made["_id"])
 
     def delete_many(self, filter: Mapping[str, Any]) -> _Done:  # noqa: A002
         """Delete what matches."""
@@ -227,6 +245,9 @@ class _Async:
 
     def __init__(self, blocking: Any) -> None:
         self._blocking = blocking
+
+    def __getitem__(self, name: str) -> _Async:
+        return _Async(self._blocking[name])
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._blocking, name)
@@ -289,7 +310,7 @@ def _equals(values: list[Any], wanted: Any) -> bool:
 
 def _compares(test: Callable[[Any, Any], bool]) -> Callable[[list[Any], Any], bool]:
     return lambda values, wanted: any(
-        _order(value)[0] == _order(wanted)[0] and test(value, wanted) for value in values if value is not None
+        order(value)[0] == order(wanted)[0] and test(value, wanted) for value in values if value is not None
     )
 
 
@@ -305,20 +326,12 @@ _OPERATORS: Final[dict[str, Callable[[list[Any], Any], bool]]] = {
     "$lte": _compares(lambda value, wanted: value <= wanted),
 }
 
-# https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
-_RANKS: Final[tuple[tuple[type | tuple[type, ...], int], ...]] = (
-    (type(None), 0), (bool, 7), ((int, float), 1), (str, 2), (dict, 3), (list, 4), (bytes, 5), (ObjectId, 6),
-    (datetime, 8),
-)  # fmt: skip
-
-
-def _order(value: Any) -> tuple[int, Any]:
-    rank = next(rank for kind, rank in _RANKS if isinstance(value, kind))
-    return rank, 0 if value is None else value
-
 
 def _at(document: Mapping[str, Any], name: str) -> Any:
     return next(iter(_values(document, name.split("."))), None)
+
+
+_EXTREMES: Final[dict[str, Callable[[Any, Any], bool]]] = {"$max": gt, "$min": lt}
 
 
 def _projected(document: Document, projection: Mapping[str, Any] | None) -> Document:
@@ -341,6 +354,12 @@ def _only(document: Mapping[str, Any], paths: Sequence[Sequence[str]]) -> Docume
     return found
 
 
+def _fresh(conditions: Mapping[str, Any]) -> Document:
+    """What an upsert begins with: the fields that it asked to be equal to something."""
+    equal = {name: value for name, value in conditions.items() if not isinstance(value, Mapping) or name == "_id"}
+    return {"_id": ObjectId(), **equal}
+
+
 def _changed(document: Mapping[str, Any], change: Mapping[str, Any], *, fresh: bool) -> Document:
     changed = _copy(document)
     for operator, fields in change.items():
@@ -351,6 +370,11 @@ def _changed(document: Mapping[str, Any], change: Mapping[str, Any], *, fresh: b
                 holder = holder.setdefault(step, {})
             if operator == "$inc":
                 holder[last] = holder.get(last, 0) + value
+            elif operator == "$unset":
+                holder.pop(last, None)
+            elif operator in _EXTREMES:
+                if last not in holder or _EXTREMES[operator](order(value), order(holder[last])):
+                    holder[last] = value
             elif operator == "$set" or (operator == "$setOnInsert" and fresh):
                 holder[last] = value
             elif operator != "$setOnInsert":

@@ -22,7 +22,18 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
         places = (
             ["--database", database]
             if arguments[0]
-            in ("ingest", "events", "timeline", "doctor", "health", "reclassify", "watch", "status", "recipient")
+            in (
+                "ingest",
+                "events",
+                "timeline",
+                "doctor",
+                "health",
+                "reclassify",
+                "watch",
+                "project",
+                "status",
+                "recipient",
+            )
             else []
         )
         if arguments[0] in ("suppression", "dead-letters", "bounces", "tokens", "serve", "analytics", "monitor"):
