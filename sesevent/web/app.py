@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from importlib import import_module
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -20,14 +21,25 @@ from sesevent.web.access import COOKIE, Access, Authenticate
 from sesevent.web.limits import BodyLimit, Limits
 from sesevent.web.live import Hub
 from sesevent.web.problems import Problem, tell_problems
-from sesevent.web.routes import dead_letters, events, health, sessions, stream, suppression
+from sesevent.web.routes import (
+    alarms,
+    analytics,
+    dead_letters,
+    events,
+    health,
+    messages,
+    sessions,
+    stream,
+    suppression,
+)
 from sesevent.web.routing import SCOPE, Guarded
 from sesevent.web.sealing import Sealer
 
 __all__ = ["ROUTES", "Web", "create_app"]
 
 ROUTES: Final = (
-    events.routes, suppression.routes, stream.routes, dead_letters.routes, health.routes, sessions.routes,
+    events.routes, messages.routes, suppression.routes, analytics.routes, alarms.routes, stream.routes,
+    dead_letters.routes, health.routes, sessions.routes,
 )  # fmt: skip
 _READY_SECONDS: Final = 2.0
 
@@ -43,6 +55,8 @@ class Web:
         self.access = Access(store.tokens, self.sealer, limits, auth, clock)
         self.hub = Hub(store, self.sealer, **stream)
         self.exporting: dict[str, int] = {}
+        self._figures: Any = None
+        self._registry: Any = None
 
     async def reach(self) -> None:
         """Make sure that the store answers. Raises StoreUnavailable where it does not, in time."""
@@ -50,6 +64,17 @@ class Web:
             await asyncio.wait_for(self.store.events.get("0" * 24), _READY_SECONDS)
         except asyncio.TimeoutError:  # a class of its own before Python 3.11
             raise StoreUnavailable("MongoDB did not answer in time.") from None
+
+    async def metrics(self) -> str:
+        """What is measured, as Prometheus reads it. Raises MissingExtra where that is not installed."""
+        contrib, client = import_module("sesevent.contrib.prometheus"), import_module("prometheus_client")
+        if self._figures is None:
+            self._figures = import_module("sesevent.contrib.measurements").AsyncStoreFigures(self.store)
+            self._registry = client.CollectorRegistry()
+            contrib.export(None, self._figures, registry=self._registry)
+        await self._figures.refresh()
+        told: bytes = client.generate_latest(self._registry)
+        return told.decode()
 
     async def close(self) -> None:
         """End the live streams. A server does it before it waits for its requests to end."""
@@ -88,7 +113,7 @@ def create_app(
     app.state.web = Web(store, auth, limits, clock, stream)
     app.router.route_class = Guarded
     for routes in ROUTES:
-        routes.add_to(app)
+        routes.add_to(app, store)
     if webhook is not None:
         app.router.routes.append(Route(webhook_path, asgi.webhook(store, **webhook), methods=["POST"]))
     tell_problems(app)

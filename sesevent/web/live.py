@@ -13,13 +13,14 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from sesevent import jsontext
-from sesevent.errors import PositionLost, StoreError
+from sesevent.errors import StoreError
 from sesevent.storage.codec import StoredEvent, derived_of
+from sesevent.storage.connection import utc_now
 from sesevent.storage.positions import read_position, written_position
-from sesevent.web.problems import Refused
 from sesevent.web.sealing import Sealer
 from sesevent.web.shapes import event_shape
 from sesevent.web.veil import veiled
@@ -29,6 +30,7 @@ __all__ = ["Hub", "Wanted"]
 _log = logging.getLogger("sesevent.web")
 
 _SEEN_WRITTEN: Final = 50  # of a polled position: what is beyond may be told again after a resume
+_OVERLAP: Final = timedelta(seconds=60)  # how far the clocks of writers may differ, as a watch has it
 _IDLE: Final = 1.0  # seconds without a row after which a reader's own watch has caught up
 _CHUNK: Final = 100  # events that are handed over at once
 _AGAIN_MS: Final = 2000  # after which a client that was let go comes again
@@ -88,6 +90,17 @@ class Told:
         return f"id: {self.id}\ndata: {jsontext.encode(shape)}\n\n"
 
 
+@dataclass(slots=True)
+class _Place:
+    """Where a reader stands in the ring."""
+
+    number: int
+    given: frozenset[str] = frozenset()
+    """Rows that were given already by a watch of its own…"""
+    until: int = 0
+    """…and come again in the ring before this number."""
+
+
 class Hub:
     """What this process knows of what is stored, and whoever reads it."""
 
@@ -129,11 +142,11 @@ class Hub:
             yield f"retry: {_AGAIN_MS}\n\n"
             await self._join()
             failed = self._failed
-            place = [self._last if after is None else -1]
+            place = _Place(self._last if after is None else -1)
             if after is not None:
                 async for text in self._missed(wanted, after, place, clear):
                     yield text
-            async for text in self._following(wanted, place[0], failed, clear, welcome):
+            async for text in self._following(wanted, place, failed, clear, welcome):
                 yield text
         finally:
             self.readers -= 1
@@ -227,26 +240,30 @@ class Hub:
     # ── One reader ───────────────────────────────────────────────────────────────────────────
 
     async def _following(
-        self, wanted: Wanted, place: int, failed: int, clear: bool, welcome: Callable[[], Awaitable[bool]]
+        self, wanted: Wanted, place: _Place, failed: int, clear: bool, welcome: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[str]:
         checked = asyncio.get_running_loop().time()
-        yield f"id: {await self._mark()}\n: here\n\n" if place == self._last else ": here\n\n"
+        yield f"id: {await self._mark()}\n: here\n\n" if place.number == self._last else ": here\n\n"
         while not self._closed and failed == self._failed:
-            if place < self._last - len(self._ring):
+            if place.number < self._last - len(self._ring):
                 yield _word("dropped", "You read more slowly than events come. Come again with Last-Event-ID.")
                 return
             news = self._news
-            some = self._behind(place)
-            place += len(some)
-            if text := "".join([told.text(clear) for told in some if wanted.holds(told)]):
+            some = self._behind(place.number)
+            place.number += len(some)
+            if text := "".join(
+                [told.text(clear) for told in some if wanted.holds(told) and told.row not in place.given]
+            ):
                 yield text
+            if place.given and place.number >= place.until:
+                place.given = frozenset()
             now = asyncio.get_running_loop().time()
             if now - checked >= self._heartbeat:
                 checked = now
                 if not await welcome():
                     yield _word("end", "Who reads is not known any more.")
                     return
-            if not some and not await _within(news.wait(), self._heartbeat) and place == self._last:
+            if not some and not await _within(news.wait(), self._heartbeat) and place.number == self._last:
                 yield f"id: {await self._mark()}\n: still here\n\n"
         yield _word("end", "The server stops, or begins anew. Come again with Last-Event-ID.")
 
@@ -255,38 +272,45 @@ class Hub:
         begin = place - first
         return [self._ring[position] for position in range(begin, min(begin + _CHUNK, len(self._ring)))]
 
-    async def _missed(self, wanted: Wanted, after: str, place: list[int], clear: bool) -> AsyncIterator[str]:
+    async def _missed(self, wanted: Wanted, after: str, place: _Place, clear: bool) -> AsyncIterator[str]:
         """What came since *after*, as far as it is not in the ring; *place* is where to go on in that."""
         number = self._marks.get(after)
         if number is not None and number >= self._last - len(self._ring):
-            place[0] = number
+            place.number = number
             return
         position = await self._sealer.open("place", after)
-        if not isinstance(position, str):
-            raise Refused(400, "Last-Event-ID is none of ours. Begin without it.")
-        while place[0] < 0:
-            before, given = self._last, set[str]()
+        while place.number < 0:
+            before, opened, given = self._last, utc_now(), set[str]()
             try:
                 async with self._store.watch(
                     resume_after=position, max_wait_seconds=_IDLE, polling=self._polling
                 ) as own:
+                    polled = read_position(own.position).token is None
                     async for event in own:
-                        position = own.position
-                        if (number := self._rows.get(str(event.id))) is not None:
-                            place[0] = number - 1  # the ring tells it, and all that follows
+                        met = self._rows.get(str(event.id))
+                        if (
+                            met is not None and not polled
+                        ):  # both tell in one order: the ring tells it, and what follows
+                            place.number = met - 1
                             return
+                        # Two that poll tell what came at once in orders of their own, so they never meet; but who is
+                        # past everything that was there when it began has caught up.
+                        if polled and (event.received_at or opened) > opened + _OVERLAP:
+                            break
+                        position = own.position
                         given.add(str(event.id))
                         told = Told(event, await self._sealed(position))
                         if wanted.holds(told):
                             yield told.text(clear)
-            except (PositionLost, StoreError) as error:
+            except StoreError as error:
                 if error.retryable:
                     raise
                 yield _word("gap", "The server's log reaches no longer back to Last-Event-ID: events may be missing.")
-                place[0] = self._last
+                place.number = self._last
                 return
+            # What came since it began stands in the ring too.
             if before >= self._last - len(self._ring):  # else the ring was turned over meanwhile: read on
-                place[0] = before
+                place.number, place.given, place.until = before, frozenset(given), self._last + _CHUNK
 
 
 def _word(event: str, detail: str) -> str:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from sesevent import jsontext
-from sesevent.errors import ConfigurationError, PayloadError, SesEventError
+from sesevent.errors import ConfigurationError, MissingExtra, PayloadError, SesEventError
 
 __all__ = ["MEDIA_TYPE", "Problem", "Refused", "answer_to", "problem_responses", "tell_problems"]
 
@@ -130,7 +130,13 @@ async def _refused(_: Request, error: Exception) -> Response:
 async def _ours(request: Request, error: Exception) -> Response:
     """The library's own errors suggest a status. Those that a caller must answer for are his request's here."""
     assert isinstance(error, SesEventError)  # noqa: S101
-    status = 400 if isinstance(error, (ConfigurationError, PayloadError)) else error.http_status
+    status = (
+        400
+        if isinstance(error, (ConfigurationError, PayloadError))
+        else 501
+        if isinstance(error, MissingExtra)
+        else error.http_status
+    )
     if status >= 500:
         _log.warning("%s answered %s: %s", _template(request), status, type(error).__name__)
     headers = {"Retry-After": "1"} if error.retryable else None

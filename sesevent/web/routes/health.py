@@ -3,9 +3,11 @@
 from typing import Any, Literal
 
 from fastapi import Request
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from sesevent.web.routing import Routes, web_of
+from sesevent.web.shapes import Free, plain
 
 __all__ = ["routes"]
 
@@ -29,6 +31,24 @@ async def ready(request: Request) -> Any:
     """Whether the store can be reached within two seconds: 503 where it cannot."""
     await web_of(request).reach()
     return {"status": "ok"}
+
+
+@routes.get("/v1/health", needs="read", response_model=Free, offered="health")
+async def get_health(request: Request) -> Any:
+    """How well the store is: each thing that was looked at, and the worst of them."""
+    return plain(await web_of(request).store.health())
+
+
+@routes.get(
+    "/metrics",
+    needs="read",
+    response_class=PlainTextResponse,
+    problems=(501,),
+    offered="health",
+)
+async def get_metrics(request: Request) -> Any:
+    """What is measured, for Prometheus; the store is asked at most twice a minute."""
+    return PlainTextResponse(await web_of(request).metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @routes.get("/v1/openapi.json", needs="read", include_in_schema=False)
