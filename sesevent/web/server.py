@@ -58,6 +58,7 @@ async def serve(
     root_path: str = "",
     limits: Limits = Limits(),  # noqa: B008  # it is frozen
     dashboard: bool = True,
+    ses_account: Any = None,
     on_start: Callable[[Server, int], object] | None = None,
     **stream: Any,
 ) -> None:
@@ -85,6 +86,7 @@ async def serve(
         webhook_path=webhook_path,
         limits=limits,
         dashboard=dashboard,
+        ses_account=ses_account,
         **stream,
     )
     config = uvicorn.Config(

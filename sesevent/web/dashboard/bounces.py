@@ -49,7 +49,8 @@ async def bounces(request: Request) -> Response:
             }
             for row in providers
         ],
-        "classes": [name.removesuffix("_bounces") for name in _COUNTED], "rules": _rules(events), "looked_at": len(events),
+        "classes": [name.removesuffix("_bounces") for name in _COUNTED], "rules": _rules(events),
+        "looked_at": len(events),
         "examples": await _examples(request, events[:_EXAMPLES]) if view.reason else [],
         "about": _about(view.reason), "faults": FAULTS, "meanings": BOUNCE_CLASSES,
     }  # fmt: skip

@@ -70,7 +70,15 @@ def _journey(status: MessageStatus) -> dict[str, Any]:
     return {"lanes": [{"address": address} for address in lanes], "marks": marks, "ticks": ticks}
 
 
-_TICKS: Final = (("0", 0), ("10 s", 10), ("1 min", 60), ("10 min", 600), ("1 h", 3600), ("1 d", 86_400), ("7 d", 604_800))
+_TICKS: Final = (
+    ("0", 0),
+    ("10 s", 10),
+    ("1 min", 60),
+    ("10 min", 600),
+    ("1 h", 3600),
+    ("1 d", 86_400),
+    ("7 d", 604_800),
+)
 
 
 def _place(at: datetime, begin: datetime, span: float) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
@@ -90,7 +89,7 @@ class Page(Guarded):
             except RequestValidationError:
                 return told(request, 422, "A part of the request is wrong.")
             except NotImplementedError:
-                return told(request, 501, "The store behind this page cannot do this: the one in memory counts nothing.")
+                return told(request, 501, "The store behind this page cannot do this: in memory nothing is counted.")
             except SesEventError as error:
                 mine = isinstance(error, (ConfigurationError, PayloadError))
                 return told(request, 400 if mine else error.http_status, str(error), retryable=error.retryable)
@@ -104,7 +103,7 @@ class Page(Guarded):
 def _to_login(request: Request) -> Response:
     asked = request.url.path.removeprefix(root_of(request)) or "/"
     asked += f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(f"{root_of(request)}{_LOGIN}?next={quote(asked, safe='')}", 303, {"Cache-Control": "no-store"})
+    return go(request, _LOGIN, next=asked)
 
 
 def go(request: Request, path: str, **query: Any) -> Response:
@@ -139,7 +138,8 @@ def told(
     request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None, *, retryable: bool = False
 ) -> Response:
     """An error as a page."""
-    answer = _answer(request, "error.html", {"status": status, "detail": detail or _WORDS.get(status, "")}, None, status)
+    found = {"status": status, "detail": detail or _WORDS.get(status, "")}
+    answer = _answer(request, "error.html", found, None, status)
     answer.headers.update({**(headers or {}), **({"Retry-After": "5"} if retryable else {})})
     return answer
 
@@ -151,9 +151,7 @@ _WORDS: Final = {
 }
 
 
-def _answer(
-    request: Request, template: str, shown: Mapping[str, Any], view: View | None, status: int
-) -> Response:
+def _answer(request: Request, template: str, shown: Mapping[str, Any], view: View | None, status: int) -> Response:
     root, principal = root_of(request), getattr(request.state, "principal", None)
     scopes = frozenset() if principal is None else principal.scopes
     context = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from itertools import islice
 from typing import Any, Final
@@ -28,6 +29,7 @@ pages = Pages("dashboard")
 
 ROWS: Final = 50
 _MOST_CHANGES: Final = 500
+_PATIENCE: Final = 60.0  # seconds
 _EXAMPLE: Final = """# What you would decide otherwise; the rest stays as it is by default.
 name = "more patient"
 
@@ -76,7 +78,16 @@ async def simulate(request: Request) -> Response:
         return await _shown(request, policy=text, wrong=str(error), status=400)
     except ValueError:
         return await _shown(request, policy=text, wrong="This is no TOML.", status=400)
-    changes = []
+    try:
+        changes = await asyncio.wait_for(_changes(request, other), _PATIENCE)
+    except asyncio.TimeoutError:  # a class of its own before Python 3.11
+        wrong = "That takes too long for a page: `sesevent suppression simulate` has the time."
+        return await _shown(request, policy=text, wrong=wrong, status=503)
+    return await _shown(request, policy=text, changes=changes, version=other.version)
+
+
+async def _changes(request: Request, other: Policy) -> list[dict[str, Any]]:
+    changes: list[dict[str, Any]] = []
     async for change in web_of(request).store.suppression.simulate(other):
         told_of = await person(request, change.address)
         changes.append(
@@ -85,7 +96,7 @@ async def simulate(request: Request) -> Response:
         )  # fmt: skip
         if len(changes) == _MOST_CHANGES:
             break
-    return await _shown(request, policy=text, changes=changes, version=other.version)
+    return changes
 
 
 @pages.form("/suppression/drift", needs="admin")

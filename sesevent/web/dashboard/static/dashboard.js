@@ -56,6 +56,12 @@ const UNITS = {
   count: (value) => value.toLocaleString("en"),
 };
 
+const DATES = [  // at least so many seconds between two ticks: how they are told; and, where it changes, the year or day
+  [31536000, "{YYYY}", null, null, null, null, null, null, 1],
+  [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
+  [1, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+];
+
 function drawLines(plot, column) {
   const { ctx, bbox } = plot;
   for (const [line, words, name] of [[column.review, "AWS reviews", "--review"], [column.pause, "AWS may pause", "--pause"]]) {
@@ -69,6 +75,7 @@ function drawLines(plot, column) {
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
+    ctx.textAlign = "left";
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.fillText(`${words}: ${UNITS.share(line)}`, bbox.left + 6 * devicePixelRatio, y - 4 * devicePixelRatio);
     ctx.restore();
@@ -87,8 +94,8 @@ function draw(place, data) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), data.zone),
     cursor: { sync: { key: "series" }, drag: { x: true, y: false, setScale: false } },
     scales: { y: { range: (_, low, high) => [0, Math.max(high || 0, top, unit === "count" ? 1 : 0) * 1.05 || 1] } },
-    axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map(UNITS[unit]) }],
-    series: [{}, ...columns.map((column, number) => ({
+    axes: [{ ...axis, values: DATES }, { ...axis, size: 64, values: (_, splits) => splits.map(UNITS[unit]) }],
+    series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...columns.map((column, number) => ({
       label: column.words, stroke: colour(colours[number]), width: 2, spanGaps: false, points: { show: data.times.length < 60, size: 5 },
       dash: number ? [8, 2 + 3 * number] : undefined,
       value: (_, value) => value === null || value === undefined ? "–" : UNITS[unit](value),
