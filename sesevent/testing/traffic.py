@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sesevent.testing import payloads
 from sesevent.testing.payloads import Payload
@@ -71,7 +71,7 @@ class Traffic:
     def _old_list(self) -> list[tuple[datetime, Payload]]:
         number = self._chance.randrange(10**6)
         person = f"former{number}@{self._chance.choice(('gmail.example', 'yahoo.example', 'outlook.example'))}"
-        about = {
+        about: dict[str, Any] = {
             "to": [person], "sent": self._sent, "subject": "We miss you 🌷", "campaign": "win-back",
             "configuration_set": "marketing",
             "message_id": f"0100{self._chance.getrandbits(48):012x}-old-list-{number}",

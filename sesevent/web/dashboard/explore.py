@@ -41,10 +41,11 @@ async def explore(request: Request) -> Response:
     by = choice(request, "by", DIVISIONS, "campaign")
     asked = dict(view.kept)
     after = await web.sealer.place(asked, text_of_cursor(request))
+    listed = web.store.events.find(**view.narrow, newest_first=True, limit=ROWS, after=after)
     series, division, events = await asyncio.gather(
         web.store.analytics.timeseries(**view.question, by=view.by),
         web.store.analytics.by(by, **view.question, limit=_FOLLOWED),
-        web.store.events.find(**view.narrow, newest_first=True, limit=ROWS, after=after).to_list(),
+        listed.to_list(),
     )
     following = await web.sealer.cursor(asked, list(events[-1].cursor)) if len(events) == ROWS else None
     shown = [COLUMNS[name] for name in _SHOWN]

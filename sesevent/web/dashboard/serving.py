@@ -158,7 +158,7 @@ def _answer(request: Request, template: str, shown: Mapping[str, Any], view: Vie
         "root": root, "path": request.url.path.removeprefix(root) or "/", "principal": principal, "scopes": scopes,
         "view": view, "zone": ZoneInfo("UTC") if view is None else view.zone, "navigation": NAVIGATION,
         "said": request.query_params.get("said", ""), "open_to_all": web_of(request).access.authenticate is NO_AUTH,
-        "has_login": web_of(request).access.authenticate is None, "version": __version__,
+        "has_login": web_of(request).access.authenticate is None, "release": __version__,
     }  # fmt: skip
     text = _environment().get_template(template).render({**context, **shown})
     return HTMLResponse(text, status, {"Cache-Control": "no-store", "Vary": "Cookie, Authorization"})

@@ -47,10 +47,10 @@ async def suppression(request: Request) -> Response:
 @pages.form("/suppression/import", needs="suppress")
 async def import_list(request: Request) -> Response:
     """Put a list of addresses on the list, and tell what became of each line that was not understood."""
-    form = await request.form()
-    file: Any = form.get("file")
-    typed = str(form.get("addresses") or "").encode()
-    content = await file.read() if file is not None and not isinstance(file, str) else b""
+    async with request.form() as form:
+        file: Any = form.get("file")
+        typed = str(form.get("addresses") or "").encode()
+        content = await file.read() if file is not None and not isinstance(file, str) else b""
     if not (content or typed).strip():
         raise Refused(400, "There is no list: choose a file, or write addresses.")
     said = {
