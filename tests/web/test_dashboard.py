@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from sesevent import testing, trusted
 from sesevent.web import Limits, Principal, create_app
 from sesevent.web.dashboard.serving import STATIC, Page
-from web_fixtures import NOW, ROLES, mail, serving, take
+from web_fixtures import NOW, ROLES, mail, serving, take, words
 
 WRITES = {
     "/recipient": {"address": "ann@example.com"},
@@ -30,34 +29,6 @@ IMPLIED = {"read:pii": {"read"}, "admin": {"read", "suppress"}}
 ROUTES = [one for one in create_app(testing.async_memory_store(), dashboard=True).routes if isinstance(one, Page)]
 OWN_SITE = {"Sec-Fetch-Site": "same-origin"}
 WIDE = Limits(per_second=1000, burst=10_000, unknown_per_second=1000, unknown_burst=10_000)
-
-
-class Words(HTMLParser):
-    """The text of a page, and the links on it."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self.links: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-        self.text = " ".join("".join(self.parts).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "a":
-            self.links.append(dict(attrs).get("href") or "#")
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-    def link(self, beginning: str) -> str:
-        return next(link for link in self.links if link.startswith(beginning))
-
-
-def words(answer: Any) -> Words:
-    assert answer.headers["content-type"] == "text/html; charset=utf-8", answer.text
-    return Words(answer.text)
 
 
 @pytest.fixture
