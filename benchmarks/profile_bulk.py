@@ -20,12 +20,12 @@ from capture import Arena, documents_of, taken
 from pymongo import MongoClient
 
 from sesevent import local
-from sesevent.events.identity import event_key
+from sesevent.events.identity import key_of
 from sesevent.plans import receive
 from sesevent.plans.bulk import prepare_batch
-from sesevent.plans.parse import read_message
+from sesevent.plans.parse import essentials_in
 from sesevent.sns.unwrap import unwrap
-from sesevent.storage.codec import document_fields
+from sesevent.storage.codec import document_of
 
 PICTURE = Path(__file__).parents[1] / "docs" / "_static" / "bulk-profile.svg"
 EVENTS = 10_000
@@ -36,16 +36,17 @@ def stages() -> dict[str, float]:
     raws = [sample.notification(number) for number in range(EVENTS)]
     messages = [unwrap(raw)[0] for raw in raws]
     peel = _cost(unwrap, lambda: raws)
-    read = _cost(read_message, lambda: messages)
-    key = _cost(event_key, lambda: map(read_message, messages)) - read
-    build = _cost(document_fields, lambda: map(read_message, messages)) - read - key
+    now = datetime.now(timezone.utc)
+    read = _cost(essentials_in, lambda: messages)
+    key = _cost(key_of, lambda: map(essentials_in, messages)) - read
+    build = _cost(lambda message: document_of(essentials_in(message), message, now), lambda: messages) - read - key
     prepared = _total(lambda: _prepare(raws))
     documents = documents_of(raws)
     encode = _cost(bson.encode, lambda: documents)
     whole, waited, standings = _whole(raws)
     return {
         "peel the wrapping (two JSON texts)": peel,
-        "read the event": read,
+        "look up its essentials": read,
         "work out its key": key,
         "build the document": build,
         "the rest of preparing": max(prepared - peel - read - key - build, 0),

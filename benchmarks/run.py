@@ -1,7 +1,7 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
 Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, webhook, choices, room,
-memory, suppress, indexes, bounces, status.
+memory, suppress, indexes, bounces, status, analytics.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import capture
+import counting
 import orjson
 import sample
 from capture import documents_of, taken
@@ -285,6 +286,7 @@ GROUPS = {
     "parse": parsing, "peers": peers, "verify": verifying, "receive": capture.capturing,
     "webhook": capture.serving, "choices": capture.choosing, "room": capture.weighing, "memory": capture.remembering,
     "suppress": suppressing, "indexes": indexing, "bounces": bouncing, "status": statuses,
+    "analytics": counting.counting,
 }  # fmt: skip
 
 if __name__ == "__main__":

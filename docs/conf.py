@@ -200,27 +200,6 @@ _table(
 )  # fmt: skip
 
 _table(
-    "alarm_rules",
-    ("rule", "measure", "warn", "critical", "window", "at least", "lines are there because", "what to do"),
-    [
-        (f"`{rule.name}`", f"`{rule.measure}`",
-         *["–" if line is None else amount(line, READINGS[rule.measure].unit) for line in (rule.warn, rule.critical)],
-         span(rule.window),
-         ", ".join([*([f"{rule.min_count} of {rule.min_volume}"] if rule.min_volume else []),
-                    *([f"{rule.surge:g} times the usual"] if rule.surge else [])]) or "–",
-         rule.why, rule.hint)
-        for rule in DEFAULT_RULES
-    ],
-)  # fmt: skip
-_table(
-    "alarm_measures",
-    ("measure", "what it is", "unit", "a scope may name"),
-    [
-        (f"`{name}`", kind.words, kind.unit, ", ".join(f"`{scope}`" for scope in kind.scopes) or "– (the whole store)")
-        for name, kind in READINGS.items()
-    ],
-)
-_table(
     "health",
     ("check", "where it cannot be asked", "because"),
     [(f"`{row.name}`", row.else_, row.why) for row in health.CHECKS],
@@ -248,6 +227,27 @@ _table(
             row.words,
         )
         for row in MEASUREMENTS.values()
+    ],
+)
+_table(
+    "alarm_rules",
+    ("rule", "measure", "warn", "critical", "window", "at least", "lines are there because", "what to do"),
+    [
+        (f"`{rule.name}`", f"`{rule.measure}`",
+         *["–" if line is None else amount(line, READINGS[rule.measure].unit) for line in (rule.warn, rule.critical)],
+         span(rule.window),
+         ", ".join([*([f"{rule.min_count} of {rule.min_volume}"] if rule.min_volume else []),
+                    *([f"{rule.surge:g} times the usual"] if rule.surge else [])]) or "–",
+         rule.why, rule.hint)
+        for rule in DEFAULT_RULES
+    ],
+)  # fmt: skip
+_table(
+    "alarm_measures",
+    ("measure", "what it is", "unit", "a scope may name"),
+    [
+        (f"`{name}`", kind.words, kind.unit, ", ".join(f"`{scope}`" for scope in kind.scopes) or "– (the whole store)")
+        for name, kind in READINGS.items()
     ],
 )
 
@@ -456,9 +456,11 @@ _ROOMS = {
         "for tests | MongoDB | SNS's answer | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
-    "drivers | group_commit | hooks | probing | watching | answers | auditing | histories | tokens | monitor": (
+    "answers": (_WAIT, "ask what happened"),
+    "rolling": (_WAIT, "roll up what happened"),
+    "drivers | group_commit | hooks | watching | auditing | histories | probing | monitor | tokens": (
         _WAIT,
-        "perform plans, share writes, call, is it well?, follow, ask, write down, a person's mails, admit, warn",
+        "perform plans, share writes, call, follow, write down, a person's mails, is it well?, warn, admit",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),

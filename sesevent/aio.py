@@ -31,7 +31,7 @@ from sesevent import probing
 from sesevent.analytics.status import MessageStatus
 from sesevent.answers import AsyncAnalytics
 from sesevent.auditing import AsyncAudit
-from sesevent.drivers.aio import Items, batches, in_turn, perform
+from sesevent.drivers.aio import Items, awaited, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.histories import AsyncRecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
@@ -74,6 +74,7 @@ from sesevent.storage.codec import StoredEvent
 from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
+from sesevent.storage.operations import CLOCK
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
@@ -580,6 +581,7 @@ class AsyncEventStore:
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
+        self._collections[CLOCK] = awaited(clock)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
@@ -587,10 +589,12 @@ class AsyncEventStore:
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
-        self.analytics = AsyncAnalytics(partial(perform, collections=self._collections), clock)
-        self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
-        self.tokens = AsyncTokens(partial(perform, collections=self._collections), clock)
         self.monitor = AsyncMonitor(partial(perform, collections=self._collections), clock)
+        self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
+        self.analytics = AsyncAnalytics(
+            partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
+        )
+        self.tokens = AsyncTokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

@@ -6,7 +6,7 @@ store makes them, and hands in how it performs plans.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
@@ -16,12 +16,13 @@ from sesevent.analytics.journeys import Cohorts, Funnel, Links
 from sesevent.analytics.periods import Moment, window_of
 from sesevent.analytics.pipelines import Where
 from sesevent.analytics.reckoning import VOLUME, AwsReckoning
-from sesevent.analytics.results import Breakdown, Comparison, Reasons, Series, Totals
+from sesevent.analytics.results import Breakdown, Comparison, Overview, Reasons, Series
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
 from sesevent.ops import Plan
 from sesevent.plans import analyse, questions
 from sesevent.plans.questions import Asked
+from sesevent.rolling import AsyncRolling, Rolling
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # of `typing` from Python 3.11 on
@@ -50,33 +51,46 @@ class Filters(TypedDict, total=False):
     """A tag's name and value, or its name."""
 
 
-class Analytics:
+class Analytics(Rolling):
     """What happened, and how well: ``store.analytics``. Everything is by the time of the event.
 
     A window is from *since* (included) to *until* (not included; by default now). Each is a datetime (naive: UTC), a
     date (its first moment in the time zone *tz*), text of either, or how long ago, such as ``7d``. Further keywords are
-    `Filters`. Questions raise ConfigurationError for a window that ends before it begins, a time zone that there is
+    `Filters`. What is counted comes from rollups where there are any, which may estimate different mails, unless
+    *exact*. Questions raise ConfigurationError for a window that ends before it begins, a time zone that there is
     none of, and a filter that there is none of; and StoreError as everything that asks the database.
     """
 
-    def __init__(self, perform: Callable[[Plan[Any]], Any], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, perform: Callable[[Plan[Any]], Any], clock: Callable[[], datetime], in_turn: Callable[..., Iterator[Any]]
+    ) -> None:
         self._perform = perform
         self._clock = clock
+        self._in_turn = in_turn
 
-    def tally(self, since: datetime, until: datetime | None = None, **where: Any) -> Cell:
+    def tally(self, since: datetime, until: datetime | None = None, *, exact: bool = False, **where: Any) -> Cell:
         """Everything that is counted of events at or after *since* and before *until* (now), in one cell.
+
+        Closed hours come from rollups, where there are any: different mails may then be estimated, with the standard
+        error of `sesevent.analytics.uniques.ERROR`, unless *exact*, which counts all from the log.
 
         *where* are the fields of `sesevent.analytics.pipelines.Where`: only mails for which all of them hold.
         Raises ConfigurationError for a window that ends before it begins, and for a field there is none of.
         """
-        found: Cell = self._perform(_tally(self._clock(), since, until, where))
+        found: Cell = self._perform(_tally(self._clock(), since, until, exact, where))
         return found
 
     def summary(
-        self, since: Moment = "30d", until: Moment | None = None, *, tz: str = "UTC", **where: Unpack[Filters]
-    ) -> Totals:
+        self,
+        since: Moment = "30d",
+        until: Moment | None = None,
+        *,
+        tz: str = "UTC",
+        exact: bool = False,
+        **where: Unpack[Filters],
+    ) -> Overview:
         """A window in one row: counts, rates with their intervals, times to deliver and to open."""
-        found: Totals = self._perform(questions.summary(self._asked(tz, where), since, until))
+        found: Overview = self._perform(questions.summary(self._asked(tz, where, exact), since, until))
         return found
 
     def timeseries(
@@ -86,13 +100,14 @@ class Analytics:
         *,
         by: Period = "day",
         tz: str = "UTC",
+        exact: bool = False,
         **where: Unpack[Filters],
     ) -> Series:
         """A row for each hour, day, week (ISO, from Monday) or month of a time zone, with zeros where nothing happened.
 
         A day has 23 or 25 hours where clocks are set. Periods at the window's ends count as far as they are in it.
         """
-        found: Series = self._perform(questions.timeseries(self._asked(tz, where), since, until, by))
+        found: Series = self._perform(questions.timeseries(self._asked(tz, where, exact), since, until, by))
         return found
 
     @overload
@@ -105,6 +120,7 @@ class Analytics:
         name: None = ...,
         limit: int | None = ...,
         tz: str = ...,
+        exact: bool = ...,
         **where: Unpack[Filters],
     ) -> Reasons: ...
 
@@ -118,6 +134,7 @@ class Analytics:
         name: str | None = ...,
         limit: int | None = ...,
         tz: str = ...,
+        exact: bool = ...,
         **where: Unpack[Filters],
     ) -> Breakdown: ...
 
@@ -130,6 +147,7 @@ class Analytics:
         name: str | None = None,
         limit: int | None = 20,
         tz: str = "UTC",
+        exact: bool = False,
         **where: Unpack[Filters],
     ) -> Breakdown | Reasons:
         """A row for each campaign, provider, …, those with most sends first; beyond *limit* they are one, ``(other)``.
@@ -138,7 +156,7 @@ class Analytics:
         was opened of a mail to several domains or providers is in the row ``several``: nobody can tell who it was.
         """
         found: Breakdown | Reasons = self._perform(
-            questions.by(self._asked(tz, where), since, until, dimension, name, limit)
+            questions.by(self._asked(tz, where, exact), since, until, dimension, name, limit)
         )
         return found
 
@@ -194,10 +212,11 @@ class Analytics:
         after: tuple[Moment, Moment],
         *,
         tz: str = "UTC",
+        exact: bool = False,
         **where: Unpack[Filters],
     ) -> Comparison:
         """Two windows side by side: how each measure changed, and whether chance alone explains it."""
-        found: Comparison = self._perform(questions.compare(self._asked(tz, where), before, after))
+        found: Comparison = self._perform(questions.compare(self._asked(tz, where, exact), before, after))
         return found
 
     def as_aws_reckons(self, *, volume: int = VOLUME, own_domains: Iterable[str] = ()) -> AwsReckoning:
@@ -210,37 +229,53 @@ class Analytics:
         found: AwsReckoning = self._perform(questions.as_aws_reckons(self._clock(), volume, own_domains))
         return found
 
-    def _asked(self, tz: str, where: Filters) -> Asked:
-        return Asked(self._clock(), tz, _where({**where}))
+    def _asked(self, tz: str, where: Filters, exact: bool = False) -> Asked:
+        return Asked(self._clock(), tz, _where({**where}), exact)
 
 
-class AsyncAnalytics:
+class AsyncAnalytics(AsyncRolling):
     """What happened, and how well: ``store.analytics``. Everything is by the time of the event.
 
     A window is from *since* (included) to *until* (not included; by default now). Each is a datetime (naive: UTC), a
     date (its first moment in the time zone *tz*), text of either, or how long ago, such as ``7d``. Further keywords are
-    `Filters`. Questions raise ConfigurationError for a window that ends before it begins, a time zone that there is
+    `Filters`. What is counted comes from rollups where there are any, which may estimate different mails, unless
+    *exact*. Questions raise ConfigurationError for a window that ends before it begins, a time zone that there is
     none of, and a filter that there is none of; and StoreError as everything that asks the database.
     """
 
-    def __init__(self, perform: Callable[[Plan[Any]], Awaitable[Any]], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        perform: Callable[[Plan[Any]], Awaitable[Any]],
+        clock: Callable[[], datetime],
+        in_turn: Callable[..., AsyncIterator[Any]],
+    ) -> None:
         self._perform = perform
         self._clock = clock
+        self._in_turn = in_turn
 
-    async def tally(self, since: datetime, until: datetime | None = None, **where: Any) -> Cell:
+    async def tally(self, since: datetime, until: datetime | None = None, *, exact: bool = False, **where: Any) -> Cell:
         """Everything that is counted of events at or after *since* and before *until* (now), in one cell.
+
+        Closed hours come from rollups, where there are any: different mails may then be estimated, with the standard
+        error of `sesevent.analytics.uniques.ERROR`, unless *exact*, which counts all from the log.
 
         *where* are the fields of `sesevent.analytics.pipelines.Where`: only mails for which all of them hold.
         Raises ConfigurationError for a window that ends before it begins, and for a field there is none of.
         """
-        found: Cell = await self._perform(_tally(self._clock(), since, until, where))
+        found: Cell = await self._perform(_tally(self._clock(), since, until, exact, where))
         return found
 
     async def summary(
-        self, since: Moment = "30d", until: Moment | None = None, *, tz: str = "UTC", **where: Unpack[Filters]
-    ) -> Totals:
+        self,
+        since: Moment = "30d",
+        until: Moment | None = None,
+        *,
+        tz: str = "UTC",
+        exact: bool = False,
+        **where: Unpack[Filters],
+    ) -> Overview:
         """A window in one row: counts, rates with their intervals, times to deliver and to open."""
-        found: Totals = await self._perform(questions.summary(self._asked(tz, where), since, until))
+        found: Overview = await self._perform(questions.summary(self._asked(tz, where, exact), since, until))
         return found
 
     async def timeseries(
@@ -250,13 +285,14 @@ class AsyncAnalytics:
         *,
         by: Period = "day",
         tz: str = "UTC",
+        exact: bool = False,
         **where: Unpack[Filters],
     ) -> Series:
         """A row for each hour, day, week (ISO, from Monday) or month of a time zone, with zeros where nothing happened.
 
         A day has 23 or 25 hours where clocks are set. Periods at the window's ends count as far as they are in it.
         """
-        found: Series = await self._perform(questions.timeseries(self._asked(tz, where), since, until, by))
+        found: Series = await self._perform(questions.timeseries(self._asked(tz, where, exact), since, until, by))
         return found
 
     @overload
@@ -269,6 +305,7 @@ class AsyncAnalytics:
         name: None = ...,
         limit: int | None = ...,
         tz: str = ...,
+        exact: bool = ...,
         **where: Unpack[Filters],
     ) -> Reasons: ...
 
@@ -282,6 +319,7 @@ class AsyncAnalytics:
         name: str | None = ...,
         limit: int | None = ...,
         tz: str = ...,
+        exact: bool = ...,
         **where: Unpack[Filters],
     ) -> Breakdown: ...
 
@@ -294,6 +332,7 @@ class AsyncAnalytics:
         name: str | None = None,
         limit: int | None = 20,
         tz: str = "UTC",
+        exact: bool = False,
         **where: Unpack[Filters],
     ) -> Breakdown | Reasons:
         """A row for each campaign, provider, …, those with most sends first; beyond *limit* they are one, ``(other)``.
@@ -302,7 +341,7 @@ class AsyncAnalytics:
         was opened of a mail to several domains or providers is in the row ``several``: nobody can tell who it was.
         """
         found: Breakdown | Reasons = await self._perform(
-            questions.by(self._asked(tz, where), since, until, dimension, name, limit)
+            questions.by(self._asked(tz, where, exact), since, until, dimension, name, limit)
         )
         return found
 
@@ -358,10 +397,11 @@ class AsyncAnalytics:
         after: tuple[Moment, Moment],
         *,
         tz: str = "UTC",
+        exact: bool = False,
         **where: Unpack[Filters],
     ) -> Comparison:
         """Two windows side by side: how each measure changed, and whether chance alone explains it."""
-        found: Comparison = await self._perform(questions.compare(self._asked(tz, where), before, after))
+        found: Comparison = await self._perform(questions.compare(self._asked(tz, where, exact), before, after))
         return found
 
     async def as_aws_reckons(self, *, volume: int = VOLUME, own_domains: Iterable[str] = ()) -> AwsReckoning:
@@ -374,12 +414,12 @@ class AsyncAnalytics:
         found: AwsReckoning = await self._perform(questions.as_aws_reckons(self._clock(), volume, own_domains))
         return found
 
-    def _asked(self, tz: str, where: Filters) -> Asked:
-        return Asked(self._clock(), tz, _where({**where}))
+    def _asked(self, tz: str, where: Filters, exact: bool = False) -> Asked:
+        return Asked(self._clock(), tz, _where({**where}), exact)
 
 
-def _tally(now: datetime, since: datetime, until: datetime | None, where: dict[str, Any]) -> Plan[Cell]:
-    return analyse.tally(window_of(since, until, now, UTC), _where(where))
+def _tally(now: datetime, since: datetime, until: datetime | None, exact: bool, where: dict[str, Any]) -> Plan[Cell]:
+    return analyse.tally(window_of(since, until, now, UTC), _where(where), exact=exact)
 
 
 def _where(told: dict[str, Any]) -> Where:

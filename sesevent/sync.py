@@ -63,6 +63,7 @@ from sesevent.storage.codec import StoredEvent
 from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
+from sesevent.storage.operations import CLOCK
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
@@ -551,6 +552,7 @@ class EventStore:
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
+        self._collections[CLOCK] = clock
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
@@ -558,10 +560,12 @@ class EventStore:
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy, clock)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
-        self.analytics = Analytics(partial(perform, collections=self._collections), clock)
-        self.audit = Audit(partial(perform, collections=self._collections), clock)
-        self.tokens = Tokens(partial(perform, collections=self._collections), clock)
         self.monitor = Monitor(partial(perform, collections=self._collections), clock)
+        self.audit = Audit(partial(perform, collections=self._collections), clock)
+        self.analytics = Analytics(
+            partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
+        )
+        self.tokens = Tokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)

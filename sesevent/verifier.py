@@ -33,7 +33,6 @@ from sesevent.sns.origin import (
     confirmation_url,
     read_claim,
     read_topic,
-    signed_fields,
 )
 from sesevent.sns.signature import Certificate, check_proof, read_certificate, require_cryptography
 from sesevent.sns.trust import VerifiedMessage, vouched
@@ -280,7 +279,7 @@ def fetch(url: str, *, patience: float = _PATIENCE, largest: int = _LARGEST) -> 
 
 def _proven(claim: Claim, certificate: Certificate) -> VerifiedMessage:
     check_proof(claim, certificate)
-    return vouched(signed_fields(claim), f"its SNS signature, version {claim.version}")
+    return vouched(claim.signed, f"its SNS signature, version {claim.version}")
 
 
 def _unavailable(what: str, error: BaseException) -> VerifierUnavailable:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from sesevent.analytics.counts import counter_of
+from sesevent.analytics.groups import parts_of, read_prefix
 from sesevent.analytics.providers import SIMULATOR, provider_of
 from sesevent.analytics.spans import Spans
 from sesevent.analytics.uniques import Uniques, mark_of
@@ -110,6 +111,7 @@ class Cells:
 
     def __init__(self) -> None:
         self._cells: dict[tuple[str, Key], Cell] = {}
+        self._prefixes: dict[str, _Prefix] = {}
         self._first: dict[tuple[str, Key, int], tuple[int, str]] = {}
 
     def add(self, groups: Iterable[Mapping[str, Any]]) -> Cells:
@@ -118,8 +120,53 @@ class Cells:
             self._add(group["_id"], group["n"])
         return self
 
+    def add_texts(self, groups: Iterable[Mapping[str, Any]]) -> Cells:
+        """Groups by their texts (`sesevent.analytics.groups`); returns this."""
+        prefixes = self._prefixes
+        for group in groups:  # once for nearly every event: what can wait for `items` does
+            prefix, bucket, mark = parts_of(group["_id"])
+            of = prefixes.get(prefix)
+            if of is None:
+                of = prefixes[prefix] = _Prefix()
+            of.times += group["n"]
+            if mark:
+                first = int(bucket) if bucket else _NEVER
+                if first < of.marks.get(mark, _NEVER + 1):
+                    of.marks[mark] = first
+            elif bucket:
+                of.buckets[bucket] = of.buckets.get(bucket, 0) + group["n"]
+        return self
+
+    def _add_prefix(self, told: Mapping[str, Any], of: _Prefix) -> None:
+        """Count all events of a prefix, which are of one hour, kind and key."""
+        if of.marks:
+            self._add_engaged(told, of)
+            return
+        self._add(told, of.times)
+        for domain in (told["d"] or (NO_DOMAIN,)) if of.buckets else ():
+            took = self._cell(told["h"], _key(told, domain)).took
+            for bucket, times in of.buckets.items():
+                took.add(int(bucket), times)
+
+    def _add_engaged(self, told: Mapping[str, Any], of: _Prefix) -> None:
+        """…of opens and clicks, by the marks of their mails."""
+        hour, key = told["h"], _key(told, _domain_of(told["d"]))
+        cell = self._cell(hour, key)
+        name = counter_of(told["t"], None, None, machine="m" in told, left=False)
+        cell.count(name, of.times)
+        marks = {int(mark, 16): first for mark, first in of.marks.items()}
+        cell.unique(name).marks.update(marks)
+        if name == "opens":
+            for mark, first in marks.items():
+                if first != _NEVER:
+                    place, seen = (hour, key, mark), (first, hour)
+                    self._first[place] = min(seen, self._first.get(place, seen))
+
     def items(self) -> Iterator[tuple[str, Key, Cell]]:
         """Each hour's cell of each key. What is told then is final."""
+        for prefix, of in self._prefixes.items():
+            self._add_prefix(read_prefix(prefix), of)
+        self._prefixes.clear()
         for (_, key, _), (bucket, slot) in self._first.items():
             self._cell(slot, key).opened_after.add(bucket)
         self._first.clear()
@@ -134,9 +181,7 @@ class Cells:
         if kind in _BY_PERSON:
             self._add_people(hour, kind, group, times)
         else:
-            domains = set(group["d"])
-            domain = domains.pop() if len(domains) == 1 else SEVERAL if domains else NO_DOMAIN
-            self._add_mail(hour, kind, _key(group, domain), group, times)
+            self._add_mail(hour, kind, _key(group, _domain_of(group["d"])), group, times)
 
     def _add_people(self, hour: str, kind: str, group: Mapping[str, Any], times: int) -> None:
         """What happened to each recipient."""
@@ -170,6 +215,28 @@ class Cells:
                 # The hour's, however finely times are told apart: or minutes would add up to something else.
                 place, told = (hour[:HOUR], key, mark), (group["s"], hour)
                 self._first[place] = min(told, self._first.get(place, told))
+
+
+class _Prefix:
+    """The events whose groups have one prefix."""
+
+    __slots__ = ("buckets", "marks", "times")
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.buckets: dict[str, int] = {}
+        """How long deliveries took."""
+        self.marks: dict[str, int] = {}
+        """Mails that were opened or clicked, and the bucket of the first time."""
+
+
+_NEVER: Final = 1 << 32
+
+
+def _domain_of(domains: Iterable[str]) -> str:
+    """The domain of an event that concerns a mail as a whole."""
+    different = set(domains)
+    return different.pop() if len(different) == 1 else SEVERAL if different else NO_DOMAIN
 
 
 _BY_PERSON = frozenset({"Send", "Delivery", "Bounce", "Reject", "Rendering Failure", "DeliveryDelay"})

@@ -65,8 +65,10 @@ class Periods:
         return self.all[place] if place >= 0 and moment < self.all[place].until else None
 
 
-def zone_of(name: str) -> ZoneInfo:
+def zone_of(name: str) -> tzinfo:
     """The time zone of a name such as ``Europe/Berlin``. Raises ConfigurationError where there is none."""
+    if name == "UTC":
+        return UTC  # also on a system that has no table of zones
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError

@@ -16,7 +16,7 @@ from sesevent.analytics.measures import MEASURES, RateResult
 
 if TYPE_CHECKING:
     from sesevent.analytics.journeys import Cohorts, Funnel, Links
-    from sesevent.analytics.results import Breakdown, Comparison, Reasons, Series, Totals
+    from sesevent.analytics.results import Breakdown, Comparison, Overview, Reasons, Series
 
 __all__ = ["breakdown", "cohorts", "comparison", "funnel", "links", "reasons", "series", "summary"]
 
@@ -24,7 +24,7 @@ _COLOURS: Final = ("#2563eb", "#059669", "#d97706", "#dc2626", "#7c3aed", "#4755
 _USUAL: Final = ("delivery", "unique_open", "unique_click")
 
 
-def summary(answer: Totals, *measures: str) -> Figure:
+def summary(answer: Overview, *measures: str) -> Figure:
     """The rates of a window, one under the other."""
     return _rates([(_words(name), answer.rate(name)) for name in measures or _USUAL], "", answer.tz)
 

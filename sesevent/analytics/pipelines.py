@@ -20,7 +20,9 @@ __all__ = [
     "HAPPENED",
     "LOG",
     "TAG",
+    "WITHOUT_TEXT",
     "Where",
+    "by_text",
     "cohorts",
     "each_once",
     "funnelled",
@@ -210,6 +212,18 @@ def _any(number: str) -> dict[str, Any]:
 
 def _of_types(*types: str) -> dict[str, Any]:
     return {"$or": [{"Type": {"$in": types}, "derived.type": {"$exists": False}}, {"derived.type": {"$in": types}}]}
+
+
+def by_text(window: Window, where: Where) -> list[Mapping[str, Any]]:
+    """The groups of events that have theirs written, `{_id: text, n: times}`; all others, and older rows, as None."""
+    own, older = each_once(in_window(window) | where.filter())
+    others = {"$group": {"_id": None, "n": {"$sum": 1}}}
+    group = {"$group": {"_id": "$derived.group", "n": {"$sum": 1}}}
+    return [*own, group, {"$unionWith": {"coll": LOG, "pipeline": [*older, others]}}]
+
+
+WITHOUT_TEXT: Final[Mapping[str, Any]] = {"$match": {"derived.group": None}}
+"""Before a pipeline of `grouped`: only rows that have no text; and all older rows, which are asked for behind it."""
 
 
 def _tag(name: str) -> dict[str, Any]:

@@ -19,8 +19,20 @@ from sesevent.analytics.spans import Spans
 from sesevent.bounces.rulebook import load_rules
 
 __all__ = [
-    "NONE", "REST", "Breakdown", "Change", "Comparison", "Percentiles", "ReasonRow", "Reasons", "Row", "Series",
-    "Totals", "reasons_of", "row_of", "table_of",
+    "NONE",
+    "REST",
+    "Breakdown",
+    "Change",
+    "Comparison",
+    "Overview",
+    "Percentiles",
+    "ReasonRow",
+    "Reasons",
+    "Row",
+    "Series",
+    "reasons_of",
+    "row_of",
+    "table_of",
 ]  # fmt: skip
 
 NONE: Final = "(none)"
@@ -138,7 +150,7 @@ class _Table(Answer):
 
 
 @dataclass(frozen=True)
-class Totals(Row, Answer):
+class Overview(Row, Answer):
     """A window in one row."""
 
     picture: ClassVar[str] = "summary"
@@ -154,7 +166,7 @@ class Totals(Row, Answer):
         return super().to_dict() | {"tz": self.tz}
 
     @classmethod
-    def of(cls, cell: Cell, window: Window, tz: str) -> Totals:
+    def of(cls, cell: Cell, window: Window, tz: str) -> Overview:
         """The totals of a cell."""
         row = row_of("summary", cell, window)
         return cls(row.name, row.window, row.counts, row.to_deliver, row.to_open, tz)

@@ -11,12 +11,13 @@ from __future__ import annotations
 from sesevent.bounces.classification import Classification
 from sesevent.bounces.decide import classify, classify_delay, classify_reject, classify_rendering_failure
 from sesevent.bounces.edition import rules_version
-from sesevent.bounces.of_event import CLASSIFIED, classify_event
+from sesevent.bounces.of_event import CLASSIFIED, classify_body, classify_event
 
 __all__ = [
     "CLASSIFIED",
     "Classification",
     "classify",
+    "classify_body",
     "classify_delay",
     "classify_event",
     "classify_reject",

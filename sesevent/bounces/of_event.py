@@ -13,7 +13,7 @@ from sesevent.bounces.classification import Classification
 from sesevent.bounces.decide import classify, classify_delay, classify_reject, classify_rendering_failure
 from sesevent.events.event import Event
 
-__all__ = ["CLASSIFIED", "classify_event"]
+__all__ = ["CLASSIFIED", "classify_body", "classify_event"]
 
 
 def classify_event(event: Event) -> list[Classification]:
@@ -22,10 +22,14 @@ def classify_event(event: Event) -> list[Classification]:
     A bounce that names nobody, a reject and a rendering failure have one for all. Empty for events
     that tell of no failure.
     """
-    read = CLASSIFIED.get(event.type)
+    return classify_body(event.type, event.essence.get(event.body or ""))
+
+
+def classify_body(kind: str, body: object) -> list[Classification]:
+    """The same, of what an event of this *kind* has of its own."""
+    read = CLASSIFIED.get(kind)
     if read is None:
         return []
-    body = event.essence.get(event.body or "")
     return read(body if isinstance(body, dict) else {})
 
 

@@ -21,6 +21,7 @@ from sesevent.cli import (
     local,
     monitor,
     project,
+    rollup,
     serve,
     status,
     suppression,
@@ -70,12 +71,13 @@ app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
-app.add_typer(analytics.app, name="analytics")
 app.command("health")(health.health)
+app.add_typer(analytics.app, name="analytics")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
+app.add_typer(rollup.app, name="rollup")
 app.add_typer(worker.app, name="worker")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(local.app, name="local")

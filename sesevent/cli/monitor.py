@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from pathlib import Path
@@ -60,7 +59,7 @@ def run(
     Exit codes with --once: 0 all is well, 1 a service could not be told, 4 something warns, 5 something is critical;
     where several hold, the largest.
     """
-    seconds, chosen = _seconds(every), _rules(rules)
+    seconds, chosen = options.seconds(every), _rules(rules)
     notifiers = [_notifier(url) for url in notify or ()]
     with options.opened_store(uri, database, collection, timeout) as store:
         if once:
@@ -283,18 +282,6 @@ def _entry_row(entry: AlarmEntry) -> dict[str, Any]:
         "by": entry.by or None,
         "why": entry.why or None,
     }
-
-
-def _seconds(text: str) -> float:
-    found = _EVERY.fullmatch(text)
-    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-    if seconds <= 0:
-        raise typer.BadParameter(f"{text!r} is no span such as 30s or 5m")
-    return seconds
-
-
-_EVERY = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def _rules(file: Path | None) -> Sequence[Rule]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import sys
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -121,6 +122,19 @@ def moment_ahead(text: str | None) -> datetime | None:
     return ahead
 
 
+def seconds(text: str) -> float:
+    """How long a pause is: ``30s``, ``5m``, or a number of seconds."""
+    found = _PAUSE.fullmatch(text)
+    pause = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if pause <= 0:
+        raise typer.BadParameter(f"{text!r} is no span such as 30s or 5m")
+    return pause
+
+
+_PAUSE = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
 def author(by: str | None) -> str:
     """Who says so: as named, or whoever is logged in."""
     if by:
@@ -185,3 +199,11 @@ def _local_uri() -> str:
         )
     note(f"using the local server at {running.uri}")
     return str(running.uri)
+
+
+def span(text: str) -> timedelta:
+    """A span of time: ``60s``, ``5m``."""
+    found = read_span(text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no span such as 60s or 5m")
+    return found

@@ -363,7 +363,7 @@ class _Asking:
         """The label that *by* adds."""
         return (self.by,) if self.by else ()
 
-    def wheres(self) -> list[dict[str, str]]:
+    def wheres(self) -> list[dict[str, Any]]:
         """What to count apart: everything, then each name."""
         return [{}, *({self.by: name} for name in self.names)] if self.window is not None else []
 
@@ -489,7 +489,7 @@ class StoreFigures:
         try:
             with within(asking.timeout_seconds):
                 since = health.at - asking.window
-                return health, [self._store.analytics.tally(since, None, **where) for where in asking.wheres()]
+                return health, [self._store.analytics.tally(since, **where) for where in asking.wheres()]
         except SesEventError:  # in time or not at all; what there is of health is told
             return health, []
 
@@ -547,6 +547,6 @@ class AsyncStoreFigures:
         try:
             with within(asking.timeout_seconds):
                 since = health.at - asking.window
-                return health, [await self._store.analytics.tally(since, None, **where) for where in asking.wheres()]
+                return health, [await self._store.analytics.tally(since, **where) for where in asking.wheres()]
         except SesEventError:  # as above
             return health, []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import closing, suppress
 from typing import Any, TypeVar, Union
 
@@ -15,7 +15,7 @@ from sesevent.ops import Operation, Plan
 from sesevent.plans import bulk
 from sesevent.storage.failures import translate
 
-__all__ = ["Items", "batches", "in_turn", "perform"]
+__all__ = ["Items", "awaited", "batches", "in_turn", "perform"]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -49,6 +49,15 @@ async def _outcome(operation: Operation[Any], collections: dict[str, Any]) -> An
     except PyMongoError as error:
         raise translate(error) from None  # its message may quote a document
     return operation.finish(outcome)
+
+
+def awaited(call: Callable[[], R]) -> Callable[[], Awaitable[R]]:
+    """A call that can be awaited, as an operation's outcome is."""
+
+    async def made() -> R:
+        return call()
+
+    return made
 
 
 async def in_turn(plans: AsyncIterable[Plan[R]], collections: dict[str, Any], at_once: int) -> AsyncGenerator[R, None]:

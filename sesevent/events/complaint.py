@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import ClassVar
 
-from sesevent.events.event import Event, NamedIn
+from sesevent.events.essentials import NamedIn
+from sesevent.events.event import Event
 from sesevent.events.part import Moment, Part, read_part
 
 __all__ = ["ComplainedRecipient", "Complaint", "ComplaintObject"]

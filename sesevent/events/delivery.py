@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from sesevent.events.event import Event, NamedIn
+from sesevent.events.essentials import NamedIn
+from sesevent.events.event import Event
 from sesevent.events.part import Moment, Part, read_part
 
 __all__ = ["Delivery", "DeliveryObject"]

@@ -2,7 +2,7 @@
 
 An event keeps its payload and types the parts when they are asked for. Two rules follow: the
 *essentials* (type, ids, times, recipients) are checked when it is read, by
-:mod:`sesevent.events.parse`; a *detail* never refuses an event: a value that is not of its
+:mod:`sesevent.events.essentials`; a *detail* never refuses an event: a value that is not of its
 documented type is ``None`` in the typed part and still there in ``raw``. Fields that SES adds
 are kept, under SES's own names, in ``model_extra`` of the part they belong to.
 Next: :mod:`sesevent.events.parse`, and one module per kind.
@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, computed_field
 
-from sesevent import addresses, jsontext
+from sesevent import addresses
+from sesevent.events.essentials import Essentials, Kind, NamedIn, look_up, tag_values
 from sesevent.events.mail import Mail
 from sesevent.events.part import read_part
-from sesevent.moments import format_moment, read_moment
 
-__all__ = ["Event", "NamedIn", "Recipient", "once", "tag_values"]
+__all__ = ["Event", "Recipient", "kind_of", "once"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ class Recipient:
 
 
 V = TypeVar("V")
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class once(Generic[V]):  # noqa: N801  # used as `property` is
@@ -64,15 +63,6 @@ class once(Generic[V]):  # noqa: N801  # used as `property` is
         return value
 
 
-class NamedIn(NamedTuple):
-    """Where a kind's payload names the people it concerns."""
-
-    holder: str
-    list: str
-    key: str | None = None
-    """The key of the address in each entry; None where the entries are the addresses."""
-
-
 class Event(BaseModel):
     """One thing that happened to one mail. Frozen; made by :func:`sesevent.parse`.
 
@@ -87,82 +77,53 @@ class Event(BaseModel):
     """The list that names whom the event concerns."""
     one_of: ClassVar[bool] = False
     """True where SES means one of those it names and cannot say which."""
+    known: ClassVar[bool] = True
+    """False for whatever SES adds next."""
 
     text: SkipValidation[str] = Field(exclude=True)
     """The payload exactly as received: JSON text."""
     essence: SkipValidation[dict[str, Any]] = Field(exclude=True)
     """*text* decoded, perhaps without the mail's headers (:mod:`sesevent.payloads`)."""
 
+    @once
+    def essentials(self) -> Essentials:
+        """What the store needs of it (:mod:`sesevent.events.essentials`)."""
+        word = self.essence.get("eventType") or self.essence["notificationType"]
+        return look_up(kind_of(type(self)), word, self.text, self.essence)
+
     @cached_property
     def raw(self) -> dict[str, Any]:
         """The payload, decoded, with everything SES sent; what is more than 100 levels deep is None there."""
-        try:
-            whole = jsontext.decode(self.text)
-        except ValueError:  # too deep, in a part that reading the essence skipped
-            whole = self.essence
-        raw: dict[str, Any] = jsontext.settled(whole)
-        return raw
+        return self.essentials.decoded()
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def type(self) -> str:
         """SES's own word, such as ``Bounce`` or ``Rendering Failure``."""
-        word: str = self.essence.get("eventType") or self.essence["notificationType"]
-        return word
+        return self.essentials.type
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def message_id(self) -> str:
         """SES's id of the mail; empty where the payload holds none."""
-        return self._mail.get("messageId") or ""
+        return self.essentials.message_id
 
     @computed_field  # type: ignore[prop-decorator]
-    @cached_property
+    @property
     def timestamp(self) -> datetime | None:
         """When it happened, aware and in UTC.
 
         The time of sending where SES gives the event no time of its own; None where the payload
         holds neither.
         """
-        when = self._body.get("timestamp") or self._mail.get("timestamp")
-        return read_moment(when) if when else None
+        return self.essentials.timestamp
 
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
     def recipients(self) -> tuple[Recipient, ...]:
         """Whom the event concerns, in SES's order: never simply everyone the mail went to."""
-        certain = not self.guessed
-        return tuple([Recipient(addresses.bare(text), certain) for text in self._named])
-
-    @once
-    def normals(self) -> list[str]:
-        """The addresses of the recipients in normal form, each once."""
-        named = self._named
-        if len(named) == 1:
-            return [addresses.normal(named[0])]
-        return list(dict.fromkeys([addresses.normal(text) for text in named]))
-
-    @property
-    def guessed(self) -> bool:
-        """True where SES names several and means one of them."""
-        return self.one_of and len(self._named) > 1
-
-    @once
-    def stamp(self) -> str:
-        """The timestamp as it is stored; empty where there is none."""
-        moment = self.timestamp
-        return format_moment(moment) if moment is not None else ""
-
-    @once
-    def took(self) -> int | None:
-        """Milliseconds from the time of sending until it happened; None where SES does not tell both."""
-        moment, sent = self.timestamp, self._mail.get("timestamp")
-        if moment is None or not sent or not self._body.get("timestamp"):
-            return None
-        try:
-            return (moment - read_moment(sent)) // _MILLISECOND
-        except ValueError:  # a detail here, and no ground to refuse the event
-            return None
+        certain = not self.essentials.guessed
+        return tuple([Recipient(addresses.bare(text), certain) for text in self.essentials.named])
 
     @cached_property
     def mail(self) -> Mail:
@@ -173,21 +134,20 @@ class Event(BaseModel):
     @property
     def source(self) -> str | None:
         """The envelope sender as SES was given it, display name included."""
-        return _text(self._mail.get("source"))
+        source = self.essentials.mail.get("source")
+        return source if isinstance(source, str) else None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def subject(self) -> str | None:
         """The mail's subject, where the notification holds headers."""
-        common = self._mail.get("commonHeaders")
-        subject = _text(common.get("subject")) if isinstance(common, dict) else None
-        return subject if subject is not None else self._subject_header()
+        return self.essentials.subject
 
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
     def tags(self) -> dict[str, list[str]]:
         """Message tags, ``ses:`` ones included. Empty for identity notifications, which hold none."""
-        tags = self._mail.get("tags")
+        tags = self.essentials.mail.get("tags")
         return {name: tag_values(values) for name, values in tags.items()} if type(tags) is dict else {}
 
     @computed_field  # type: ignore[prop-decorator]
@@ -207,37 +167,7 @@ class Event(BaseModel):
     def __hash__(self) -> int:
         return hash((self.type, self.message_id, self.timestamp))
 
-    @once
-    def _mail(self) -> dict[str, Any]:
-        return self.essence.get("mail") or {}
 
-    @once
-    def _body(self) -> dict[str, Any]:
-        return (self.essence.get(self.body) if self.body else None) or {}
-
-    @once
-    def _named(self) -> list[str]:
-        holder, name, key = self.named_in
-        entries = (self._mail if holder == "mail" else self._body).get(name) or ()
-        found = [entry.get(key) if isinstance(entry, dict) else entry for entry in entries]
-        return [text for text in found if isinstance(text, str)]
-
-    def _subject_header(self) -> str | None:
-        headers = (self.raw.get("mail") or {}).get("headers")
-        for header in headers if isinstance(headers, list) else ():
-            if isinstance(header, dict) and str(header.get("name")).lower() == "subject":
-                return _text(header.get("value"))
-        return None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def tag_values(values: object) -> list[str]:
-    """Values of one message tag: SES sends a list even for one."""
-    if type(values) is list:
-        if len(values) == 1 and type(values[0]) is str:
-            return values
-        return [value for value in values if type(value) is str]
-    return [values] if isinstance(values, str) else []
+def kind_of(cls: type[Event]) -> Kind:
+    """Where the payloads of a class of events hold their essentials."""
+    return Kind(cls.body, cls.named_in, cls.one_of, cls.known)

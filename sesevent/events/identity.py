@@ -17,15 +17,16 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from sesevent import jsontext
+from sesevent.events.essentials import Essentials
 from sesevent.events.event import Event
 
-__all__ = ["IDENTITY", "Identity", "event_key"]
+__all__ = ["IDENTITY", "Identity", "event_key", "key_of"]
 
 
 class Identity(NamedTuple):
     """One row: what tells one event of a kind from another, and why."""
 
-    parts: Callable[[Event], tuple[object, ...]]
+    parts: Callable[[Essentials], tuple[str, ...]]
     words: str
     """The parts in words, for the documentation."""
     reason: str
@@ -33,9 +34,13 @@ class Identity(NamedTuple):
 
 def event_key(event: Event) -> bytes:
     """The twelve bytes under which *event* is stored, equal for every delivery of the same event."""
-    kind = event.type
-    parts = IDENTITY.get(kind, UNKNOWN).parts(event)
-    text = f"{kind}\x1f{event.message_id}" + "".join([f"\x1f{part}" for part in parts])
+    return key_of(event.essentials)
+
+
+def key_of(event: Essentials) -> bytes:
+    """The same, of an event's essentials."""
+    identity = IDENTITY.get(event.type, UNKNOWN)
+    text = "\x1f".join([event.type, event.message_id, *identity.parts(event)])
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return _seconds(event.timestamp).to_bytes(4, "big") + digest
 
@@ -51,31 +56,31 @@ def _seconds(moment: datetime | None) -> int:
 _LAST: Final = 0xFFFFFFFF
 
 
-def _body(event: Event, *names: str) -> tuple[object, ...]:
-    body = (event.essence.get(event.body) if event.body else None) or {}
-    return tuple([value if type(value := body.get(name)) is str else jsontext.settled(value) for name in names])
+def _own(event: Essentials, name: str) -> str:
+    value = event.own.get(name)
+    return value if type(value) is str else str(jsontext.settled(value))
 
 
-def _when(event: Event) -> str | None:
-    return event.stamp or None
+def _when(event: Essentials) -> str:
+    return event.stamp or "None"
 
 
-def _whom(event: Event) -> str:
+def _whom(event: Essentials) -> str:
     normals = event.normals
     return normals[0] if len(normals) == 1 else ",".join(sorted(normals))
 
 
-def _feedback(event: Event) -> tuple[object, ...]:
-    feedback_id = _body(event, "feedbackId")
-    return feedback_id if feedback_id[0] else (_when(event), _whom(event))
+def _feedback(event: Essentials) -> tuple[str, ...]:
+    told = jsontext.settled(event.own.get("feedbackId"))
+    return (str(told),) if told else (_when(event), _whom(event))
 
 
-def _nothing(_: Event) -> tuple[object, ...]:
+def _nothing(_: Essentials) -> tuple[str, ...]:
     return ()
 
 
-def _canonical(event: Event) -> tuple[object, ...]:
-    return (_sorted_json(event.raw),)
+def _canonical(event: Essentials) -> tuple[str, ...]:
+    return (_sorted_json(event.decoded()),)
 
 
 def _sorted_json(value: Any) -> str:
@@ -108,27 +113,27 @@ IDENTITY: Final[dict[str, Identity]] = {
         "SES's own id of the complaint, the same in event publishing and identity notifications",
     ),
     "DeliveryDelay": Identity(
-        lambda event: (_when(event), _whom(event), *_body(event, "delayType")),
+        lambda event: (_when(event), _whom(event), _own(event, "delayType")),
         "message, time, recipients, delayType",
         "a message may be delayed again and again",
     ),
     "Open": Identity(
-        lambda event: (_when(event), *_body(event, "ipAddress", "userAgent")),
+        lambda event: (_when(event), _own(event, "ipAddress"), _own(event, "userAgent")),
         "message, time, IP address, user agent",
         "the same mail may be opened often, and by several people in one moment",
     ),
     "Click": Identity(
-        lambda event: (_when(event), *_body(event, "ipAddress", "userAgent", "link")),
+        lambda event: (_when(event), _own(event, "ipAddress"), _own(event, "userAgent"), _own(event, "link")),
         "message, time, IP address, user agent, link",
         "scanners follow every link of a mail in the same millisecond",
     ),
     "Subscription": Identity(
-        lambda event: (_when(event), *_body(event, "contactList")),
+        lambda event: (_when(event), _own(event, "contactList")),
         "message, time, contact list",
         "preferences change as often as the recipient likes",
     ),
     "Received": Identity(
-        lambda event: (_when(event), *_body(event, "recipients")),
+        lambda event: (_when(event), _own(event, "recipients")),
         "message, time, matched recipients",
         "two receipt rules may match one mail for different recipients",
     ),

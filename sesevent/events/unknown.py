@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
-from sesevent.events.event import Event, once
-from sesevent.moments import read_moment
+from sesevent.events.event import Event
 
 __all__ = ["UnknownEvent"]
 
@@ -17,15 +16,4 @@ class UnknownEvent(Event):
     known kind has such an object. Its recipients are the mail's.
     """
 
-    @once
-    def _body(self) -> dict[str, Any]:
-        objects = [value for key, value in self.raw.items() if key != "mail" and isinstance(value, dict)]
-        return objects[0] if len(objects) == 1 and _is_moment(objects[0].get("timestamp")) else {}
-
-
-def _is_moment(value: object) -> bool:
-    try:
-        read_moment(value)
-    except ValueError:
-        return False
-    return True
+    known: ClassVar[bool] = False

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 from queue import Empty, Queue
 from typing import Any, NamedTuple, TypeVar, Union
 
@@ -41,6 +42,7 @@ BATCH = 1000  # things; see docs/explanation/performance.md for what others cost
 STORING = 4  # batches stored at once: while some wait for the server or for standings, another is encoded
 ASKING = 1  # questions asked at once: more of them only fight over the interpreter with whoever reads the answers
 _PROBLEMS_KEPT = 100
+_TYPE = itemgetter("Type")
 
 
 class Batch(Prepared):
@@ -95,14 +97,12 @@ def store_batch(policy: Policy, batch: Batch, redelivery: Redelivery) -> Plan[Do
 
 def _by_type(documents: Sequence[Mapping[str, Any]], fresh: Sequence[bool]) -> dict[str, Seen]:
     """Known words only: AWS may add others, and whoever counts wants to know how many counters there will be."""
-    counted = Counter(
-        (document["Type"] if document["Type"] in EVENT_CLASSES else "other", new)
-        for document, new in zip(documents, fresh, strict=True)
-    )
-    return {
-        word: Seen(counted[word, True] + counted[word, False], counted[word, True])
-        for word in dict.fromkeys(word for word, _ in counted)
-    }
+    found: dict[str, Seen] = {}
+    for (word, new), times in Counter(zip(map(_TYPE, documents), fresh, strict=True)).items():
+        name = word if word in EVENT_CLASSES else "other"
+        known = found.get(name, Seen())
+        found[name] = Seen(known.events + times, known.fresh + times * new)
+    return found
 
 
 def add(summary: Summary, batch: Summary) -> None:

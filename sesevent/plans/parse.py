@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 from sesevent import jsontext
 from sesevent.errors import PayloadError, Problem
+from sesevent.events.essentials import Essentials
 from sesevent.events.event import Event
-from sesevent.events.parse import read_event
+from sesevent.events.parse import event_of, read_essentials, read_event
 from sesevent.sns.message import Place, UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.sns.unwrap import Raw, one_notification, unwrap
 
-__all__ = ["Events", "parse", "read_message"]
+__all__ = ["Events", "essentials_in", "parse", "read_message"]
 
 
 class Events(list[Event]):
@@ -64,8 +65,13 @@ def _parse(raw: Raw | VerifiedMessage) -> Events:
 
 def read_message(message: UnverifiedMessage) -> Event:
     """Read the event in one message. Raises PayloadError, its paths counted from what was handed in."""
+    return event_of(essentials_in(message))
+
+
+def essentials_in(message: UnverifiedMessage) -> Essentials:
+    """What the store needs of the event in one message. Raises as `read_message` does."""
     try:
-        return read_event(message.text, message.payload)
+        return read_essentials(message.text, message.payload)
     except PayloadError as error:
         raise PayloadError([_from_the_top(problem, message.place) for problem in error.problems]) from None
 

@@ -7,9 +7,8 @@ sum tells who of those who were sent a mail opened it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from sesevent.analytics import journeys, pipelines, reckoning
 from sesevent.analytics.cells import HOUR, WHOLE, Cell
@@ -19,9 +18,9 @@ from sesevent.analytics.pipelines import DIMENSIONS, TAG, Where
 from sesevent.analytics.results import (
     Breakdown,
     Comparison,
+    Overview,
     Reasons,
     Series,
-    Totals,
     reasons_of,
     row_of,
     table_of,
@@ -47,9 +46,11 @@ class Asked(NamedTuple):
     now: datetime
     tz: str
     where: Where
+    exact: bool = False
+    """Whether all is counted from the log."""
 
     @property
-    def zone(self) -> ZoneInfo:
+    def zone(self) -> tzinfo:
         """The time zone."""
         return zone_of(self.tz)
 
@@ -67,11 +68,11 @@ class Asked(NamedTuple):
         return self.where.filter()
 
 
-def summary(asked: Asked, since: Moment, until: Moment | None) -> Plan[Totals]:
+def summary(asked: Asked, since: Moment, until: Moment | None) -> Plan[Overview]:
     """A window in one row."""
     window = asked.window(since, until)
-    cell = yield from tally(window, asked.where)
-    return Totals.of(cell, window, asked.tz)
+    cell = yield from tally(window, asked.where, exact=asked.exact)
+    return Overview.of(cell, window, asked.tz)
 
 
 def timeseries(asked: Asked, since: Moment, until: Moment | None, by: str) -> Plan[Series]:
@@ -79,7 +80,7 @@ def timeseries(asked: Asked, since: Moment, until: Moment | None, by: str) -> Pl
     window = asked.window(since, until)
     some = periods(window, by, asked.zone)
     found: dict[Period, Cell] = {period: Cell() for period in some.all}
-    for time, _, cell in (yield from cells_of(window, asked.where, frozenset(), some.slot)):
+    for time, _, cell in (yield from cells_of(window, asked.where, frozenset(), some.slot, exact=asked.exact)):
         if (period := some.of(time)) is not None:
             found[period].merge(cell)
     rows = (row_of(period.name, cell, _cut(period, window)) for period, cell in found.items())
@@ -93,10 +94,11 @@ def by(
     _check(dimension, name, limit)
     window = asked.window(since, until)
     if dimension == "bounce_reason":
-        return reasons_of((yield from tally(window, asked.where)), window, asked.tz, limit)
+        return reasons_of((yield from tally(window, asked.where, exact=asked.exact)), window, asked.tz, limit)
     told_apart = frozenset({f"{TAG}{name}" if dimension == "tag" else dimension})
     cells = {
-        getattr(key, dimension): cell for _, key, cell in (yield from cells_of(window, asked.where, told_apart, WHOLE))
+        getattr(key, dimension): cell
+        for _, key, cell in (yield from cells_of(window, asked.where, told_apart, WHOLE, exact=asked.exact))
     }
     return Breakdown(window, asked.tz, table_of(cells, window, limit), dimension if name is None else f"tag {name}")
 
@@ -104,7 +106,10 @@ def by(
 def compare(asked: Asked, before: tuple[Moment, Moment], after: tuple[Moment, Moment]) -> Plan[Comparison]:
     """Two windows side by side."""
     first, second = asked.window(*before), asked.window(*after)
-    cell, other = (yield from tally(first, asked.where)), (yield from tally(second, asked.where))
+    cell, other = (
+        (yield from tally(first, asked.where, exact=asked.exact)),
+        (yield from tally(second, asked.where, exact=asked.exact)),
+    )
     return Comparison(row_of("before", cell, first), row_of("after", other, second), asked.tz)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from bson import ObjectId
 
 from sesevent.ops import Plan, ask
+from sesevent.plans.marking import mark
 from sesevent.plans.suppress import follow
 from sesevent.storage import reads, writes
 from sesevent.storage.codec import StoredEvent, legacy_derived, stored_event
@@ -63,6 +64,7 @@ def adopt_some(policy: Policy, size: int = PAGE) -> Plan[int]:
     documents = yield from ask(reads.without_derived(size))
     if documents:
         yield from ask(writes.give_derived(documents))
+        yield from mark(documents)
         yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in documents])
     return len(documents)
 

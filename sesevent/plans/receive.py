@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from bson import ObjectId
-
 from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
 from sesevent.events.event import Event
+from sesevent.events.parse import class_of, event_of
 from sesevent.ops import Plan, ask
-from sesevent.plans.parse import read_message
+from sesevent.plans.marking import mark
+from sesevent.plans.parse import essentials_in
 from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
@@ -141,6 +141,8 @@ class Prepared:
     """Addresses, in normal form, whose suppression standing may change."""
     delivered: set[str] = field(default_factory=set)
     """Addresses that were delivered to: it changes the standing of those only that had failures."""
+    evidence: list[Document] = field(default_factory=list)
+    """Those of the documents that hold facts about the touched."""
     events: list[Event | None] | None = None
     """The events in the documents, where the caller wants them: they weigh more than the documents. None in
     place of those of kinds that are not to be kept."""
@@ -180,7 +182,7 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, [_too_large(message)], now, prepared)
         return
     try:
-        event = read_message(message)
+        event = essentials_in(message)
     except PayloadError as error:
         _bury(message, error.problems, now, prepared)
         return
@@ -189,9 +191,10 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, [_too_large(message)], now, prepared)
         return
     if prepared.events is not None:
-        prepared.events.append(event if isinstance(event, prepared.keep) else None)
-    touch(document, prepared.touched, prepared.delivered)
+        prepared.events.append(event_of(event) if issubclass(class_of(event.type), prepared.keep) else None)
     prepared.documents.append(document)
+    if touch(document, prepared.touched, prepared.delivered):
+        prepared.evidence.append(document)
 
 
 def _bury(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime, prepared: Prepared) -> None:
@@ -239,27 +242,33 @@ def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
     yield from _prefer_published(
         [document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)]
     )
+    yield from mark(prepared.documents)
     return fresh
 
 
 def _derive(policy: Policy, prepared: Prepared) -> Plan[list[Standing]]:
     """Note the facts in stored events, and let the standings follow; returns those that changed."""
-    if prepared.touched:
-        yield from note_facts(prepared.documents)
+    yield from note_facts(prepared.evidence)
     return (yield from rederive(policy, prepared.touched, prepared.delivered))
 
 
 def _insert(documents: Sequence[Document], redelivery: Redelivery) -> Plan[list[bool]]:
     """Insert events that are not there yet; says of each whether it was fresh."""
-    there: set[ObjectId] = set()
     if redelivery.expected:
-        rows = yield from ask(reads.which_are_there([document["_id"] for document in documents]))
-        there = {row["_id"] for row in rows}
-    absent = [document for document in documents if document["_id"] not in there]
-    inserted = iter((yield from ask(insert_events(absent))) if absent else ())
-    fresh = [document["_id"] not in there and next(inserted) for document in documents]
+        fresh = yield from _insert_absent(documents)
+    else:
+        fresh = yield from ask(insert_events(documents))
     redelivery.learn(fresh)
     return fresh
+
+
+def _insert_absent(documents: Sequence[Document]) -> Plan[list[bool]]:
+    """The same, asking first: where much is there already it is cheaper than to be refused."""
+    rows = yield from ask(reads.which_are_there([document["_id"] for document in documents]))
+    there = {row["_id"] for row in rows}
+    absent = [document for document in documents if document["_id"] not in there]
+    inserted = iter((yield from ask(insert_events(absent))) if absent else ())
+    return [document["_id"] not in there and next(inserted) for document in documents]
 
 
 def _prefer_published(repeated: Sequence[Document]) -> Plan[None]:
@@ -347,6 +356,7 @@ def _merged(several: Sequence[Prepared]) -> Prepared:
         whole.documents += one.documents
         whole.touched |= one.touched
         whole.delivered |= one.delivered
+        whole.evidence += one.evidence
         whole.dead += one.dead
     return whole
 

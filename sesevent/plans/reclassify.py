@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from sesevent.bounces import rules_version
 from sesevent.ops import Plan, ask
+from sesevent.plans.marking import mark
 from sesevent.plans.suppress import follow
 from sesevent.storage import reads, writes
 from sesevent.storage.codec import legacy_derived, stored_event
@@ -41,5 +42,6 @@ def next_page(policy: Policy, after: Cursor | None, size: int = PAGE) -> Plan[Re
     if not documents:
         return None
     yield from ask(writes.renew_derived(documents))
+    yield from mark(documents)
     changed = yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in documents])
     return Reclassified(len(documents), len(changed), stored_event(documents[-1]).cursor)

@@ -86,25 +86,26 @@ def of_tenant(document: Document, tenant: str) -> Standing:
     return found.get(tenant) or found[""]
 
 
-def touch(document: Document, evidence: set[str], delivered: set[str]) -> None:
-    """Add the addresses of which an event is evidence, and those it only clears, if they are under a cloud."""
-    kind = _kind(document)
+def touch(document: Document, touched: set[str], delivered: set[str]) -> bool:
+    """Add the addresses of which an event is evidence, and those it only clears, if they are under a cloud.
+
+    True where it is evidence: it holds facts to be noted.
+    """
+    derived = document["derived"]
+    kind = derived.get("type", document["Type"])  # a row may hold an SNS envelope
     if kind in EVIDENCE:
-        evidence.update(document["derived"].get("recipients", ()))
-    elif kind == "Delivery":
-        delivered.update(document["derived"].get("recipients", ()))
+        touched.update(derived.get("recipients", ()))
+        return True
+    if kind == "Delivery":
+        delivered.update(derived.get("recipients", ()))
+    return False
 
 
-def _kind(document: Document) -> str:
-    return str(document["derived"].get("type", document["Type"]))  # a row may hold an SNS envelope
-
-
-def note_facts(documents: Iterable[Document], *, anew: bool = False) -> Plan[None]:
+def note_facts(evidence: Iterable[Document], *, anew: bool = False) -> Plan[None]:
     """Note the facts in events that matter for suppression; *anew* where an event may say something else today."""
     facts = [
         (address, fact)
-        for document in documents
-        if _kind(document) in EVIDENCE
+        for document in evidence
         for address, fact in facts_in(document).items()
         if rule_of(fact) is not None or fact.topics  # an opt-in falls under no rule, and answers one
     ]
@@ -114,23 +115,22 @@ def note_facts(documents: Iterable[Document], *, anew: bool = False) -> Plan[Non
 
 def follow(policy: Policy, documents: Sequence[Document]) -> Plan[list[Standing]]:
     """Let standings follow stored documents whose `derived` has just been made; returns the changed ones."""
-    yield from note_facts(documents, anew=True)
-    evidence, delivered = set[str](), set[str]()
-    for document in documents:
-        touch(document, evidence, delivered)
-    return (yield from rederive(policy, evidence, delivered))
+    touched, delivered = set[str](), set[str]()
+    yield from note_facts([document for document in documents if touch(document, touched, delivered)], anew=True)
+    return (yield from rederive(policy, touched, delivered))
 
 
 def rederive(policy: Policy, normals: Iterable[str], delivered: Iterable[str] = ()) -> Plan[list[Standing]]:
     """Derive the standings of these addresses from the facts and keep what changed; returns the changed ones.
 
     Of those *delivered* to only the ones whose standing a delivery would change. The revision is read
-    before the facts, so of two who derive at once the later writer loses and derives again. What was
-    kept is derived once more all the same: somebody may have added a fact meanwhile, found nothing to
-    change, and so left the revision as it was.
+    before the facts, so of two who derive at once the later writer loses and derives again. The facts about
+    what was kept are looked at once more all the same: somebody may have added one meanwhile, found nothing
+    to change, and so left the revision as it was.
     """
     left, cleared = set(normals), set(delivered)
     kept: dict[str, Kept] = {}
+    seen: Known = {}
     changed: dict[str, list[Standing]] = {}
     for _ in range(_TRIES):
         if not left and not cleared:
@@ -144,14 +144,15 @@ def rederive(policy: Policy, normals: Iterable[str], delivered: Iterable[str] = 
         forgiving = yield from _add_deliveries(known)
         if forgiving:  # noted too, so that what was forgiven stays so when the events are gone
             yield from ask(writes.insert_facts(forgiving))
-        changes = _changes(policy, left, kept, known)
+        changes = _changes(policy, {normal for normal in left if known[normal] != seen.get(normal)}, kept, known)
+        seen = known
         left = set()
         if changes:
             lost = yield from _keep(changes)
             for standings, revision in changes:
                 kept[standings[0].address] = Kept(standings, revision + 1)
             for normal in lost:
-                del kept[normal]
+                del kept[normal], seen[normal]
             changed |= {standings[0].address: standings for standings, _ in changes if standings[0].address not in lost}
             left = {standings[0].address for standings, _ in changes}
     raise StoreConflict("Other writers won every race for a suppression standing.", hint="It is safe to repeat.")

@@ -25,7 +25,6 @@ from sesevent.sns.wrappings import HANDSHAKES
 __all__ = [
     "CHECKS", "FRESH_FOR", "PARTITIONS", "Body", "Claim", "Expected", "Headers", "Partition", "Topic", "canonical_text",
     "check_claim", "confirmation_url", "header_pairs", "read_claim", "read_topic",
-    "signed_fields",
 ]  # fmt: skip
 
 Body = Union[bytes, str, Mapping[str, Any]]
@@ -101,7 +100,9 @@ class Topic(NamedTuple):
 class Claim(NamedTuple):
     """What an SNS message says of itself, well-formed and not yet believed."""
 
-    envelope: dict[str, Any]
+    signed: dict[str, Any]
+    """The fields that the signature speaks for, in the order in which they are signed. Whatever else stands in
+    the envelope is nobody's word."""
     type: str
     topic: Topic
     timestamp: datetime
@@ -138,25 +139,25 @@ def read_claim(body: Body) -> Claim:
     """Read what *body* claims. Raises UntrustedMessage where it is not a complete SNS message."""
     envelope = _envelope(body)
     kind = envelope.get("Type")
-    signed = _HANDSHAKE if kind in HANDSHAKES else _NOTIFICATION if kind == "Notification" else None
-    if signed is None:
+    names = _HANDSHAKE if kind in HANDSHAKES else _NOTIFICATION if kind == "Notification" else None
+    if names is None:
         raise _no_message("is not an SNS message", "Raw message delivery is not signed: turn it off for HTTP.")
-    for name in signed:
-        value = envelope.get(name)
-        if type(value) is not str and not (name == "Subject" and value is None):
+    signed = {name: envelope[name] for name in names if name in envelope}
+    for name in names:
+        if type(value := signed.get(name)) is not str and not (name == "Subject" and value is None):
             raise _no_message(f"has no {name}, or one that is not text")
     version, signature = envelope.get("SignatureVersion"), envelope.get("Signature")
     url = envelope.get("SigningCertURL", envelope.get("SigningCertUrl"))  # HTTP's spelling, Lambda's
     if type(version) is not str or type(signature) is not str or type(url) is not str:
         raise _no_message("is not signed")
-    topic = read_topic(envelope["TopicArn"])
+    topic = read_topic(signed["TopicArn"])
     if topic is None:
         raise UntrustedMessage("topic", "is not the ARN of an SNS topic")
     try:
-        timestamp = read_moment(envelope["Timestamp"])
+        timestamp = read_moment(signed["Timestamp"])
     except ValueError:
         raise _no_message("has a Timestamp that is no time") from None
-    return Claim(envelope, str(kind), topic, timestamp, version, _plain(signature), url)
+    return Claim(signed, str(kind), topic, timestamp, version, _plain(signature), url)
 
 
 def check_claim(claim: Claim, headers: Headers | None, expected: Expected, now: datetime) -> None:
@@ -178,24 +179,13 @@ def check_claim(claim: Claim, headers: Headers | None, expected: Expected, now: 
         raise UntrustedMessage("address", "the certificate is not at SNS's own address in the topic's region")
 
 
-def signed_fields(claim: Claim) -> dict[str, Any]:
-    """The fields that the signature speaks for; whatever else stands in the envelope is nobody's word."""
-    names = _NOTIFICATION if claim.type == "Notification" else _HANDSHAKE
-    return {name: claim.envelope[name] for name in names if name in claim.envelope}
-
-
 def canonical_text(claim: Claim) -> bytes:
     """The bytes that were signed: names and values of the signed fields, as they were sent.
 
     A subject that is absent or null is not signed; an empty one is.
     """
-    envelope = claim.envelope
-    lines: list[str] = []
-    for name in _NOTIFICATION if claim.type == "Notification" else _HANDSHAKE:
-        value = envelope.get(name)
-        if value is not None:
-            lines += (name, value)
-    return ("\n".join(lines) + "\n").encode("utf-8", "surrogatepass")
+    lines = [f"{name}\n{value}\n" for name, value in claim.signed.items() if value is not None]
+    return "".join(lines).encode("utf-8", "surrogatepass")
 
 
 def read_topic(arn: str) -> Topic | None:
@@ -273,7 +263,7 @@ def _plain(signature: str) -> bytes:
 def _check_headers(claim: Claim, headers: Headers) -> None:
     said = {
         "x-amz-sns-message-type": claim.type,
-        "x-amz-sns-message-id": claim.envelope["MessageId"],
+        "x-amz-sns-message-id": claim.signed["MessageId"],
         "x-amz-sns-topic-arn": claim.topic.arn,
     }
     for name, value in header_pairs(headers):

@@ -8,7 +8,7 @@ Three shapes exist. Ours: the five strings as the Mongoose schema means them, `d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +19,11 @@ import bson
 from bson import ObjectId
 
 from sesevent import addresses, bounces, jsontext
+from sesevent.analytics.groups import group_of
 from sesevent.errors import PayloadError
-from sesevent.events.event import Event, tag_values
-from sesevent.events.identity import event_key
+from sesevent.events.essentials import Essentials, tag_values
+from sesevent.events.event import Event
+from sesevent.events.identity import event_key, key_of
 from sesevent.events.machines import machine_of
 from sesevent.events.parse import read_event
 from sesevent.events.part import read_part
@@ -55,9 +57,9 @@ DERIVED_VERSION: Final = 3
 it took, machines, links, templates and pools."""
 
 
-def document_of(event: Event, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
+def document_of(event: Essentials, message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
     """The document to store for *event*, which arrived as *message* at *now*."""
-    document = document_fields(event)
+    document = _fields(event)
     document["received"] = received_of(message, now)
     return document
 
@@ -72,24 +74,36 @@ def is_too_large(document: Mapping[str, Any]) -> bool:
 
 def document_fields(event: Event) -> dict[str, Any]:
     """What is stored of *event*, however it arrived."""
+    return _fields(event.essentials)
+
+
+def _fields(event: Essentials) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "_id": ObjectId(event_key(event)),
+        "_id": ObjectId(key_of(event)),
         "Type": event.type,
         "MessageId": event.message_id,
         "Message": event.text,
         "Timestamp": event.stamp,
         "derived": derived_of(event),
     }
+    _add_group(document["derived"], event, event.stamp)
     subject = event.subject
     if subject is not None:
         document["Subject"] = subject
     return document
 
 
-def derived_of(event: Event) -> dict[str, Any]:
+def _add_group(derived: dict[str, Any], event: Essentials, stamp: str) -> None:
+    """What it counts as, so that counting need not work it out for every row."""
+    group = group_of(event.type, stamp, event.message_id, derived)
+    if group is not None:
+        derived["group"] = group
+
+
+def derived_of(event: Essentials) -> dict[str, Any]:
     """What queries need, computed from the event alone. What is absent or empty is left out."""
     derived: dict[str, Any] = {"v": DERIVED_VERSION}
-    if event.type in IDENTITY_KINDS and "eventType" not in event.essence:
+    if "eventType" not in event.essence and event.type in IDENTITY_KINDS:
         derived["identity"] = True  # tells less than event publishing does of the same event: it gives way
     moment = event.timestamp
     if moment is not None:
@@ -102,7 +116,7 @@ def derived_of(event: Event) -> dict[str, Any]:
     took = event.took
     if took is not None:
         derived["took"] = took
-    mail = event.essence.get("mail") or {}
+    mail = event.mail
     source = mail.get("source")
     if source and type(source) is str:
         derived["source"] = (_normal_source if len(source) <= _LONGEST_SOURCE else addresses.normal)(source)
@@ -116,13 +130,10 @@ def derived_of(event: Event) -> dict[str, Any]:
 
 def _add_tags(derived: dict[str, Any], tags: dict[str, object]) -> None:
     """The tags people set. SES's own stay in `Message`; what is asked of them has a field of its own."""
-    own = []
-    for name, values in tags.items():
-        if name[:4] != "ses:":
-            own.append({"name": name, "values": tag_values(values)})
-        field = _TAGS.get(name)
-        if field is not None and (told := tag_values(values)):
+    for name, field in _TAGS.items():
+        if name in tags and (told := tag_values(tags[name])):
             derived[field] = told[0]
+    own = [{"name": name, "values": tag_values(values)} for name, values in tags.items() if name[:4] != "ses:"]
     if own:
         derived["tags"] = own
 
@@ -137,18 +148,18 @@ _TAGS: Final = {
 """Tag → our name in `derived`."""
 
 
-def _add_details(derived: dict[str, Any], event: Event) -> None:
+def _add_details(derived: dict[str, Any], event: Essentials) -> None:
     """What a kind has of its own, under the name of its body."""
     name = event.body or ""
     wanted = _DETAILS[name]
-    body = event.essence.get(name) or {}
+    body = event.own
     found: dict[str, Any] = {ours: text for ours, theirs in wanted.items() if isinstance(text := body.get(theirs), str)}
     if event.type == "Subscription":
         found |= _wishes(body.get("newTopicPreferences"))
-    if event.type in ENGAGEMENT and (machine := machine_of(event.type, body.get("userAgent"), event.took)):
+    if event.type in ENGAGEMENT and (machine := machine_of(event.type, body.get("userAgent"), derived.get("took"))):
         derived["machine"] = machine
     if event.type in bounces.CLASSIFIED:
-        found |= _reasons(event, derived.get("recipients", ()))
+        found |= _reasons(event)
         derived["rules"] = bounces.rules_version()
     if found:
         derived[name] = found
@@ -167,12 +178,12 @@ def _wishes(told: object) -> dict[str, Any]:
     return {name: topics for name, topics in (("out", out), ("in", on)) if topics}
 
 
-def _reasons(event: Event, normals: Sequence[str]) -> dict[str, Any]:
+def _reasons(event: Essentials) -> dict[str, Any]:
     """Reason and class; of a failure that has several, lists in the order of the recipients."""
-    told = bounces.classify_event(event)
+    told = bounces.classify_body(event.type, event.own)
     if len(told) > 1:
-        of = dict(zip([person.normal for person in event.recipients], told, strict=True))
-        told = [of[normal] for normal in normals]
+        of = dict(zip([addresses.normal(text) for text in event.named], told, strict=True))
+        told = [of[normal] for normal in event.normals]
     columns = {"reason": [one.reason for one in told], "class": [one.bounce_class for one in told]}
     return {name: values[0] if len(set(values)) == 1 else values for name, values in columns.items()}
 
@@ -195,14 +206,16 @@ _DETAILS: Final[dict[str, dict[str, str]]] = {
 
 def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     """The `derived` of a row in an older shape: as ours, and SES's words where the columns hold others."""
-    event = _event_of(document)
+    event = _event_of(document).essentials
     derived = derived_of(event)
-    if (key := event_key(event).hex()) != str(document["_id"]):
+    if (key := key_of(event).hex()) != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
     if event.type != document.get("Type"):
         derived["type"] = event.type
     if event.message_id and event.message_id != document.get("MessageId"):
         derived["messageId"] = event.message_id
+    if derived.keys().isdisjoint(("key", "messageId", "type")):  # those rows are looked at more closely
+        _add_group(derived, event, _text(document, "Timestamp") or "")
     return derived
 
 
@@ -264,10 +277,11 @@ def stored_event(document: Mapping[str, Any]) -> StoredEvent:
 def received_of(message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
     """What the message itself cannot tell: when and how it arrived."""
     received: dict[str, Any] = {"at": now, "via": "/".join(message.place.via) or "direct"}
-    envelope = message.envelope or {}
-    for ours, theirs in (("topicArn", "TopicArn"), ("notificationId", "MessageId")):
-        if (text := _text(envelope, theirs)) is not None:
-            received[ours] = text
+    envelope = message.envelope
+    if envelope is not None:
+        for ours, theirs in (("topicArn", "TopicArn"), ("notificationId", "MessageId")):
+            if type(text := envelope.get(theirs)) is str:
+                received[ours] = text
     return received
 
 

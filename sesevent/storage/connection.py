@@ -26,6 +26,7 @@ from sesevent.storage.layout import (
     HEALTH,
     PLURAL,
     ROLLUP_HOURS,
+    ROLLUPS,
     SUPPRESSION,
     SUPPRESSION_ACTS,
     TOKENS,
@@ -103,9 +104,9 @@ def collections_of(
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
     others = (
-        *(SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, TOKENS, WATCHES),
-        *(ALARMS, ALARM_LOG, HEALTH, ROLLUP_HOURS),
-    )
+        SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
+        ROLLUP_HOURS, ROLLUPS, TOKENS,
+    )  # fmt: skip
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

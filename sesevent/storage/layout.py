@@ -8,8 +8,8 @@ from pymongo import IndexModel
 
 __all__ = [
     "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
-    "INDEXES", "PLURAL", "POLLING", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "WATCHES", "Index",
-    "index_models",
+    "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS",
+    "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -24,16 +24,18 @@ AUDIT: Final = "ses_audit"
 WATCHES: Final = "ses_watch"
 """How far each named watch is."""
 BOOKMARKS: Final = "ses_bookmark"
-TOKENS: Final = "ses_token"
-"""Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
+HEALTH: Final = "ses_health"
+"""One tiny document, written to see whether writing works."""
 ALARMS: Final = "ses_alarm"
 """The state of each alarm."""
 ALARM_LOG: Final = "ses_alarm_log"
 """What became of alarms: kept, and whom it was told."""
-HEALTH: Final = "ses_health"
-"""One tiny document, written to see whether writing works."""
+ROLLUPS: Final = "ses_rollup"
+"""What was counted, by hour and day."""
 ROLLUP_HOURS: Final = "ses_rollup_hour"
-"""How things stand with the rollup of each hour."""
+"""…and how each of them stands."""
+TOKENS: Final = "ses_token"
+"""Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
@@ -96,6 +98,7 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         # Empty but for what is being told.
         Index("untold", ("at", "_id"), "what are people still to be told?", {"tell": True}),
     ),
+    ROLLUP_HOURS: (Index("dirty", ("dirty", "_id"), "what must be counted again?", {"dirty": True}),),
 }  # fmt: skip
 
 POLLING: Final[tuple[Index, ...]] = (

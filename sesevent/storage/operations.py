@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
@@ -17,8 +18,8 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes", "Delete",
-    "Document", "Find", "Insert", "ListIndexes", "NextChange", "OpenStream", "Update", "Updated",
+    "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
+    "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -210,6 +211,21 @@ class Command:
         return collections["ses_event"].database.command(self.name)
 
     def finish(self, outcome: Document) -> Document:
+        return outcome
+
+
+CLOCK: Final = "clock"
+"""Among a store's collections: what tells the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What time is it by now? For the few decisions that the time at which a plan was made is too old for."""
+
+    def start(self, collections: Any) -> Any:
+        return collections[CLOCK]()
+
+    def finish(self, outcome: datetime) -> datetime:
         return outcome
 
 

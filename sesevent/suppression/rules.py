@@ -8,6 +8,7 @@ Next: :mod:`sesevent.suppression.policy`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sesevent.suppression.facts import Act, Fact, Known
@@ -162,6 +163,7 @@ _BY_NAME: Final = {rule.name: rule for rule in RULES}
 _ORDER: Final = {rule.name: place for place, rule in enumerate(RULES)}
 
 
+@lru_cache(maxsize=4096, typed=True)  # a batch asks for that of each of its bounces again and again
 def rule_of(fact: Known) -> Rule | None:
     """The rule a fact falls under; None where it says nothing against sending.
 

@@ -14,7 +14,8 @@ from sesevent.suppression.rules import RULES, rule_named
 from sesevent.web.problems import Refused
 
 __all__ = [
-    "AddressQuery", "AddressText", "Body", "Moment", "Name", "NameQuery", "Reason", "RuleName", "Stream", "Tag",
+    "AddressQuery", "AddressText", "Body",
+    "MessageId", "Moment", "Name", "NameQuery", "Reason", "RuleName", "Stream", "Tag",
     "Window", "tag_of", "window_of",
 ]  # fmt: skip
 
@@ -50,8 +51,10 @@ def _rule(word: str) -> str:
 
 Moment = Annotated[datetime, AfterValidator(_in_time)]
 """A time between 2000 and 2200; one without a zone is UTC."""
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """A word or a name, compared as it stands."""
+MessageId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,100}$")]
+"""SES's id of a mail: letters, digits and dashes so far."""
 AddressText = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST), AfterValidator(_one_address)]
 """One e-mail address, however it is spelled."""
 Reason = Annotated[str, StringConstraints(max_length=64), AfterValidator(_reason)]
@@ -79,7 +82,13 @@ class Window(BaseModel):
 
 
 def window_of(
-    since: datetime | None, until: datetime | None, now: datetime, most_days: int, default_days: int | None
+    since: datetime | None,
+    until: datetime | None,
+    now: datetime,
+    most_days: int,
+    default_days: int | None,
+    *,
+    slack: timedelta = timedelta(0),
 ) -> tuple[datetime | None, datetime | None]:
     """The span to ask for: at most so many days, and by default the last few. Raises Refused for a longer one."""
     if since is None and default_days is None:
@@ -88,7 +97,7 @@ def window_of(
     begin = since if since is not None else end - timedelta(days=default_days or most_days)
     if begin > end:
         raise Refused(400, "The span of time ends before it begins.")
-    if end - begin > timedelta(days=most_days):
+    if end - begin > timedelta(days=most_days) + slack:
         raise Refused(400, f"The span of time is longer than {most_days} days.")
     return begin, until
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from sesevent import jsontext
 from sesevent.errors import StoreError
-from sesevent.storage.codec import StoredEvent, derived_of
+from sesevent.storage.codec import StoredEvent, legacy_derived
 from sesevent.storage.connection import utc_now
 from sesevent.storage.positions import read_position, written_position
 from sesevent.web.sealing import Sealer
@@ -73,7 +73,7 @@ class Told:
 
     def __init__(self, event: StoredEvent, identifier: str) -> None:
         self.id, self.row, self.type = identifier, str(event.id), event.type
-        self.derived = event.document.get("derived") or derived_of(event.event)
+        self.derived = event.document.get("derived") or legacy_derived(event.document)
         self._shape = event_shape(event)
         self._clear: str | None = None
         self._masked: str | None = None
@@ -126,7 +126,7 @@ class Hub:
         self._watch: Any = None
         self._idle: tuple[str | None, str] = (None, "")
         self._closed = False
-        self._failed = 0  # how often the watch broke: readers of one that did are let go
+        self._generation = 0  # of the watch: readers of one that ended are let go
         self.readers = 0
 
     async def read(
@@ -140,18 +140,29 @@ class Hub:
         self.readers += 1
         try:
             yield f"retry: {_AGAIN_MS}\n\n"
-            await self._join()
-            failed = self._failed
+            await self.start()
+            generation = self._generation
             place = _Place(self._last if after is None else -1)
             if after is not None:
                 async for text in self._missed(wanted, after, place, clear):
                     yield text
-            async for text in self._following(wanted, place, failed, clear, welcome):
+            async for text in self._following(wanted, place, generation, clear, welcome):
                 yield text
+        except StoreError:
+            yield _word("end", "The store cannot be reached. Come again with Last-Event-ID.")
         finally:
             self.readers -= 1
             if not self.readers:
                 self._leave_later()
+
+    async def start(self) -> None:
+        """Make sure that the watch has begun. Raises StoreError where it cannot."""
+        if self._watching is None or self._watching.done():
+            self._begun = asyncio.get_running_loop().create_future()
+            self._forget()
+            self._watching = asyncio.create_task(self._follow(self._begun, self._generation))
+        if self._begun is not None:
+            await asyncio.shield(self._begun)
 
     async def known(self, after: str) -> bool:
         """Whether *after* is an id of ours."""
@@ -165,14 +176,14 @@ class Hub:
 
     # ── One watch for all ────────────────────────────────────────────────────────────────────
 
-    async def _join(self) -> None:
-        if self._watching is None or self._watching.done():
-            self._begun = asyncio.get_running_loop().create_future()
-            self._watching = asyncio.create_task(self._follow(self._begun))
-        if self._begun is not None:
-            await asyncio.shield(self._begun)
+    def _forget(self) -> None:
+        """Begin anew: nobody knows what came between two watches, so no reader may go on from the one to the other."""
+        self._generation += 1
+        self._ring.clear()
+        self._rows.clear()
+        self._marks.clear()
 
-    async def _follow(self, begun: asyncio.Future[None]) -> None:
+    async def _follow(self, begun: asyncio.Future[None], generation: int) -> None:
         try:
             async with self._store.watch(polling=self._polling) as rows:
                 self._watch = rows
@@ -180,15 +191,17 @@ class Hub:
                 begun.set_result(None)
                 async for event in rows:
                     await self._tell(event, rows.position)
+                    await asyncio.sleep(0)  # many may come at once, and those who read must keep up
         except Exception as error:  # noqa: BLE001  # whatever it is, its readers must not wait for ever
             _log.warning("the watch of the live stream ended: %s", type(error).__name__)
             if not begun.done():
                 begun.set_exception(error)
                 begun.exception()  # it may be that nobody waits any more
         finally:
-            self._failed += 1
-            self._watch = None
-            self._wake()
+            if generation == self._generation:
+                self._generation += 1
+                self._watch = None
+                self._wake()
 
     async def _tell(self, event: StoredEvent, position: str) -> None:
         told = Told(event, await self._sealed(position))
@@ -240,11 +253,11 @@ class Hub:
     # ── One reader ───────────────────────────────────────────────────────────────────────────
 
     async def _following(
-        self, wanted: Wanted, place: _Place, failed: int, clear: bool, welcome: Callable[[], Awaitable[bool]]
+        self, wanted: Wanted, place: _Place, generation: int, clear: bool, welcome: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[str]:
         checked = asyncio.get_running_loop().time()
         yield f"id: {await self._mark()}\n: here\n\n" if place.number == self._last else ": here\n\n"
-        while not self._closed and failed == self._failed:
+        while not self._closed and generation == self._generation:
             if place.number < self._last - len(self._ring):
                 yield _word("dropped", "You read more slowly than events come. Come again with Last-Event-ID.")
                 return
@@ -288,9 +301,7 @@ class Hub:
                     polled = read_position(own.position).token is None
                     async for event in own:
                         met = self._rows.get(str(event.id))
-                        if (
-                            met is not None and not polled
-                        ):  # both tell in one order: the ring tells it, and what follows
+                        if met is not None and not polled:  # of one order: the ring tells it, and the rest
                             place.number = met - 1
                             return
                         # Two that poll tell what came at once in orders of their own, so they never meet; but who is

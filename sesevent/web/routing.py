@@ -77,7 +77,7 @@ class Routes:
         for route in self._declared:
             if not _offers(store, route.offered):
                 continue
-            options = {"response_model": None} | dict(route.options)
+            options: dict[str, Any] = {"response_model": None} | dict(route.options)
             problems = {*options.pop("problems", ()), *_ALWAYS, *(() if route.needs is None else _GUARDED)}
             if route.method == "POST":
                 problems |= {403, 413, 415}

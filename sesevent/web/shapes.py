@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sesevent.audit import AuditEntry
 from sesevent.bounces import classify_event
 from sesevent.moments import format_moment
-from sesevent.storage.codec import StoredEvent, derived_of
+from sesevent.storage.codec import StoredEvent, legacy_derived
 from sesevent.storage.records import DeadLetter
 from sesevent.suppression.decision import Decision
 from sesevent.web.asked import Window
@@ -210,8 +210,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(member) for key, member in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
+    if (named := getattr(value, "_asdict", None)) is not None:
+        return plain(named())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(member) for member in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
     return str(value)
@@ -220,7 +220,7 @@ def plain(value: Any) -> Any:
 def event_shape(stored: StoredEvent) -> dict[str, Any]:
     """What is told of a stored event."""
     event = stored.event
-    derived = stored.document.get("derived") or derived_of(event)
+    derived = stored.document.get("derived") or legacy_derived(stored.document)
     details: Any = next((derived[name] for name in _BODIES if name in derived), {})
     return {
         "id": str(stored.id),
@@ -229,7 +229,7 @@ def event_shape(stored: StoredEvent) -> dict[str, Any]:
         "timestamp": plain(event.timestamp),
         "received_at": plain(stored.received_at),
         "recipients": [recipient.address for recipient in event.recipients],
-        "recipients_certain": not event.guessed,
+        "recipients_certain": all(recipient.certain for recipient in event.recipients),
         "subject": event.subject,
         "source": event.source,
         "configuration_set": event.configuration_set,

@@ -28,8 +28,8 @@ HIDDEN: Final = {
 }
 """Fields that are null without `read:pii`, and why."""
 
-_LINKS: Final = ("link",)
-_PEOPLE: Final = ("address", "recipient", "recipients", "people", "source")
+_LINKS: Final[tuple[str, ...]] = ("link",)
+_PEOPLE: Final[tuple[str, ...]] = ("address", "recipient", "recipients", "people", "source")
 """Fields that hold an address and perhaps a name beside it, and nothing else."""
 
 _LOCAL: Final = r"(?:\"[^\"\n]*\"|[^\s<>()\[\],:;\"@]+)"
@@ -74,4 +74,7 @@ def _without_query(link: str) -> str:
         return "…"
 
 
-_WAYS: Final[dict[str, Callable[[str], str]]] = dict.fromkeys(_LINKS, _without_query) | dict.fromkeys(_PEOPLE, _person)
+_WAYS: Final[dict[str, Callable[[str], str]]] = {
+    **dict.fromkeys(_LINKS, _without_query),
+    **dict.fromkeys(_PEOPLE, _person),
+}

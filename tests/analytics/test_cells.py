@@ -37,7 +37,7 @@ def obvious(raws: list[Any]) -> Counter[str]:
             continue
         if event.type in ("Open", "Click"):
             agent, word = event.raw[event.type.lower()].get("userAgent"), event.type.lower() + "s"
-            told[("machine_" if machine_of(event.type, agent, event.took) else "") + word] += 1
+            told[("machine_" if machine_of(event.type, agent, event.essentials.took) else "") + word] += 1
         elif event.type == "Bounce":
             for found in classify_event(event) if people else classify_event(event)[:1]:
                 told[{"hard": "hard_bounces", "soft": "soft_bounces", "block": "block_bounces",

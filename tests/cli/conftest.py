@@ -27,16 +27,25 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
                 "events",
                 "timeline",
                 "doctor",
-                "health",
                 "reclassify",
                 "watch",
                 "project",
                 "status",
                 "recipient",
+                "health",
             )
             else []
         )
-        if arguments[0] in ("suppression", "dead-letters", "bounces", "tokens", "serve", "analytics", "monitor"):
+        if arguments[0] in (
+            "suppression",
+            "dead-letters",
+            "bounces",
+            "monitor",
+            "analytics",
+            "rollup",
+            "tokens",
+            "serve",
+        ):
             places = ["--database", database]
         if arguments[:2] == ("worker", "sqs"):
             places = ["--database", database]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from sesevent import Bounce, Complaint, Event, Open, PayloadError, Received, Send, UnknownEvent, parse
 from sesevent.events.identity import event_key
-from sesevent.events.parse import EVENT_CLASSES, read_event
+from sesevent.events.parse import EVENT_CLASSES, class_of, event_of, read_essentials, read_event
 
 MAIL: dict[str, Any] = {
     "messageId": "m-1",
@@ -280,3 +280,16 @@ def test_an_event_is_a_whole_pydantic_model_although_it_is_made_the_short_way(ki
     assert all(twin == made and hash(twin) == hash(made) for twin in twins)
     with pytest.raises(ValidationError, match="frozen"):
         made.text = "{}"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", [*EVENT_CLASSES, "New"])
+def test_the_essentials_of_an_event_are_what_the_event_tells(kind: str) -> None:
+    """Whoever stores them without the event keeps nothing else."""
+    told = event(kind, {"timestamp": "2020-01-02T03:04:05Z"}, key="new" if kind == "New" else None)
+    essentials = read_essentials(told.text, told.essence)
+
+    assert (essentials.type, essentials.message_id) == (told.type, told.message_id)
+    assert (essentials.timestamp, essentials.stamp) == (told.timestamp, "2020-01-02T03:04:05.000Z")
+    assert essentials.normals == [person.normal for person in told.recipients]
+    assert type(event_of(essentials)) is type(told) is class_of(kind)
+    assert event_of(essentials) == told

@@ -539,3 +539,15 @@ def test_rules_of_ones_own_are_values(timed: EventStore) -> None:
     rule = Rule("any bounce", "hard_bounce", warn=0.05, critical=None, window=HOUR, min_volume=10)
 
     assert states(timed.monitor.evaluate([rule])) == {"any bounce": "warn"}
+
+
+def test_what_two_have_seen_to_be_due_one_claims(timed: EventStore) -> None:
+    """Both asked before either claimed."""
+    from sesevent.drivers.sync import perform
+    from sesevent.plans import monitor
+
+    timed.receive_many(mails(100, 10))
+    timed.monitor.evaluate([BOUNCES])
+    (one,), (same,) = [perform(monitor.due(NOW), timed._collections) for _ in range(2)]
+
+    assert [perform(monitor.claim(each, NOW), timed._collections) for each in (one, same)] == [True, False]

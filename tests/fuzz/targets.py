@@ -108,7 +108,9 @@ def _check_message(message: UnverifiedMessage) -> None:
             assert error.problems
             keep_secret(str(error))
             return
-        document = bson.decode(bson.encode(document_of(event, message, SENT)), bson.CodecOptions(tz_aware=True))
+        document = bson.decode(
+            bson.encode(document_of(event.essentials, message, SENT)), bson.CodecOptions(tz_aware=True)
+        )
         assert document["Message"] == message.text
 
 
@@ -179,7 +181,7 @@ def check_verify(body: Any, headers: Any = None) -> None:
     except UntrustedMessage:
         return
     about: dict[str, Any] = {"topics": claim.topic.arn, "now": claim.timestamp, "max_age": None}
-    signed = testing.signer().sign({name: claim.envelope[name] for name in claim.envelope if "Cert" not in name})
+    signed = testing.signer().sign(claim.signed)
     if datetime(2021, 1, 1, tzinfo=timezone.utc) < claim.timestamp < datetime(2100, 1, 1, tzinfo=timezone.utc):
         try:
             proven = verify(json.dumps(signed), **settings | about)

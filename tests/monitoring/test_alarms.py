@@ -257,6 +257,21 @@ def test_a_surge_is_more_than_usual(usual: dict[str, int], state: State) -> None
     assert taken.alarm.state == state
 
 
+@pytest.mark.parametrize(
+    ("before", "bounces", "state"),
+    [("critical", 33, "critical"), ("critical", 31, "warn"), ("critical", 17, "warn"), ("critical", 15, "ok"),
+     ("warn", 39, "warn"), ("warn", 17, "warn"), ("warn", 15, "ok"), ("ok", 17, "ok"), ("no_data", 33, "warn")],
+)  # fmt: skip
+def test_an_alarm_ends_below_four_fifths_of_its_line(before: State, bounces: int, state: State) -> None:
+    """2 % and 4 % begin, 1.6 % and 3.2 % end; what was critical is a warning on its way down."""
+    assert next_state(before, bounces, 1000) == state
+
+
+def test_it_takes_some_of_them() -> None:
+    """Two bounces of a hundred are 2 %, and two bounces."""
+    assert [next_state("ok", bounces, 100) for bounces in (2, 3)] == ["ok", "warn"]
+
+
 def test_an_alarm_is_followed_below_the_minimum_volume_for_a_while() -> None:
     """Sending less is what one does about it, and it must not flap with the volume."""
     assert next_state("critical", 5, 90) == "critical"

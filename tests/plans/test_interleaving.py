@@ -19,6 +19,7 @@ from sesevent import testing
 from sesevent.plans import acts
 from sesevent.plans.bulk import prepare_batch, store_batch
 from sesevent.plans.receive import Redelivery
+from sesevent.storage.standings import fact_document, facts_in
 from sesevent.suppression.facts import Act
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy, Step
 
@@ -177,3 +178,23 @@ def test_a_richer_telling_is_not_replaced_by_a_poorer_one() -> None:
 
     assert store.suppression.check("ann@example.com", tenant="other").allowed
     assert not store.suppression.check("ann@example.com", tenant="acme").allowed
+
+
+def test_a_fact_that_came_while_a_standing_was_written_is_derived_from() -> None:
+    """Whoever noted it found nothing to change yet, so the writer looks again: no later event need touch the address."""
+    store = testing.memory_store(policy=POLICY)
+    soft, hard = [
+        prepare_batch([genuine(bounce(second, PEOPLE[0], reply))], 0, START, True)
+        for second, reply in ((1, REPLIES[1]), (9, REPLIES[0]))
+    ]
+    facts = [fact_document(*told) for document in hard.documents for told in facts_in(document).items()]
+    kept = store._collections["ses_suppression"]
+    for _ in steps(store_batch(POLICY, soft, Redelivery()), store._collections):
+        if facts and kept.find({}).to_list():  # between what was written and the second look
+            store._collections["ses_event"].insert_many(hard.documents)
+            store._collections["ses_suppression_act"].insert_many(facts)
+            facts = []
+
+    assert not facts
+    assert store.suppression.check(PEOPLE[0]).rule == "hard-bounce"
+    assert standings(store) == rebuilt(store)

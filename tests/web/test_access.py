@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -25,17 +26,26 @@ BODIES: dict[str, Any] = {
     "/v1/dead-letters/retry": {"ids": ["0" * 24]},
     "/v1/dead-letters/purge": {"ids": ["0" * 24], "why": "because"},
     "/v1/session": {"token": "x"},
+    "/v1/messages/status": {"message_ids": ["m"]},
+    "/v1/alarms/acknowledge": {"alarm": "x", "why": "because"},
+    "/v1/alarms/silence": {"alarm": "x", "why": "because", "until": "2100-01-01T00:00:00Z"},
 }
 """What each POST is sent, so that it would do something."""
+QUERIES: dict[str, Any] = {
+    "/v1/analytics/by": {"dimension": "provider"},
+    "/v1/analytics/compare": dict.fromkeys(("before_since", "after_since"), "2d")
+    | dict.fromkeys(("before_until", "after_until"), "1d"),
+}
+"""What a GET must be asked with, beside an address."""
 IMPLIED = {"read:pii": {"read"}, "admin": {"read", "suppress"}}
 
 ROUTES = [route for route in create_app(testing.async_memory_store()).routes if isinstance(route, Guarded)]
 
 
 def asked(api: Any, route: Guarded, role: str | None) -> Any:
-    path = re.sub(r"\{\w+\}", "0" * 24, route.path)
+    path = re.sub(r"\{\w+\}", "0" * 24, route.path.replace("{address}", "ann@example.com"))
     (method,) = route.methods or {"GET"}
-    more = {"json": BODIES[path]} if method == "POST" else {"params": ADDRESS}
+    more = {"json": BODIES[path]} if method == "POST" else {"params": ADDRESS | QUERIES.get(path, {})}
     with api.http.stream(method, path, headers=api.headers(role), **more) as answer:
         return answer.status_code
 
@@ -82,6 +92,17 @@ def test_a_revoked_token_opens_nothing_within_seconds(api: Any) -> None:
         time.sleep(0.2)
 
     assert status == 401
+
+
+def test_a_token_that_expires_opens_nothing_at_once(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it is known."""
+    monkeypatch.setattr("sesevent.web.access.KNOWN_SECONDS", 3600.0)
+    ends = datetime.now(timezone.utc) + timedelta(seconds=3)
+    api.tokens["brief"] = api.store.tokens.create("brief", scopes=["read"], expires=ends).text
+    assert api.get("/v1/session", "brief").status_code == 200
+    time.sleep(max(0.0, (ends - datetime.now(timezone.utc)).total_seconds()) + 0.1)
+
+    assert api.get("/v1/session", "brief").status_code == 401
 
 
 def test_a_token_is_asked_of_the_store_once_in_a_while(api: Any) -> None:

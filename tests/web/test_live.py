@@ -11,7 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -27,37 +27,41 @@ class Following:
         self.messages: dict[str, queue.Queue[Any]] = defaultdict(queue.Queue)
         self.last = after
         self.ended = threading.Event()
-        headers = api.headers(role) | ({"Last-Event-ID": after} if after else {})
-        self._arguments = f"{api.url}/v1/stream", query, headers
+        self._arguments = f"{api.url}/v1/stream", query, api.headers(role)
         self._stop = False
         threading.Thread(target=self._read, daemon=True).start()
         self.here = self.next("comment")
 
     def _read(self) -> None:
-        url, query, headers = self._arguments
-        try:
-            with httpx.stream("GET", url, params=query, headers=headers, timeout=60) as answer:
-                self.messages["status"].put(answer.status_code)
-                kind, data = "message", None
-                for line in answer.iter_lines():
-                    if self._stop:
-                        return
-                    name, _, value = line.partition(": ")
-                    if name == "id":
-                        self.last = value
-                    elif name == "event":
-                        kind = value
-                    elif name == "data":
-                        data = json.loads(value)
-                    elif line.startswith(": "):
-                        self.messages["comment"].put(line[2:])
-                    elif not line and data is not None:
-                        self.messages[kind].put(data | {"sse": self.last})
-                        kind, data = "message", None
-        except httpx.HTTPError:
+        """Read, and come again where it was let go, as browsers do."""
+        while self._read_once() == "dropped":
             pass
-        finally:
-            self.ended.set()
+        self.ended.set()
+
+    def _read_once(self) -> str:
+        url, query, headers = self._arguments
+        if self.last is not None:
+            headers = headers | {"Last-Event-ID": self.last}
+        kind, data = "message", None
+        with suppress(httpx.HTTPError), httpx.stream("GET", url, params=query, headers=headers, timeout=60) as answer:
+            for line in answer.iter_lines():
+                if self._stop:
+                    return ""
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    self.last = value
+                elif name == "event":
+                    kind = value
+                elif name == "data":
+                    data = json.loads(value)
+                elif line.startswith(": "):
+                    self.messages["comment"].put(line[2:])
+                elif not line and data is not None:
+                    self.messages[kind].put(data | {"sse": self.last})
+                    if kind != "message":
+                        return kind
+                    data = None
+        return ""
 
     def next(self, kind: str = "message", seconds: float = 30) -> Any:
         """The next message of a kind."""
@@ -136,6 +140,25 @@ def test_a_client_without_news_can_come_again_too(serve_api: Any) -> None:
     take(api.store, mail("complaint", message_id="m-2"))
 
     assert Following(api, after=place, type="Complaint").next()["message_id"] == "m-2"
+
+
+def test_what_came_while_nobody_followed_is_told_to_who_comes_again(serve_api: Any) -> None:
+    """The watch has ended with its last reader, and what its successor tells is not all."""
+    api = serve_api(linger=0.1)
+    client = Following(api)
+    take(api.store, mail(message_id="m-1"))
+    place = client.next()["sse"]
+    client.leave()
+    take(api.store, mail(message_id="m-2"))  # lets the client see that it is to leave
+    assert client.ended.wait(20)
+    time.sleep(2)
+    take(api.store, mail(message_id="m-3"))
+    other = Following(api)
+    take(api.store, mail(message_id="m-4"))
+    assert other.next()["message_id"] == "m-4"
+    again = Following(api, after=place)
+
+    assert [again.next()["message_id"] for _ in range(3)] == ["m-2", "m-3", "m-4"]
 
 
 def test_who_does_not_know_where_it_stood_is_told(api: Any) -> None:

@@ -58,13 +58,14 @@ OPERATIONS = [
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_every_answer_is_as_described(served: str, method: str, path: str) -> None:
     """Whatever is asked: no failure, no status, type or field that the document does not know."""
+    import schemathesis.specs.openapi.checks as checks
     from hypothesis import HealthCheck, Phase, given, settings
 
-    checks = [
+    asked = [
         schemathesis.checks.not_a_server_error,
-        schemathesis.specs.openapi.checks.status_code_conformance,
-        schemathesis.specs.openapi.checks.content_type_conformance,
-        schemathesis.specs.openapi.checks.response_schema_conformance,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_schema_conformance,
     ]
     operation = schemathesis.openapi.from_dict(DOCUMENT)[path][method.upper()]
 
@@ -74,6 +75,6 @@ def test_every_answer_is_as_described(served: str, method: str, path: str) -> No
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     def ask(case: Any) -> None:
-        case.call_and_validate(base_url=served, checks=checks, timeout=60)
+        case.call_and_validate(base_url=served, checks=asked, timeout=60)
 
     ask()

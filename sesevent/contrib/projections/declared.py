@@ -136,7 +136,7 @@ def by_address(field: str = "email") -> Find:
     """
 
     def find(stored: StoredEvent) -> Sequence[Target]:
-        return [] if stored.event.guessed else [of_person({}, field, *one) for one in _people(stored)]
+        return [] if stored.event.essentials.guessed else [of_person({}, field, *one) for one in _people(stored)]
 
     return find
 
@@ -270,7 +270,7 @@ class MessageStatus(Keep):
 
 def _status(about: About) -> Told | None:
     """What an event alone says of the mail: about one person, or about whomever it says most of."""
-    row = {"_id": about.key, "Type": about.event.type, "derived": derived_of(about.event)}
+    row = {"_id": about.key, "Type": about.event.type, "derived": derived_of(about.event.essentials)}
     people = status_of(about.event.message_id, [happened_in(row)]).recipients
     told = [(_PLACES[one.evidence], one.state, one.reason) for one in people if about.address in ("", one.address)]
     nothing = (_PLACES["nothing"], "unknown", None)
@@ -288,10 +288,10 @@ def _of(kind: str) -> Callable[[About], datetime | None]:
 
     def when(about: About) -> datetime | None:
         event = about.event
-        if event.type != kind or (about.address and event.guessed):
+        if event.type != kind or (about.address and event.essentials.guessed):
             return None
         agent = (event.essence.get(event.body or "") or {}).get("userAgent")
-        return None if kind in ENGAGEMENT and machine_of(kind, agent, event.took) else about.at
+        return None if kind in ENGAGEMENT and machine_of(kind, agent, event.essentials.took) else about.at
 
     return when
 

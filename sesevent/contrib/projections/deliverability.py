@@ -140,7 +140,7 @@ def _spoken_of(delivered: Iterable[str]) -> Plan[set[str]]:
 def _by_person(rows: Iterable[StoredEvent]) -> dict[str, list[StoredEvent]]:
     of: dict[str, list[StoredEvent]] = {}
     for row in rows:
-        for normal in row.event.normals:
+        for normal in row.event.essentials.normals:
             of.setdefault(normal, []).append(row)
     return of
 

@@ -170,11 +170,11 @@ def _hour(row: StoredEvent) -> datetime:
 
 def _counted(row: StoredEvent) -> dict[str, int]:
     """What one event counts for: as in `store.analytics`, which leaves mail to Amazon's simulator out too."""
-    event, derived = row.event, derived_of(row.event)
+    event, derived = row.event, derived_of(row.event.essentials)
     group = {
         "h": "",
         "t": event.type,
-        "d": [normal.rpartition("@")[2] for normal in event.normals],
+        "d": [normal.rpartition("@")[2] for normal in event.essentials.normals],
         "b": derived.get("bounce"),
         "y": derived.get("complaint"),
         "u": derived.get("subscription", {}).get("out"),

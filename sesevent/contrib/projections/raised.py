@@ -25,7 +25,7 @@ def _told(stored: StoredEvent) -> dict[str, Any]:
         "event": f"ses.{stored.type.lower().replace(' ', '_')}",
         "messageId": stored.message_id,
         "at": stored.timestamp,
-        "recipients": list(event.normals),
+        "recipients": list(event.essentials.normals),
     }
 
 

@@ -85,9 +85,12 @@ async def silence_alarm(request: Request, body: Silenced) -> Any:
     return await _muted(request, "silence", body, {"until": body.until})
 
 
+_DONE = {"acknowledge": "alarm acknowledged", "silence": "alarm silenced"}
+
+
 async def _muted(request: Request, act: str, body: Known, more: dict[str, Any]) -> Any:
     store, by = web_of(request).store, principal_of(request).name
-    await store.audit.note(f"alarm {act}d", body.alarm, by=by, why=body.why)
+    await store.audit.note(_DONE[act], body.alarm, by=by, why=body.why)
     try:
         return plain(await getattr(store.monitor, act)(body.alarm, by=by, why=body.why, **more))
     except ConfigurationError as error:

@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, Field
 
-from sesevent.web.asked import Name, tag_of, window_of
+from sesevent.web.asked import MessageId, Name, tag_of, window_of
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, may_unmask, unmasked, web_of
 from sesevent.web.shapes import Free, event_shape, plain
@@ -22,6 +22,7 @@ routes = Routes("analytics")
 _SPAN: Final = re.compile(r"([0-9]{1,4})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY: Final = timedelta(days=1)
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=timezone.utc), datetime(2200, 1, 1, tzinfo=timezone.utc)
 
 
@@ -121,7 +122,7 @@ class OfLinks(Spanned):
 class OfFunnel(Spanned):
     """Of mails sent in a span, or of one."""
 
-    message_id: Name | None = None
+    message_id: MessageId | None = None
 
     def arguments(self, now: datetime, most_days: int) -> dict[str, Any]:
         """What the store's method is called with."""
@@ -264,7 +265,7 @@ def _bounded(since: Any, until: Any, now: datetime, most_days: int) -> Any:
     begin, end = _ago(since, now), _ago(until, now)
     if begin is None:
         raise Refused(400, "Say since when.")
-    window_of(_moment(begin), _moment(end), now, most_days + 1, None)  # a day more, for dates in other time zones
+    window_of(_moment(begin), _moment(end), now, most_days, None, slack=_DAY)  # dates in other time zones
     return begin
 
 

@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
 
 from sesevent.web import exports
-from sesevent.web.asked import AddressText, Moment, Name, Reason, Tag, tag_of, window_of
+from sesevent.web.asked import AddressText, MessageId, Moment, Name, Reason, Tag, tag_of, window_of
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, web_of
 from sesevent.web.shapes import EventDetail, EventModel, EventPage, event_detail, event_shape
@@ -19,7 +19,7 @@ routes = Routes("events")
 
 DEFAULT_DAYS = 30
 
-MessageId = Annotated[Name | None, Query(description="SES's id of the mail.")]
+OfMessage = Annotated[MessageId | None, Query(description="SES's id of the mail.")]
 Types = Annotated[list[Name], Query(alias="type", max_length=20, description="SES's word; may be repeated.")]
 Reasons = Annotated[
     list[Reason], Query(alias="reason", max_length=40, description="Why a mail bounced; may be repeated.")
@@ -54,7 +54,7 @@ def _asked(
 @routes.get("/v1/events", needs="read", response_model=EventPage, problems=(400,))
 async def find_events(
     request: Request,
-    message_id: MessageId = None,
+    message_id: OfMessage = None,
     types: Types = [],  # noqa: B006  # FastAPI makes a new one
     reasons: Reasons = [],  # noqa: B006
     recipient: Recipient = None,
@@ -103,7 +103,7 @@ async def find_events(
 async def export_events(
     request: Request,
     format: Annotated[Literal["csv", "ndjson"], Query(description="A table, or an object a line.")] = "csv",  # noqa: A002
-    message_id: MessageId = None,
+    message_id: OfMessage = None,
     types: Types = [],  # noqa: B006
     reasons: Reasons = [],  # noqa: B006
     recipient: Recipient = None,

@@ -6,7 +6,7 @@ from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 
 from sesevent.suppression.facts import ALL_STREAMS
-from sesevent.web.asked import AddressText, Body, Moment, Name, Stream
+from sesevent.web.asked import AddressText, Body, MessageId, Moment, Stream
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, web_of
 from sesevent.web.shapes import DecisionModel, Free, Timeline, decision_shape, event_shape, plain
@@ -35,7 +35,7 @@ class Statuses(BaseModel):
 class MessageIds(Body):
     """Mails, by SES's id."""
 
-    message_ids: list[Name] = Field(min_length=1, max_length=500, examples=[["0100018f0a1b2c3d-1"]])
+    message_ids: list[MessageId] = Field(min_length=1, max_length=500, examples=[["0100018f0a1b2c3d-1"]])
 
 
 class Letters(BaseModel):
@@ -49,7 +49,7 @@ class Letters(BaseModel):
 
 
 @routes.get("/v1/messages/{message_id}/events", needs="read", response_model=Timeline, problems=(404,))
-async def get_timeline(request: Request, message_id: Name) -> Any:
+async def get_timeline(request: Request, message_id: MessageId) -> Any:
     """Everything that happened to one mail, in order; an event kept in two rows stands there once."""
     events = await web_of(request).store.events.timeline(message_id)
     if not events:
@@ -58,7 +58,7 @@ async def get_timeline(request: Request, message_id: Name) -> Any:
 
 
 @routes.get("/v1/messages/{message_id}", needs="read", response_model=Status, problems=(404,), offered="status")
-async def get_status(request: Request, message_id: Name) -> Any:
+async def get_status(request: Request, message_id: MessageId) -> Any:
     """What became of one mail: for each recipient, with the story that led there."""
     status = await web_of(request).store.status(message_id)
     if status.state == "unknown" and not status.timeline:

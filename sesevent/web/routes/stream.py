@@ -100,6 +100,7 @@ async def follow_events(
         raise Refused(503, "Too many follow already.", retryable=True, headers={"Retry-After": "10"})
     if after is not None and not await web.hub.known(after):
         raise Refused(400, "Last-Event-ID is none of ours. Begin without it.")
+    await web.hub.start()
     clear = may_unmask(request)
     if clear:
         await unmasked(request)
