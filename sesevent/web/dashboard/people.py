@@ -26,6 +26,8 @@ __all__ = ["pages"]
 pages = Pages("dashboard")
 
 LETTERS: Final = 20
+MOST: Final = 100
+"""Lines of a person's history: the API tells all of it."""
 _MOST_LANES: Final = 30
 """People of one mail that are drawn; the list below names them all."""
 
@@ -170,10 +172,15 @@ async def _shown(request: Request, address: str, *, refused: str = "", status: i
     letters = await web.store.recipient(address, limit=LETTERS).to_list()
     found = {
         "person": await person(request, history.address), "decision": decision_shape(decision),
-        "history": history_shape(history, decision), "letters": _letters(letters), "refused": refused,
+        "history": _latest(history_shape(history, decision)), "letters": _letters(letters), "refused": refused,
         "streams": _streams(history), "most": LETTERS,
     }  # fmt: skip
     return await page(request, "recipient.html", found, view=view, person=address, status=status)
+
+
+def _latest(history: dict[str, Any]) -> dict[str, Any]:
+    """Of what somebody with much mail has a lot of, the latest, in order."""
+    return history | {name: history[name][-MOST:] for name in ("facts", "acts", "decisions")}
 
 
 def _letters(letters: Sequence[Any]) -> list[dict[str, Any]]:
