@@ -132,8 +132,9 @@ def history(policy: Policy, address: str, stream: str, tenant: str, now: datetim
 def that_tell(policy: Policy, facts: Iterable[Fact], acts: Iterable[Act]) -> list[Fact]:
     """*facts* without the deliveries that change nothing: behind one that answered all there was to answer.
 
-    The first of a tenant is kept: by it the tenant is known. Who gets mail every day has thousands of them, and each moment is decided anew. Of equal times a delivery answers
-    nothing, so the first that counts is later than what it answers.
+    The first of a tenant is kept: by it the tenant is known. Who gets mail every day has thousands of them, and each
+    moment is decided anew. Of equal times a delivery answers nothing, so the first that counts is later than what it
+    answers.
     """
     known = sorted(facts)
     others = sorted([fact.at for fact in known if fact.kind != "Delivery"] + [act.at for act in acts])

@@ -59,6 +59,6 @@ def test_a_person_with_thousands_of_deliveries_is_told_at_once() -> None:
     bounce = Fact(MAY, "f" * 24, "Bounce", "Permanent", reason="user_unknown", bounce_class="hard")
     started = time.perf_counter()
 
-    assert that_tell(POLICY, [*mails, bounce], []) == [bounce, mails[1]]
+    assert set(that_tell(POLICY, [*mails, bounce], [])) == {bounce, mails[0], mails[1]}
     assert len(decided(that_tell(POLICY, [*mails, bounce], []), [], "")) == 1
     assert time.perf_counter() - started < 5
