@@ -103,6 +103,12 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)
 
 
+@nox.session(**HERE)
+def screens(session: nox.Session) -> None:
+    """Take the documentation's pictures of the dashboard, in a real Chromium."""
+    session.run("python", "docs/dashboard_pictures.py", *session.posargs, external=True)
+
+
 @nox.session(name="bounce-scores", **HERE)
 def bounce_scores(session: nox.Session) -> None:
     """How often the reason of a bounce is right, as tables and as the documentation's picture."""

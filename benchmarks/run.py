@@ -1,7 +1,7 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
 Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, webhook, choices, room,
-memory, suppress, indexes, bounces, status, analytics.
+memory, suppress, indexes, bounces, status, analytics, web.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import capture
 import counting
 import orjson
+import pages
 import sample
 from capture import documents_of, taken
 from harness import Measure, paired, report
@@ -285,7 +286,7 @@ def statuses(rounds: int) -> list[Measure]:
 GROUPS = {
     "parse": parsing, "peers": peers, "verify": verifying, "receive": capture.capturing,
     "webhook": capture.serving, "choices": capture.choosing, "room": capture.weighing, "memory": capture.remembering,
-    "suppress": suppressing, "indexes": indexing, "bounces": bouncing, "status": statuses,
+    "suppress": suppressing, "indexes": indexing, "bounces": bouncing, "status": statuses, "web": pages.serving,
     "analytics": counting.counting,
 }  # fmt: skip
 

@@ -460,7 +460,7 @@ def _house() -> None:
 _DOORS, _WAIT, _VALUES, _PURE, _GROUND = "#fde68a", "#fecaca", "#dbeafe", "#dcfce7", "#e2e8f0"
 _ROOMS = {
     "cli": (_DOORS, "the command"),
-    "web": (_DOORS, "the HTTP API and the live stream"),
+    "web": (_DOORS, "the HTTP API, the live stream, the dashboard"),
     "contrib": (_DOORS, "one file for each thing outside"),
     "testing | local | webhook | guard | cache": (
         _DOORS,

@@ -206,14 +206,23 @@ class AsyncEventRepository:
         recipient: str | None = None,
         tag: tuple[str, str | None] | None = None,
         configuration_set: str | None = None,
+        campaign: str | None = None,
+        recipient_domain: str | None = None,
+        provider: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         newest_first: bool = False,
         limit: int | None = None,
         after: Cursor | None = None,
     ) -> AsyncResults:
-        """Events for which everything that is given holds."""
-        filters = reads.filters(message_id, types, reasons, recipient, tag, configuration_set)
+        """Events for which everything that is given holds.
+
+        *recipient_domain* and *provider* (of `sesevent.analytics.providers`) are of anybody an event concerns. No
+        index helps to find them: ask within a span of time. Raises ConfigurationError for a provider there is none of.
+        """
+        filters = reads.filters(
+            message_id, types, reasons, recipient, tag, configuration_set, campaign, recipient_domain, provider
+        )
         query = reads.event_query(
             *filters, since=since, until=until, newest_first=newest_first, limit=limit, after=after
         )

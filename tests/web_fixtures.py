@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -79,6 +80,35 @@ def take(store: Any, *payloads: Any) -> None:
 def mail(kind: str = "bounce", **more: Any) -> dict[str, Any]:
     """A payload of the last hour."""
     return getattr(testing, kind)(**{"sent": NOW - timedelta(hours=1)} | more)
+
+
+class Words(HTMLParser):
+    """The text of a page, and the links and tags on it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        self.text = " ".join("".join(self.parts).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "a":
+            self.links.append(dict(attrs).get("href") or "#")
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+    def link(self, beginning: str) -> str:
+        return next(link for link in self.links if link.startswith(beginning))
+
+
+def words(answer: Any) -> Words:
+    """What an answer shows, which is a page."""
+    assert answer.headers["content-type"] == "text/html; charset=utf-8", answer.text
+    return Words(answer.text)
 
 
 @pytest.fixture

@@ -21,9 +21,18 @@ __all__ = ["demo"]
 def demo(
     uri: options.Uri = None,
     events: Annotated[int, typer.Option(min=0, help="Notifications of a busy sender to receive at the end.")] = 2000,
+    web: Annotated[bool, typer.Option("--web", help="Show the dashboard on weeks of traffic with a bad day.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --web: port to listen at; 0 takes a free one.")
+    ] = 8000,
     json: options.Json = False,
 ) -> None:
     """Receive sample events of every type into a real MongoDB; show what was stored, who is suppressed, and why."""
+    if web:
+        from sesevent.cli.demo_web import show
+
+        show(_server, uri, port)
+        raise typer.Exit(0)
     samples = testing.samples()
     with _server(uri) as where, _throw_away_store(where) as store:
         store.ensure_indexes()

@@ -40,13 +40,18 @@ def serve(
         typer.Option(envvar="SESEVENT_WEBHOOK_SECRET", help="user:password that SNS must know.", show_default=False),
     ] = None,
     root_path: Annotated[str, typer.Option(help="Prefix under which a proxy serves it.")] = "",
+    dashboard: Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Serve pages for people at /.")] = True,
+    ses_list: Annotated[
+        bool, typer.Option("--ses-list", help="Let admins compare with SES's list of the account boto3 is set up for.")
+    ] = False,
+    region: Annotated[str | None, typer.Option(help="With --ses-list: by default as boto3 is configured.")] = None,
     polling: Annotated[bool, typer.Option("--polling", help="The live stream looks again and again.")] = False,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
 ) -> None:
-    """Serve the HTTP API, the live stream and, with --topic or --account, the webhook.
+    """Serve the dashboard, the HTTP API, the live stream and, with --topic or --account, the webhook.
 
     It starts only where somebody can ask: make a token with `sesevent tokens create`. SIGTERM and Ctrl-C end it when
     the requests in hand are answered; live streams end at once. TLS belongs to the proxy before it.
@@ -66,11 +71,13 @@ def serve(
             webhook_path=webhook_path,
             root_path=root_path,
             polling=polling or None,
+            dashboard=dashboard,
+            ses_list=({"region_name": region} if region else {}) if ses_list else None,
         )
     )
 
 
-async def _served(place: dict[str, Any], **settings: Any) -> None:
+async def _served(place: dict[str, Any], ses_list: dict[str, Any] | None, **settings: Any) -> None:
     from contextlib import ExitStack
 
     from sesevent.aio import AsyncEventStore
@@ -87,7 +94,12 @@ async def _served(place: dict[str, Any], **settings: Any) -> None:
             signals.enter_context(ended_by_signals(stop))
 
         async with AsyncEventStore.connect(**place) as store:
-            await serve(store, on_start=started, **settings)
+            account = None
+            if ses_list is not None:
+                from sesevent.contrib.ses_account import AsyncSesAccount
+
+                account = AsyncSesAccount(store, **ses_list)
+            await serve(store, on_start=started, ses_account=account, **settings)
 
 
 def _named(text: str) -> Any:

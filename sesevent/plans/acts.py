@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ from sesevent.suppression.standing import Standing, derive_all
 
 __all__ = [
     "PAGE", "Change", "History", "Rebuilt", "history", "listed", "note_recorded", "reactivate", "rebuild_acts",
-    "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page",
+    "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page", "that_tell",
 ]  # fmt: skip
 
 PAGE = 500  # addresses, acts or events
@@ -118,13 +119,35 @@ def history(policy: Policy, address: str, stream: str, tenant: str, now: datetim
     """Everything known of an address, and what followed from it over time."""
     normal = addresses.normal(address)
     facts, acts = (yield from everything_about([normal]))[normal]
+    telling = that_tell(policy, facts, acts)
     decisions: list[tuple[datetime, Decision]] = []
-    for moment in _moments(policy, normal, facts, acts, tenant, now):
-        decision = decide(policy, _standing_at(policy, normal, facts, acts, tenant, moment), stream, moment)
+    for moment in _moments(policy, normal, telling, acts, tenant, now):
+        decision = decide(policy, _standing_at(policy, normal, telling, acts, tenant, moment), stream, moment)
         if not decisions or decisions[-1][1] != decision:
             decisions.append((moment, decision))
     by_time = sorted(acts, key=lambda act: (act.at, act.id))
     return History(normal, tuple(sorted(facts)), tuple(by_time), tuple(decisions))
+
+
+def that_tell(policy: Policy, facts: Iterable[Fact], acts: Iterable[Act]) -> list[Fact]:
+    """*facts* without the deliveries that change nothing: behind one that answered all there was to answer.
+
+    The first of a tenant is kept: by it the tenant is known. Who gets mail every day has thousands of them, and each
+    moment is decided anew. Of equal times a delivery answers nothing, so the first that counts is later than what it
+    answers.
+    """
+    known = sorted(facts)
+    others = sorted([fact.at for fact in known if fact.kind != "Delivery"] + [act.at for act in acts])
+    answered: dict[str, int] = {}  # tenant → how many of the others lie before the last delivery that was kept
+    kept = []
+    for fact in known:
+        if fact.kind == "Delivery":
+            before, tenant = bisect_left(others, fact.at), policy.tenant_of(fact)
+            if before == answered.get(tenant):
+                continue
+            answered[tenant] = before
+        kept.append(fact)
+    return kept
 
 
 def _moments(

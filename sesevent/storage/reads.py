@@ -16,6 +16,7 @@ from bson import ObjectId
 from bson.errors import InvalidId
 
 from sesevent import addresses
+from sesevent.analytics.providers import OTHER, providers
 from sesevent.bounces import CLASSIFIED
 from sesevent.errors import ConfigurationError
 from sesevent.moments import format_moment
@@ -29,6 +30,7 @@ __all__ = [
     "EventQuery",
     "acts_about",
     "all_evidence",
+    "at_provider",
     "audit_entries",
     "audit_page",
     "audited_once",
@@ -40,6 +42,7 @@ __all__ = [
     "filters",
     "from_source",
     "in_configuration_set",
+    "in_domain",
     "in_time",
     "last_of_type",
     "latest_dead_letters",
@@ -116,6 +119,30 @@ def with_tag(name: str, value: str | None = None) -> Filter:
 def in_configuration_set(name: str) -> Filter:
     """Events of mails sent with this configuration set."""
     return {"derived.configurationSet": name}
+
+
+def in_domain(domain: str) -> Filter:
+    """Events that concern somebody of this domain. No index helps: to be asked within a span of time."""
+    return {"derived.recipients": {"$regex": f"@{re.escape(domain.lower())}$"}}
+
+
+def at_provider(name: str) -> Filter:
+    """Events that concern somebody with a mailbox at this provider, as `provider_of` tells it; likewise.
+
+    Raises ConfigurationError where there is no such provider.
+    """
+    known = providers()
+    if name not in known and name != OTHER:
+        raise ConfigurationError(f"There is no provider {name!r}; there are {', '.join([*known, OTHER])}.")
+    if name == OTHER:
+        named = "|".join(_pattern(domain) for domains in known.values() for domain in domains)
+        return {"derived.recipients": {"$regex": f"@(?!(?:{named})$)[^@]*$"}}
+    return {"derived.recipients": {"$regex": f"@(?:{'|'.join(map(_pattern, known[name]))})$"}}
+
+
+def _pattern(domain: str) -> str:
+    first, star, _ = domain.partition(".*")
+    return re.escape(domain) if not star else rf"{re.escape(first)}\.(?:(?:co|com|net|org)\.)?[^.@]+"
 
 
 def from_source(address: str) -> Filter:
@@ -282,8 +309,11 @@ def filters(
     recipient: str | None,
     tag: tuple[str, str | None] | None,
     configuration_set: str | None,
+    campaign: str | None = None,
+    recipient_domain: str | None = None,
+    provider: str | None = None,
 ) -> list[Filter]:
-    """A filter for each thing that is asked."""
+    """A filter for each thing that is asked. Raises ConfigurationError for a provider there is none of."""
     words, whys = list(types), list(reasons)
     return [
         *([of_message(message_id)] if message_id is not None else ()),
@@ -292,6 +322,9 @@ def filters(
         *([of_recipient(recipient)] if recipient is not None else ()),
         *([with_tag(*tag)] if tag is not None else ()),
         *([in_configuration_set(configuration_set)] if configuration_set is not None else ()),
+        *([{"derived.campaign": campaign}] if campaign is not None else ()),
+        *([in_domain(recipient_domain)] if recipient_domain is not None else ()),
+        *([at_provider(provider)] if provider is not None else ()),
     ]
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from sesevent.testing import payloads
 from sesevent.testing.payloads import SENT, Payload, notification
 
-__all__ = ["stream"]
+__all__ = ["mail_story", "stream"]
 
 _NAMES: Final = (
     "ann", "ben", "chloé", "dávid", "Élodie", "fatma", "günther", "hana.novak", "Ivan", "jürgen", "κώστας", "li.wei",
@@ -90,7 +90,7 @@ def stream(
             arrived, _, payload = heapq.heappop(waiting)
             left -= 1
             yield notification(payload, at=arrived)
-        for happened, payload in _mail(chance, sent):
+        for happened, payload in mail_story(chance, sent):
             for arrived in _arrivals(chance, happened, duplicates, late):
                 heapq.heappush(waiting, (arrived, number, payload))
                 number += 1
@@ -103,7 +103,7 @@ def _arrivals(chance: random.Random, happened: datetime, duplicates: float, late
         yield happened + timedelta(seconds=delay + chance.expovariate(1 / 30))
 
 
-def _mail(chance: random.Random, sent: datetime) -> Iterator[tuple[datetime, Payload]]:
+def mail_story(chance: random.Random, sent: datetime) -> Iterator[tuple[datetime, Payload]]:
     """Everything that becomes of one mail, each with when it happened."""
     campaign = chance.choice(_CAMPAIGNS)
     people = list(dict.fromkeys(_person(chance) for _ in range(_how_many(chance))))

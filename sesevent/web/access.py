@@ -89,6 +89,11 @@ class Access:
         self._buckets = Buckets(limits.per_second, limits.burst)
         self._strangers = Buckets(limits.unknown_per_second, limits.unknown_burst)
 
+    @property
+    def authenticate(self) -> Authenticate | None:
+        """An application's own word on who asks; None: the tokens of the store say."""
+        return self._auth
+
     async def admit(self, request: Request, needs: str | None) -> Principal | None:
         """Who asks, if he may do what *needs* this scope, or one of several (``read|suppress``); None needs none."""
         if request.method not in _SAFE:

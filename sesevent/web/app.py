@@ -89,6 +89,8 @@ def create_app(
     webhook_path: str = "/ses",
     limits: Limits = Limits(),  # noqa: B008  # it is frozen
     clock: Callable[[], datetime] = utc_now,
+    dashboard: bool = False,
+    ses_account: Any = None,
     **stream: Any,
 ) -> FastAPI:
     """The HTTP API over *store*, an `AsyncEventStore`: an application of its own, or to be mounted in another.
@@ -96,6 +98,8 @@ def create_app(
     Who may ask is said by the tokens of the store (``store.tokens``), or by *auth*: an async function that is handed a
     request and returns a `Principal`, or None. `NO_AUTH` lets everybody on this machine do everything.
     *webhook* are the settings of `sesevent.webhook.Settings`: with them the SNS webhook is served at *webhook_path*.
+    With *dashboard* pages for people are served at ``/``; with *ses_account*, an
+    `sesevent.contrib.ses_account.AsyncSesAccount`, they also compare the suppression list with that of Amazon SES.
     Of the live *stream* may be said: ``polling``, ``ring`` (how many events a client may lag behind), ``heartbeat`` and
     ``linger`` (seconds).
 
@@ -118,6 +122,10 @@ def create_app(
     if webhook is not None:
         app.router.routes.append(Route(webhook_path, asgi.webhook(store, **webhook), methods=["POST"]))
     tell_problems(app)
+    if dashboard:
+        from sesevent.web import dashboard as pages  # where nobody looks no templates are loaded
+
+        pages.add_to(app, store, ses_account)
     app.add_middleware(BodyLimit, largest=limits.body)
     app.add_middleware(_SafeHeaders)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it

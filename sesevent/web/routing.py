@@ -173,7 +173,7 @@ async def unmasked(request: Request) -> None:
     """Write down that somebody is shown what is masked for others: about whom he asked, or else where."""
     principal, template = principal_of(request), request.state.template
     asked = [*request.path_params.values(), *request.query_params.getlist("address")]
-    asked += request.query_params.getlist("recipient")
+    asked += [*request.query_params.getlist("recipient"), getattr(request.state, "person", None)]
     web, person = web_of(request), next((text for text in asked if isinstance(text, str) and is_one(text)), None)
     subject = template if person is None else await web.sealer.pseudonym(person)
     await web.store.audit.note("unmasked", subject, by=principal.name, detail={"route": template})

@@ -57,6 +57,8 @@ async def serve(
     webhook_path: str = "/ses",
     root_path: str = "",
     limits: Limits = Limits(),  # noqa: B008  # it is frozen
+    dashboard: bool = True,
+    ses_account: Any = None,
     on_start: Callable[[Server, int], object] | None = None,
     **stream: Any,
 ) -> None:
@@ -78,7 +80,14 @@ async def serve(
             hint="Make one: sesevent tokens create NAME --scope read. To try it on this machine: --no-auth.",
         )
     app = create_app(
-        store, auth=NO_AUTH if no_auth else auth, webhook=webhook, webhook_path=webhook_path, limits=limits, **stream
+        store,
+        auth=NO_AUTH if no_auth else auth,
+        webhook=webhook,
+        webhook_path=webhook_path,
+        limits=limits,
+        dashboard=dashboard,
+        ses_account=ses_account,
+        **stream,
     )
     config = uvicorn.Config(
         _Logged(app),

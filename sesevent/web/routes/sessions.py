@@ -11,7 +11,7 @@ from sesevent.web.access import COOKIE, SESSION_SECONDS
 from sesevent.web.asked import Body
 from sesevent.web.routing import Routes, principal_of, web_of
 
-__all__ = ["routes"]
+__all__ = ["routes", "session_cookie"]
 
 routes = Routes("access")
 
@@ -37,6 +37,12 @@ async def log_in(request: Request, body: Login) -> Any:
     """
     session, principal = await web_of(request).access.session(request, body.token)
     answer = _me(principal.name, principal.scopes)
+    session_cookie(request, answer, session)
+    return answer
+
+
+def session_cookie(request: Request, answer: Response, session: str) -> None:
+    """Have a browser keep a session."""
     answer.set_cookie(
         COOKIE,
         session,
@@ -46,7 +52,6 @@ async def log_in(request: Request, body: Login) -> Any:
         httponly=True,
         samesite="strict",
     )
-    return answer
 
 
 @routes.delete("/v1/session", needs=None, status_code=204, response_class=Response, problems=(403, 429))

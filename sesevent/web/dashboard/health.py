@@ -1,0 +1,53 @@
+"""How well the store is, who lags behind, and what could not be read: with another try for it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from sesevent.web.dashboard.asked import view_of
+from sesevent.web.dashboard.serving import Pages, go, page
+from sesevent.web.problems import Refused
+from sesevent.web.routing import principal_of, web_of
+from sesevent.web.shapes import dead_letter_shape, plain
+
+__all__ = ["pages"]
+
+pages = Pages("dashboard")
+
+ROWS: Final = 50
+_ID: Final = re.compile(r"[0-9a-f]{24}")
+
+
+@pages.page("/health")
+async def health(request: Request) -> Response:
+    """Checks, lags, and dead letters."""
+    web, view = web_of(request), view_of(request)
+    letters = web.store.dead_letters
+    how, found, total = await asyncio.gather(web.store.health(), letters.list(limit=ROWS), letters.count())
+    context: dict[str, Any] = {
+        "health": {**plain(how), "status": how.status}, "letters": [dead_letter_shape(letter) for letter in found],
+        "total": total, "readers": web.hub.readers, "retried": _retried(request),
+    }  # fmt: skip
+    return await page(request, "health.html", context, view=view)
+
+
+@pages.form("/health/retry", needs="admin")
+async def retry(request: Request) -> Response:
+    """Try dead letters again."""
+    store, form = web_of(request).store, await request.form()
+    ids = [str(told) for told in form.getlist("id")]
+    if not ids or len(ids) > ROWS or not all(_ID.fullmatch(one) for one in ids):
+        raise Refused(400, "Choose the dead letters that are to be tried again.")
+    await store.audit.note("dead letters retried", f"{len(ids)} dead letters", by=principal_of(request).name)
+    done = await store.dead_letters.retry(*ids)
+    return go(request, "/health", said="retried", tried=done.tried, settled=done.settled)
+
+
+def _retried(request: Request) -> dict[str, str] | None:
+    told = {name: request.query_params.get(name, "") for name in ("tried", "settled")}
+    return told if all(value.isascii() and value.isdigit() and len(value) < 7 for value in told.values()) else None
