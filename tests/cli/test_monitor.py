@@ -88,14 +88,16 @@ def test_an_alarm_is_silenced_and_acknowledged(sesevent: Any, store: EventStore)
     store.receive_many(mails(100, 10))
     sesevent("monitor", "run", "--once")
     silent = sesevent("monitor", "silence", "bounce-rate", "--until", "2h", "--why", "deploying", "--by", "ann")
+    ended = sesevent("monitor", "unsilence", "bounce-rate", "--why", "deployed", "--by", "ann")
     known = sesevent("monitor", "acknowledge", "bounce-rate", "--why", "on it", "--by", "ben")
     nobody = sesevent("monitor", "acknowledge", "nonsense", "--why", "on it", "--by", "ben")
 
     assert rows(silent)[0]["silenced_until"] > rows(silent)[0]["evaluated"]
+    assert rows(ended)[0]["silenced_until"] < rows(silent)[0]["silenced_until"]
     assert rows(known)[0]["acknowledged"] == "ben"
     assert (nobody.returncode, "no alarm 'nonsense'" in nobody.stderr) == (2, True)
     assert [row["what"] for row in rows(sesevent("monitor", "history", "bounce-rate"))] == [
-        "acknowledged", "silenced", "changed",
+        "acknowledged", "silenced", "silenced", "changed",
     ]  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def figure(name: str, now: Row, before: list[Row]) -> Figure:
 def test_today_is_compared_with_the_same_hours_of_seven_days() -> None:
     """By the clock on the wall: the day on which clocks are set has its hours too."""
     berlin = ZoneInfo("Europe/Berlin")
-    window = Window(datetime(2024, 4, 2, 0, tzinfo=berlin), datetime(2024, 4, 2, 9, 30, tzinfo=berlin))
+    window = Window(*[datetime(2024, 4, 2, *at, tzinfo=berlin).astimezone(timezone.utc) for at in ((0, 0), (9, 30))])
     before = windows_before(window, berlin)
 
     assert len(before) == 7
