@@ -24,6 +24,7 @@ from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.histories import RecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
+from sesevent.keeping import Keeping
 from sesevent.monitor import Monitor
 from sesevent.ops import Plan
 from sesevent.plans import (
@@ -552,6 +553,7 @@ class EventStore:
         self.bookmarks = Bookmarks(self._collections, collection, clock)
         self.monitor = Monitor(partial(perform, collections=self._collections), clock)
         self.audit = Audit(partial(perform, collections=self._collections), clock)
+        self.keeping = Keeping(partial(perform, collections=self._collections), clock)
         self.analytics = Analytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )
