@@ -69,6 +69,7 @@ from sesevent.plans.receive import (
 )
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
+from sesevent.retaining import AsyncRetaining
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
@@ -583,6 +584,7 @@ class AsyncEventStore:
         self.monitor = AsyncMonitor(partial(perform, collections=self._collections), clock)
         self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
         self.keeping = AsyncKeeping(partial(perform, collections=self._collections), clock)
+        self.retention = AsyncRetaining(partial(perform, collections=self._collections), clock)
         self.analytics = AsyncAnalytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )

@@ -58,6 +58,7 @@ from sesevent.plans.receive import (
 )
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
+from sesevent.retaining import Retaining
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
@@ -554,6 +555,7 @@ class EventStore:
         self.monitor = Monitor(partial(perform, collections=self._collections), clock)
         self.audit = Audit(partial(perform, collections=self._collections), clock)
         self.keeping = Keeping(partial(perform, collections=self._collections), clock)
+        self.retention = Retaining(partial(perform, collections=self._collections), clock)
         self.analytics = Analytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, answers, auditing, histories, keeping, monitor, payloads, sync, watching
+from sesevent import aio, answers, auditing, histories, keeping, monitor, payloads, retaining, sync, watching
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
@@ -35,6 +35,7 @@ FACES = [
     (answers.Analytics, answers.AsyncAnalytics),
     (auditing.Audit, auditing.AsyncAudit),
     (keeping.Keeping, keeping.AsyncKeeping),
+    (retaining.Retaining, retaining.AsyncRetaining),
 ]
 
 

@@ -9,6 +9,7 @@ import typer
 from sesevent import __version__
 from sesevent.cli import (
     analytics,
+    archive,
     audit,
     bounces,
     dead_letters,
@@ -21,6 +22,7 @@ from sesevent.cli import (
     local,
     monitor,
     project,
+    retention,
     rollup,
     status,
     suppression,
@@ -75,6 +77,8 @@ app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
 app.add_typer(rollup.app, name="rollup")
+app.add_typer(archive.app, name="archive")
+app.add_typer(retention.app, name="retention")
 app.add_typer(worker.app, name="worker")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(local.app, name="local")

@@ -23,11 +23,11 @@ from sesevent.plans import audit
 from sesevent.plans.marking import GRACE, mark
 from sesevent.plans.rollup import roll_day
 from sesevent.storage import keeping, rollups, writes
-from sesevent.storage.keeping import Chosen, Filter, Hold, HoldKind, Place
+from sesevent.storage.keeping import FIRST_DAY, Chosen, Filter, Hold, HoldKind, Place
 from sesevent.storage.operations import Document
 
 __all__ = [
-    "PAGE", "documents", "hold", "holds", "next_day", "put_back", "release", "rows", "seal", "take_out", "thin",
+    "PAGE", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal", "take_out", "thin",
 ]  # fmt: skip
 
 PAGE: Final = 1000  # rows
@@ -66,6 +66,16 @@ def _conditions(chosen: Chosen, but_not: Sequence[Chosen]) -> Plan[list[Filter]]
     if not all(others):  # a rule for all events came before: nothing is left
         return [{"_id": {"$in": []}}]
     return [chosen.filter(), free, {"$nor": others} if others else {}]
+
+
+def months(
+    since: datetime | None, before: datetime, chosen: Chosen, but_not: Sequence[Chosen] = ()
+) -> Plan[dict[str, int]]:
+    """How many of these events there are, by month, that nothing holds."""
+    conditions = yield from _conditions(chosen, but_not)
+    first = FIRST_DAY if since is None else format_moment(since)
+    found = yield from ask(keeping.by_month(first, format_moment(before), conditions))
+    return {row["_id"]: row["events"] for row in found}
 
 
 def documents(identifiers: Sequence[Any]) -> Plan[list[Document]]:

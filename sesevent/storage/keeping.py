@@ -16,10 +16,10 @@ from pymongo import UpdateOne
 from sesevent import addresses
 from sesevent.errors import ConfigurationError
 from sesevent.storage.layout import EVENTS, HOLDS
-from sesevent.storage.operations import Delete, Document, Find, Insert, Remove, Update
+from sesevent.storage.operations import Aggregate, Delete, Document, Find, Insert, Remove, Update
 
 __all__ = [
-    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "drop_hold", "first_between", "hold_in",
+    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_month", "drop_hold", "first_between", "hold_in",
     "holds", "insert_hold", "is_day", "next_day_of", "not_held", "page_of", "remove_events", "thin_events",
     "whole_events",
 ]  # fmt: skip
@@ -37,6 +37,8 @@ class Chosen(NamedTuple):
     types: tuple[str, ...] = ()
     """SES's words."""
     configuration_sets: tuple[str, ...] = ()
+    whole: bool = False
+    """Only those that still have their `Message`."""
 
     def filter(self) -> Filter:
         """As a question to MongoDB."""
@@ -47,6 +49,8 @@ class Chosen(NamedTuple):
             found["$or"] = [{"Type": {"$in": words}, "derived.type": None}, {"derived.type": {"$in": words}}]
         if self.configuration_sets:
             found["derived.configurationSet"] = {"$in": list(self.configuration_sets)}
+        if self.whole:
+            found |= {"thin": None, "Message": {"$exists": True}, "derived": {"$ne": None}}
         return found
 
 
@@ -142,6 +146,13 @@ def page_of(day: str, before: str, conditions: Sequence[Filter], after: Place | 
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
     return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size)
+
+
+def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
+    """How many events there are in each month."""
+    window = {"Timestamp": {"$gte": since, "$lt": before, "$regex": r"^\d{4}-\d{2}-\d{2}"}}
+    group = {"_id": {"$substrCP": ["$Timestamp", 0, 7]}, "events": {"$sum": 1}}
+    return Aggregate(EVENTS, [{"$match": _all([window, *conditions])}, {"$group": group}, {"$sort": {"_id": 1}}])
 
 
 def whole_events(identifiers: Sequence[Any]) -> Find:

@@ -39,7 +39,7 @@ from sesevent.contrib.archive.manifest import (
 from sesevent.contrib.archive.places import Place, digest
 from sesevent.errors import ArchiveError, ConfigurationError
 from sesevent.moments import format_moment
-from sesevent.storage.keeping import EVERYTHING, FIRST_DAY, Chosen
+from sesevent.storage.keeping import EVERYTHING, FIRST_DAY, Chosen, next_day_of
 from sesevent.storage.keeping import Place as Standing
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Archive:
         tell = on_progress or _silent
         since = FIRST_DAY
         while day := self._store.keeping.next_day(before, since=since, chosen=chosen, but_not=but_not):
-            done.day, since = day, _behind(day)
+            done.day, since = day, next_day_of(day)
             _Day(self, day, done, tell).run(before, chosen, but_not)
         return done
 
@@ -505,10 +505,6 @@ def _tells_more(one: Document, other: Document) -> bool:
 
 def _day_of(moment: datetime | None, otherwise: str) -> str:
     return otherwise if moment is None else format_moment(moment)[:10]
-
-
-def _behind(day: str) -> str:
-    return f"{day}U"  # behind every time of the day: `T` stands in them
 
 
 def _silent(_: object) -> None:
