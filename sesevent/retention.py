@@ -1,7 +1,8 @@
 """How long events are kept: a policy, as a value. It knows no database; what it says is done elsewhere.
 
-Rules are read from the top, and the first one that speaks of an event decides about it. Ages are counted on the calendar:
-what happened on 30 March is 13 months old on 30 April of the next year. Next: :mod:`sesevent.retaining`, which does it.
+Rules are read from the top, and the first one that speaks of an event decides about it. Ages are counted on the
+calendar: what happened on 30 March is 13 months old on 30 April of the next year. Next: :mod:`sesevent.retaining`,
+which does it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sesevent.tomltext import decode_toml
 __all__ = ["Age", "Retention", "Rule", "Step", "StepKind", "read_age"]
 
 StepKind = Literal["thin", "archive", "delete"]
-"""``thin`` drops the `Message` and keeps what queries need; ``archive`` moves events elsewhere; ``delete`` ends them."""
+"""``thin`` drops the `Message` and keeps what queries need; ``archive`` moves events; ``delete`` ends them."""
 
 _PART: Final = re.compile(r"(\d{1,4}) ?(day|week|month|year)s?")
 _NAMES: Final = {"types", "configuration_sets", "why", "keep", *get_args(StepKind)}
@@ -43,7 +44,7 @@ class Age(NamedTuple):
 
 
 def read_age(text: str) -> Age:
-    """Read ``90 days``, ``13 months`` or ``2 years 6 months``. Raises ConfigurationError for anything else, and for 0."""
+    """Read ``90 days``, ``13 months`` or ``2 years 6 months``. Raises ConfigurationError for anything else, or 0."""
     delta, rest = relativedelta(), text.strip()
     while found := _PART.match(rest):
         delta += relativedelta(**{f"{found[2]}s": int(found[1])})  # type: ignore[arg-type]  # its names are ours

@@ -80,7 +80,7 @@ def run(
         progress("events archived") as told,
     ):
         done = archive.run(before, chosen=chosen, on_progress=lambda so_far: told(so_far.deleted))
-    told_of = ("parts", "events", "bytes", "repeats", "deleted", "left")
+    told_of = ("parts", "events", "size", "repeats", "deleted", "left")
     print_json({name: getattr(done, name) for name in told_of})
 
 

@@ -27,7 +27,8 @@ from sesevent.storage.keeping import FIRST_DAY, Chosen, Filter, Hold, HoldKind, 
 from sesevent.storage.operations import Document
 
 __all__ = [
-    "PAGE", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal", "take_out", "thin",
+    "PAGE", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal", "take_out",
+    "thin",
 ]  # fmt: skip
 
 PAGE: Final = 1000  # rows

@@ -19,9 +19,9 @@ from sesevent.storage.layout import EVENTS, HOLDS
 from sesevent.storage.operations import Aggregate, Delete, Document, Find, Insert, Remove, Update
 
 __all__ = [
-    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_month", "drop_hold", "first_between", "hold_in",
-    "holds", "insert_hold", "is_day", "next_day_of", "not_held", "page_of", "remove_events", "thin_events",
-    "whole_events",
+    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_month", "drop_hold",
+    "first_between", "hold_in", "holds", "insert_hold", "is_day", "next_day_of", "not_held", "page_of",
+    "remove_events", "thin_events", "whole_events",
 ]  # fmt: skip
 
 Filter = Mapping[str, Any]

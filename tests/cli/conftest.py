@@ -36,7 +36,16 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             )
             else []
         )
-        if arguments[0] in ("suppression", "dead-letters", "bounces", "monitor", "analytics", "rollup"):
+        if arguments[0] in (
+            "suppression",
+            "dead-letters",
+            "bounces",
+            "monitor",
+            "analytics",
+            "rollup",
+            "archive",
+            "retention",
+        ):
             places = ["--database", database]
         if arguments[:2] == ("worker", "sqs"):
             places = ["--database", database]

@@ -37,7 +37,7 @@ from sesevent.contrib.archive.manifest import (
     read_manifest,
 )
 from sesevent.contrib.archive.places import Place, digest
-from sesevent.errors import ArchiveError, ConfigurationError
+from sesevent.errors import ArchiveError, ConfigurationError, SesEventError
 from sesevent.moments import format_moment
 from sesevent.storage.keeping import EVERYTHING, FIRST_DAY, Chosen, next_day_of
 from sesevent.storage.keeping import Place as Standing
@@ -62,8 +62,8 @@ class Archived:
     """Parts written."""
     events: int = 0
     """Events archived."""
-    bytes: int = 0
-    """What they weigh in the archive."""
+    size: int = 0
+    """What they weigh in the archive, in bytes."""
     repeats: int = 0
     """Events that were in the archive already: an earlier run was killed, or they were restored, or arrived again."""
     deleted: int = 0
@@ -265,10 +265,8 @@ class Archive:
                 raise ArchiveError("That part was replaced meanwhile.")
             number = _next_number(everything)
             made = self._put(part.day, number, spool, (part.number,))
-            claimed = self._fetches_back(made, spool) and self._place.claim(
-                manifest_key(part.day, number), made.content()
-            )
-            if not claimed:
+            self._fetch_back(made, spool)
+            if not self._place.claim(manifest_key(part.day, number), made.content()):
                 self._place.delete(made.data)
                 raise ArchiveError("Somebody else wrote to that day of the archive.", hint="Try again.")
             self._note("rewritten", made)
@@ -297,23 +295,16 @@ class Archive:
         self._place.put(key, spool.file, part.sha256)
         return spool.contents.manifest(part)
 
-    def _fetches_back(self, part: Manifest, spool: _Spool) -> bool:
-        """Whether the place gives back what it was given, to the byte. Raises ArchiveError where it does not."""
+    def _fetch_back(self, part: Manifest, spool: _Spool) -> None:
+        """Fetch what the place was given. Raises ArchiveError where that is not the same, to the byte."""
+        lied = ArchiveError("The archive's place said that it stored a part, and did not.", hint="Nothing was deleted.")
         if self._place.head(part.data) != part.size:
             self._place.delete(part.data)
-            raise ArchiveError(
-                "The archive's place said that it stored a part, and did not.", hint="Nothing was deleted."
-            )
-        try:
-            self._place.get(part.data, spool.back)
-        except ArchiveError:
-            self._place.delete(part.data)
-            raise
+            raise lied
+        self._place.get(part.data, spool.back)
         if digest(spool.back) != part.sha256:
             self._place.delete(part.data)
-            raise ArchiveError("The archive's place gave back something else than it was given.",
-                               hint="Nothing was deleted.")  # fmt: skip
-        return True
+            raise lied
 
     def _note(self, act: str, part: Manifest, **more: int) -> None:
         detail = {"data": part.data, "sha256": part.sha256, "events": part.rows, **more}
@@ -362,25 +353,38 @@ class _Day:
     def _archived(self, spool: _Spool) -> bool:
         """Whether what was spooled is archived now, and deleted here; if not, it must be spooled again."""
         everything = self._archive._all_of(self._day)
-        others = [part for part in live(everything) if part.number not in self._own]
-        settled = [self._settle(part, spool.contents) for part in others]
-        if any(settled):
+        try:
+            part = self._claimed(spool, everything)
+        except SesEventError:
+            # Whoever was faster deletes what can count no more: it may have been ours, or what we were reading.
+            if self._archive._all_of(self._day) == everything:
+                raise
             return False
-        number = _next_number(everything)
-        part = self._archive._put(self._day, number, spool)
-        same = self._archive._fetches_back(part, spool) and self._is_as_stored(spool)
-        if not (same and self._place.claim(manifest_key(self._day, number), part.content())):
-            self._place.delete(part.data)
+        if part is None:
             return False
-        self._own.add(number)
+        self._own.add(part.number)
         self._done.parts += 1
         self._done.events += part.rows
-        self._done.bytes += part.size
+        self._done.size += part.size
         self._archive._note("written", part)
         deleted = sum(self._take_out(there) for _, there in self._beside(spool.read_back()))
         self._done.left += part.rows - deleted
         self._archive._note("deleted here", part, deleted=deleted)
         return True
+
+    def _claimed(self, spool: _Spool, everything: Sequence[Manifest]) -> Manifest | None:
+        """The part that what was spooled is now; None where some of it is archived already, or others were faster."""
+        others = [part for part in live(everything) if part.number not in self._own]
+        settled = [self._settle(part, spool.contents) for part in others]
+        if any(settled):
+            return None
+        number = _next_number(everything)
+        part = self._archive._put(self._day, number, spool)
+        self._archive._fetch_back(part, spool)
+        if self._is_as_stored(spool) and self._place.claim(manifest_key(self._day, number), part.content()):
+            return part
+        self._place.delete(part.data)
+        return None
 
     def _beside(self, several: Iterable[list[Document]]) -> Iterator[tuple[list[Document], list[Document]]]:
         """Archived documents, and those of them that the database has unchanged."""
