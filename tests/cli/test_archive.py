@@ -30,7 +30,7 @@ def test_events_go_to_an_archive_and_come_back(sesevent: Any, store: Any, tables
     assert [part["day"] for part in parts] == ["2024-05-01"]
     looked = sesevent("archive", "verify", there)
     assert (looked.returncode, "intact" in looked.stderr) == (0, True)
-    asked = sesevent("archive", "query", there, "SELECT count(*) AS n, max(at) AS last FROM events")
+    asked = sesevent("archive", "query", there, "SELECT count(*) AS n, max(happened_at) AS last FROM events")
     assert json.loads(asked.stdout)["n"] == number
     back = json.loads(sesevent("archive", "restore", there, "--since", "2024-05-01", "--by", "ann").stdout)
     assert (back["events"], back["fresh"]) == (number, number)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import bson
+from bson import ObjectId
 
 from sesevent.contrib.archive.columns import id_of
 from sesevent.contrib.archive.files import Kind, kind_named
@@ -398,8 +399,8 @@ class _Day:
     def _settle(self, part: Manifest, contents: _Contents) -> bool:
         """See to those of the spooled that a part holds already; True where there were any.
 
-        What was archived first stays, and the repeat is deleted here; unless the archive has what an identity
-        notification told, and the database what event publishing told of the same event: then that takes its place.
+        What was archived first stays, and a repeat is deleted here. What must be kept in its place (`_prevails`) is
+        taken out of the archive, and goes there as if it were new.
         """
         if not part.may_hold(contents.first_id, contents.last_id):
             return False
@@ -410,8 +411,8 @@ class _Day:
             if not known:
                 continue
             there = self._keeping.documents([one["_id"] for one in known.values()])
-            repeats = [one for one in there if not _tells_more(one, known[_key(one)])]
-            richer |= {id_of(one) for one in there if _tells_more(one, known[_key(one)])}
+            repeats = [one for one in there if not _prevails(one, known[_key(one)])]
+            richer |= {id_of(one) for one in there if _prevails(one, known[_key(one)])}
             found += len(there)
             self._done.repeats += len(repeats)
             self._take_out(repeats)
@@ -495,16 +496,23 @@ def _next_number(everything: Sequence[Manifest]) -> int:
 
 def _key(document: Document) -> bytes:
     """An id of any type, by which two of them compare as MongoDB compares them."""
-    return bson.encode({"_id": document["_id"]})
+    identifier = document["_id"]
+    return identifier.binary if type(identifier) is ObjectId else bson.encode({"_id": identifier})
 
 
 def _same(one: Document, other: Document | None) -> bool:
     return other is not None and bson.encode(one) == bson.encode(other)
 
 
-def _tells_more(one: Document, other: Document) -> bool:
-    """Whether event publishing told *one*, and an identity notification the *other*."""
-    return bool((other.get("derived") or {}).get("identity")) and not (one.get("derived") or {}).get("identity")
+def _prevails(one: Document, other: Document) -> bool:
+    """Whether a row, and not the *other* one that is archived of the same event, is what must be kept."""
+    published, known = (not (each.get("derived") or {}).get("identity") for each in (one, other))
+    if published != known:
+        return published  # event publishing tells more than an identity notification
+    if one.get("thin") and not other.get("thin"):
+        return False
+    # What arrived at another time is a repeat, and the first stays; the same row has been changed since.
+    return one.get("received") == other.get("received") and not _same(one, other)
 
 
 def _day_of(moment: datetime | None, otherwise: str) -> str:

@@ -112,7 +112,7 @@ COLUMNS: Final = (
            lambda row, derived: _text(derived.get("type")) or _text(row.get("Type"))),
     Column("message_id", _TEXT, "SES's id of the mail",
            lambda row, derived: _text(derived.get("messageId")) or _text(row.get("MessageId"))),
-    Column("at", _TIME, "when it happened", _at),
+    Column("happened_at", _TIME, "when it happened (`at` is a word of SQL)", _at),
     Column("recipients", _TEXTS, "whom it concerns, in normal form",
            lambda _, derived: _texts(derived.get("recipients"))),
     Column("recipient_domains", _TEXTS, "their domains, each once", _domains),
