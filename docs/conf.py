@@ -7,14 +7,18 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # comes with Sphinx there
 
-import sesevent.contrib.fastapi  # noqa: F401  # before autodoc does, which pretends to be a type checker
-from sesevent import __version__
+from typer.main import get_command
+
+import sesevent.contrib.fastapi
+import sesevent.web  # before autodoc does, which pretends to be a type checker
+from sesevent import __version__, testing
 from sesevent.analytics.counts import COUNTERS
 from sesevent.analytics.measures import MEASURES
 from sesevent.analytics.providers import providers
@@ -23,6 +27,9 @@ from sesevent.bounces import ses_words
 from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
 from sesevent.bounces.rulebook import load_rules
 from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
+from sesevent.cli import reference as cli_reference
+from sesevent.cli.app import EXIT_CODES
+from sesevent.cli.app import app as cli_app
 from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
 from sesevent.contrib.archive.columns import COLUMNS
 from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
@@ -38,6 +45,7 @@ from sesevent.plans.aws_setup import RULES as AWS_RULES
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
+from sesevent.storage.tokens import SCOPES
 from sesevent.suppression.decision import decide
 from sesevent.suppression.facts import Act, Fact, Facts
 from sesevent.suppression.policy import DEFAULT_POLICY
@@ -160,6 +168,12 @@ _table(
         for place, row in enumerate(PRECEDENCE, start=1)
     ],
 )
+for _name, _text in {
+    "cli_common": cli_reference.common_table(),
+    "cli_exit": cli_reference.exit_table(EXIT_CODES),
+    "cli_commands": cli_reference.sections(get_command(cli_app)),
+}.items():
+    (HERE / "reference" / f"_table_{_name}.md").write_text(_text, encoding="utf-8")
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
     "partitions",
@@ -357,6 +371,77 @@ _table(
 )
 
 
+_table("scopes", ("scope", "may"), [(f"`{name}`", what) for name, what in SCOPES.items()])
+
+
+def _http_api() -> None:
+    """Print every route from what OpenAPI says of it."""
+    document = sesevent.web.create_app(testing.async_memory_store()).openapi()
+    schemas = document["components"]["schemas"]
+    subjects: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            subjects.setdefault(operation["tags"][0], []).extend(_operation(method, path, operation))
+    used = sorted(name for name in schemas if "properties" in schemas[name])
+    lines = [line for subject, told in subjects.items() for line in (f"## {subject.capitalize()}", "", *told)]
+    lines += ["## What is sent and answered", ""]
+    for name in used:
+        lines += [f"### {name}", "", (schemas[name].get("description") or "").split("\n")[0], ""]
+        lines += ["| field | type | |", "| --- | --- | --- |"]
+        needed = schemas[name].get("required", ())
+        for field, told in schemas[name]["properties"].items():
+            also = "" if field in needed else "optional" if "default" in told or name != "Problem" else ""
+            words = ". ".join(part for part in (told.get("description", "").rstrip("."), also) if part)
+            lines.append(f"| `{field}` | {_type(told)} | {words} |".replace("\n", " "))
+        lines.append("")
+    (HERE / "reference" / "_table_http_api.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    needs = operation["x-scope"].replace("|", "` or `")
+    yield f"### `{method.upper()} {path}`"
+    yield ""
+    yield operation["summary"] + ". " + ("Everybody may ask." if needs == "none" else f"Needs `{needs}`.")
+    yield ""
+    more = operation["description"].partition("\n\nNeeds the scope")[0]
+    if not more.startswith(operation["summary"]):
+        yield from (more, "")
+    parameters = [one for one in operation.get("parameters", ()) if one["name"] != "mask"]
+    if parameters:
+        yield from ("| parameter | in | type | |", "| --- | --- | --- | --- |")
+        for one in parameters:
+            told = one.get("description", "").replace("|", "\\|")
+            yield f"| `{one['name']}` | {one['in']} | {_type(one['schema'])} | {told} |"
+        yield ""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    if body:
+        yield from (f"Sent: {_type(body)}.", "")
+    fine = next(one for status, one in operation["responses"].items() if status.startswith("2"))
+    kinds = [
+        _type(told["schema"]) if kind == "application/json" and told.get("schema") else f"`{kind}`"
+        for kind, told in fine.get("content", {}).items()
+    ]
+    fails = ", ".join(status for status in operation["responses"] if not status.startswith("2"))
+    yield from (f"Answered: {', '.join(kinds) or 'nothing'}. Fails with {fails}.", "")
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_type(one) for one in schema["anyOf"]))
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    bounds = [f"{word} {schema[name]}" for name, word in (("minimum", "from"), ("maximum", "to")) if name in schema]
+    return " ".join([schema.get("format") or schema.get("type", "any"), *bounds])
+
+
+_http_api()
+
+
 def _house() -> None:
     """Draw the layers as import-linter holds them."""
     settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
@@ -379,6 +464,7 @@ def _house() -> None:
 _DOORS, _WAIT, _VALUES, _PURE, _GROUND = "#fde68a", "#fecaca", "#dbeafe", "#dcfce7", "#e2e8f0"
 _ROOMS = {
     "cli": (_DOORS, "the command"),
+    "web": (_DOORS, "the HTTP API and the live stream"),
     "contrib": (_DOORS, "one file for each thing outside"),
     "testing | local | webhook | guard | cache": (
         _DOORS,
@@ -387,9 +473,9 @@ _ROOMS = {
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
     "answers": (_WAIT, "ask what happened"),
     "rolling": (_WAIT, "roll up what happened"),
-    "drivers | group_commit | hooks | watching | auditing | histories | probing | monitor | keeping | retaining": (
+    "drivers | group_commit | hooks | watching | auditing | histories | probing | monitor | tokens | keeping | retaining": (
         _WAIT,
-        "perform plans, share writes, call, …, write down, warn, keep",
+        "perform plans, share writes, call, follow, write down, a person's mails, is it well?, warn, admit, keep",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),

@@ -84,6 +84,7 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+from sesevent.tokens import AsyncTokens
 from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 from sesevent.watching import AsyncWatch
 
@@ -588,6 +589,7 @@ class AsyncEventStore:
         self.analytics = AsyncAnalytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )
+        self.tokens = AsyncTokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)

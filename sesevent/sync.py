@@ -73,6 +73,7 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
+from sesevent.tokens import Tokens
 from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 from sesevent.watching import Watch
 
@@ -559,6 +560,7 @@ class EventStore:
         self.analytics = Analytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )
+        self.tokens = Tokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)

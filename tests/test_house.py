@@ -12,7 +12,19 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, answers, auditing, histories, keeping, monitor, payloads, retaining, sync, watching
+from sesevent import (
+    aio,
+    answers,
+    auditing,
+    histories,
+    keeping,
+    monitor,
+    payloads,
+    retaining,
+    sync,
+    tokens,
+    watching,
+)
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
@@ -36,6 +48,7 @@ FACES = [
     (auditing.Audit, auditing.AsyncAudit),
     (keeping.Keeping, keeping.AsyncKeeping),
     (retaining.Retaining, retaining.AsyncRetaining),
+    (tokens.Tokens, tokens.AsyncTokens),
 ]
 
 

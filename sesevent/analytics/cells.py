@@ -123,33 +123,50 @@ class Cells:
     def add_texts(self, groups: Iterable[Mapping[str, Any]]) -> Cells:
         """Groups by their texts (`sesevent.analytics.groups`); returns this."""
         prefixes = self._prefixes
-        for group in groups:
+        for group in groups:  # once for nearly every event: what can wait for `items` does
             prefix, bucket, mark = parts_of(group["_id"])
             of = prefixes.get(prefix)
             if of is None:
-                of = prefixes[prefix] = self._prefix(read_prefix(prefix))
-            if of.name is None:
-                self._add(of.told, group["n"])
-            else:
-                _count_plain(of, bucket, mark, group["n"], self._first)
+                of = prefixes[prefix] = _Prefix()
+            of.times += group["n"]
+            if mark:
+                first = int(bucket) if bucket else _NEVER
+                if first < of.marks.get(mark, _NEVER + 1):
+                    of.marks[mark] = first
+            elif bucket:
+                of.buckets[bucket] = of.buckets.get(bucket, 0) + group["n"]
         return self
 
-    def _prefix(self, told: dict[str, Any]) -> _Prefix:
-        """Which cells the events of a prefix count in, and as what; no name where there is more to it."""
-        kind, hour = told["t"], told["h"]
-        if kind in ("Send", "Delivery"):
-            cells = [self._cell(hour, _key(told, domain)) for domain in told["d"] or (NO_DOMAIN,)]
-            return _Prefix(
-                told, hour, counter_of(kind, None, None, machine=False, left=False), cells, kind == "Delivery"
-            )
-        if kind in ("Open", "Click"):
-            key = _key(told, _domain_of(told["d"]))
-            name = counter_of(kind, None, None, machine="m" in told, left=False)
-            return _Prefix(told, hour, name, [self._cell(hour, key)], False, key)
-        return _Prefix(told, hour, None, [], False)
+    def _add_prefix(self, told: Mapping[str, Any], of: _Prefix) -> None:
+        """Count all events of a prefix, which are of one hour, kind and key."""
+        if of.marks:
+            self._add_engaged(told, of)
+            return
+        self._add(told, of.times)
+        for domain in (told["d"] or (NO_DOMAIN,)) if of.buckets else ():
+            took = self._cell(told["h"], _key(told, domain)).took
+            for bucket, times in of.buckets.items():
+                took.add(int(bucket), times)
+
+    def _add_engaged(self, told: Mapping[str, Any], of: _Prefix) -> None:
+        """…of opens and clicks, by the marks of their mails."""
+        hour, key = told["h"], _key(told, _domain_of(told["d"]))
+        cell = self._cell(hour, key)
+        name = counter_of(told["t"], None, None, machine="m" in told, left=False)
+        cell.count(name, of.times)
+        marks = {int(mark, 16): first for mark, first in of.marks.items()}
+        cell.unique(name).marks.update(marks)
+        if name == "opens":
+            for mark, first in marks.items():
+                if first != _NEVER:
+                    place, seen = (hour, key, mark), (first, hour)
+                    self._first[place] = min(seen, self._first.get(place, seen))
 
     def items(self) -> Iterator[tuple[str, Key, Cell]]:
         """Each hour's cell of each key. What is told then is final."""
+        for prefix, of in self._prefixes.items():
+            self._add_prefix(read_prefix(prefix), of)
+        self._prefixes.clear()
         for (_, key, _), (bucket, slot) in self._first.items():
             self._cell(slot, key).opened_after.add(bucket)
         self._first.clear()
@@ -200,34 +217,20 @@ class Cells:
                 self._first[place] = min(told, self._first.get(place, told))
 
 
-class _Prefix(NamedTuple):
-    """What the groups of one prefix have in common."""
+class _Prefix:
+    """The events whose groups have one prefix."""
 
-    told: dict[str, Any]
-    hour: str
-    name: str | None
-    cells: list[Cell]
-    timed: bool
-    """True for deliveries: how long they took is counted."""
-    key: Key | None = None
-    """…of a mail that is opened or clicked."""
+    __slots__ = ("buckets", "marks", "times")
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.buckets: dict[str, int] = {}
+        """How long deliveries took."""
+        self.marks: dict[str, int] = {}
+        """Mails that were opened or clicked, and the bucket of the first time."""
 
 
-def _count_plain(
-    of: _Prefix, bucket: str, mark: str, times: int, first: dict[tuple[str, Key, int], tuple[int, str]]
-) -> None:
-    """Count sends, deliveries, opens and clicks, which nearly all events are."""
-    name: Any = of.name
-    for cell in of.cells:
-        cell.counts[name] = cell.counts.get(name, 0) + times
-        if of.timed and bucket:
-            cell.took.add(int(bucket), times)
-    if of.key is not None:
-        number = int(mark, 16)
-        of.cells[0].unique(name).add(number)
-        if bucket and name == "opens":
-            place, told = (of.hour, of.key, number), (int(bucket), of.hour)
-            first[place] = min(told, first.get(place, told))
+_NEVER: Final = 1 << 32
 
 
 def _domain_of(domains: Iterable[str]) -> str:

@@ -74,19 +74,24 @@ def fold(cells: Iterable[tuple[Key, Cell]]) -> Folded:
 
 
 def spread(domains: dict[Key, Cell], mails: dict[Key, Cell]) -> Folded:
-    """The cells of every family, made of those of `DOMAINS` and `MAILS`.
-
-    Many senders have one source, or no templates: what tells nothing apart is the total, and is not added up again.
-    """
+    """The cells of every family, made of those of `DOMAINS` and `MAILS`."""
     folded = {"total": _added(mails, FAMILIES["total"])}
     for name, fields in FAMILIES.items():
         if name not in (DOMAINS, MAILS, "total"):
-            keys = {_of(key, fields) for key in mails}
-            whole = folded["total"].values()
-            folded[name] = (
-                dict(zip(keys, whole, strict=True)) if len(keys) == len(whole) == 1 else _added(mails, fields)
-            )
+            folded[name] = _shared(mails, folded["total"], fields) or _added(mails, fields)
     return folded | {DOMAINS: domains, MAILS: mails}
+
+
+def _shared(mails: dict[Key, Cell], total: dict[Key, Cell], fields: frozenset[str]) -> dict[Key, Cell] | None:
+    """The cells of a family that tells nothing apart, or all: many senders have one source, or no templates.
+
+    They are those of the total, or of the mails, and need not be added up again.
+    """
+    keys = [_of(key, fields) for key in mails]
+    different = len(set(keys))
+    if different == len(mails):
+        return dict(zip(keys, mails.values(), strict=True))
+    return dict(zip(keys, total.values(), strict=False)) if different == len(total) == 1 else None
 
 
 def _added(mails: Mapping[Key, Cell], fields: frozenset[str]) -> dict[Key, Cell]:

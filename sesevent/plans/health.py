@@ -15,11 +15,11 @@ from pymongo import UpdateOne
 
 from sesevent.errors import ConfigurationError, SesEventError
 from sesevent.events.parse import EVENT_CLASSES
-from sesevent.moments import format_moment, read_moment
+from sesevent.moments import read_moment
 from sesevent.ops import Plan, ask
-from sesevent.plans import dead_letters, doctor
+from sesevent.plans import dead_letters, doctor, rollup
 from sesevent.storage import arrivals, reads
-from sesevent.storage.layout import DEAD_LETTERS, HEALTH, ROLLUP_HOURS, WATCHES
+from sesevent.storage.layout import DEAD_LETTERS, HEALTH, WATCHES
 from sesevent.storage.operations import AdminCommand, Command, Count, Document, Find, Update
 from sesevent.storage.positions import read_position
 from sesevent.vitals import Check, Health, Limits, Status
@@ -150,17 +150,15 @@ def _too_old(age: float | None, longest: timedelta) -> bool:
 
 
 def _rollups(world: _World) -> Plan[Check]:
-    """How far the hours are counted one after the other, and how many of those wait to be counted again."""
-    walk = yield from ask(Find(ROLLUP_HOURS, {"_id": "walk"}, limit=1))
-    if not walk:
+    """How many closed hours are not counted yet, and how many wait to be counted again."""
+    behind = yield from rollup.lag(world.now)
+    if not behind.running:
         return Check("rollups", "ok", "nobody rolls up here")
-    last = f"hour|{format_moment(world.now - _HOUR)[:13]}"  # the last that is over
-    waiting = yield from ask(Count(ROLLUP_HOURS, {"dirty": True, "_id": {"$gte": "hour|", "$lte": last}}, _LISTED))
-    lag = _since(read_moment(f"{walk[0]['through']}:00:00.000Z") + _HOUR, world.now)
-    figures = {"lag": lag, "waiting": float(waiting)}
-    said = f"{_at_least(waiting)} hours wait to be rolled up"
+    lag = 3600.0 * behind.hours
+    figures = {"lag": lag, "waiting": float(behind.dirty)}
+    said = f"{behind.dirty:,} hours wait to be rolled up again"
     if lag > world.limits.rollup_lag.total_seconds():
-        said = f"nobody has rolled up for {_told_seconds(lag)}; {said}"
+        said = f"the last {behind.hours:,} hours are not rolled up; {said}"
         return Check("rollups", "degraded", said, "Answers are right all the same, but slower.", figures)
     return Check("rollups", "ok", said, figures=figures)
 

@@ -29,6 +29,7 @@ from sesevent.monitoring.figures import Figures, Scope
 from sesevent.monitoring.readings import READINGS
 from sesevent.monitoring.rules import Rule
 from sesevent.ops import Plan, ask
+from sesevent.plans import rollup
 from sesevent.plans.analyse import tally
 from sesevent.storage import alarms as kept
 from sesevent.storage.layout import DEAD_LETTERS, EVENTS
@@ -297,7 +298,13 @@ def _arrival(window: Window) -> Plan[float | None]:
     return max(0.0, median(took)) if took else None
 
 
-LAGS: Final[dict[str, Callable[[Window], Plan[float | None]]]] = {"arrival": _arrival}
+def _rollup(window: Window) -> Plan[float | None]:
+    """Seconds of closed hours that are not rolled up; None where nobody does."""
+    behind = yield from rollup.lag(window.until)
+    return 3600.0 * behind.hours if behind.running else None
+
+
+LAGS: Final[dict[str, Callable[[Window], Plan[float | None]]]] = {"arrival": _arrival, "rollup": _rollup}
 """What can be behind, and by how many seconds it is, as the store itself can tell; callers may know of more."""
 
 

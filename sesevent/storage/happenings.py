@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,13 +14,13 @@ from sesevent.analytics.status import Happened
 from sesevent.storage.codec import legacy_derived, stored_event
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import Document, Find
+from sesevent.storage.reads import mentioning
 
 __all__ = ["FIELDS", "about_messages", "completed", "happened_in", "is_older", "message_of", "place_of", "whole_rows"]
 
 FIELDS: Final = {"Type": 1, "MessageId": 1, "Subject": 1, "Timestamp": 1, "derived": 1}
 """All but the text of the event, which is most of a row."""
 
-_LONGEST_ID: Final = 300  # characters of a pattern; SES's ids have sixty, and MongoDB takes patterns of some 32,000
 _OF_SENDING: Final = ("Send", "Reject", "Rendering Failure")  # their time is that of the mail
 _KINDS_OF: Final = {"Bounce": "bounce", "Complaint": "complaint", "DeliveryDelay": "deliveryDelay",
                     "Reject": "reject", "Rendering Failure": "failure"}  # fmt: skip
@@ -30,9 +29,7 @@ _KINDS_OF: Final = {"Bounce": "bounce", "Complaint": "complaint", "DeliveryDelay
 def about_messages(message_ids: Sequence[str]) -> Find:
     """Rows of these mails, without their text; as `reads.of_message`, those of older shapes among them."""
     ids = list(message_ids)
-    patterns = [pattern for one in ids if len(pattern := re.escape(one)) <= _LONGEST_ID]
-    inside = {"derived": None, "Type": "Notification", "Message": {"$regex": "|".join(patterns)}}
-    found = [{"MessageId": {"$in": ids}}, {"derived.messageId": {"$in": ids}}, *([inside] if patterns else ())]
+    found = [{"MessageId": {"$in": ids}}, {"derived.messageId": {"$in": ids}}, *mentioning(ids)]
     return Find(EVENTS, {"$or": found}, projection=FIELDS)
 
 

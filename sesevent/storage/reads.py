@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -43,6 +43,7 @@ __all__ = [
     "in_time",
     "last_of_type",
     "latest_dead_letters",
+    "mentioning",
     "next_acts",
     "next_dead_letters",
     "next_standings",
@@ -68,8 +69,17 @@ def of_message(message_id: str) -> Filter:
     Rows that hold an SNS envelope have SNS's id in the column: theirs is found in `derived`, or,
     before they have one, in the text. The index `legacy` keeps that search to such rows.
     """
-    inside = {"derived": None, "Type": "Notification", "Message": {"$regex": re.escape(message_id)}}
-    return {"$or": [{"MessageId": message_id}, {"derived.messageId": message_id}, inside]}
+    return {"$or": [{"MessageId": message_id}, {"derived.messageId": message_id}, *mentioning([message_id])]}
+
+
+def mentioning(message_ids: Iterable[str]) -> list[Filter]:
+    """Rows that hold an SNS envelope, and were not adopted yet, whose text holds one of these ids."""
+    # SES's ids have some sixty characters; MongoDB takes no pattern with a NUL, nor one of more than 32,000.
+    patterns = [re.escape(one) for one in message_ids if len(one) <= _LONGEST_ID and "\0" not in one]
+    return [{"derived": None, "Type": "Notification", "Message": {"$regex": "|".join(patterns)}}] if patterns else []
+
+
+_LONGEST_ID: Final = 150
 
 
 def of_types(types: Iterable[str]) -> Filter:

@@ -55,7 +55,7 @@ def test_aws_leaves_its_own_list_out() -> None:
 @given(st.integers(0, int(timedelta(days=30).total_seconds() * 1000)))
 def test_a_bucket_is_a_few_percent_off(milliseconds: int) -> None:
     """What is read back is nearly what was counted."""
-    assert milliseconds_of(bucket_of(milliseconds)) == pytest.approx(milliseconds, rel=0.045, abs=0.05)
+    assert milliseconds_of(bucket_of(milliseconds)) + 1 == pytest.approx(milliseconds + 1, rel=0.045)
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1), st.sampled_from([0.5, 0.9, 0.99]))
@@ -65,7 +65,7 @@ def test_a_percentile_is_that_of_the_spans(some: list[int], share: float) -> Non
     for one in some:
         spans.add(bucket_of(one))
     wanted = sorted(some)[max(0, -int(-share * len(some) // 1) - 1)]
-    assert spans.percentile(share) == pytest.approx(wanted, rel=0.045, abs=0.05)
+    assert spans.percentile(share) + 1 == pytest.approx(wanted + 1, rel=0.045)
 
 
 @pytest.mark.parametrize(

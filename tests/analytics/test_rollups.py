@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -186,9 +187,9 @@ def test_a_backfill_of_hours_that_were_empty_is_rolled_up(store: Any) -> None:
     """Before the first event there was, and in a day without any."""
     receive_all(store, stream(60))
     store.analytics.roll_up()
-    for number, days in enumerate((-9, 3)):
+    for number, days in enumerate((3, -9)):
         store.receive(late(number, START + timedelta(days=days, minutes=5)))
-    assert store.analytics.roll_up().hours == 48
+        assert store.analytics.roll_up().hours == 24
     assert_right(store)
 
 
@@ -347,6 +348,45 @@ def test_whatever_happens_between_two_steps(store: Any, seed: int) -> None:
         except StopIteration:
             assert_right(store)
     store.analytics.roll_up()
+    assert store.analytics.rollup_lag().dirty == 0
+    assert_right(store)
+
+
+@pytest.mark.parametrize("step", ["Aggregate", "Update"])
+def test_an_event_that_comes_while_its_hour_is_counted_is_not_lost(store: Any, step: str) -> None:
+    """After the log was read, or after the rows were kept: the hour is not clean then."""
+    receive_all(store, stream(40))
+    store.analytics._perform(rollup.due(NOW))
+    plan, steps = rollup.roll_day("2024-05-01", "2024-05-02T00"), []
+    operation = next(plan)
+    while True:
+        outcome = store.analytics._perform(one(operation))
+        steps.append(type(operation).__name__)
+        if steps[-1] == step and "Aggregate" in steps and steps.count("late") == 0:
+            store.receive(late())
+            steps.append("late")
+        try:
+            operation = plan.send(outcome)
+        except StopIteration:
+            break
+    assert store.analytics.rollup_lag().dirty == 1
+    assert_right(store)
+
+
+def test_whoever_counted_earlier_and_writes_later_is_refused(store: Any) -> None:
+    """He was stopped before he kept his rows; others counted anew meanwhile."""
+    receive_all(store, stream(40))
+    store.analytics._perform(rollup.due(NOW))
+    plan = rollup.roll_day("2024-05-01", "2024-05-02T00")
+    operation = next(plan)
+    while type(operation).__name__ != "Aggregate":
+        operation = plan.send(store.analytics._perform(one(operation)))
+    operation = plan.send(store.analytics._perform(one(operation)))
+    store.receive(late(1, START + timedelta(hours=1, minutes=5)))
+    store.analytics.roll_up()
+    with suppress(StopIteration):
+        while True:
+            operation = plan.send(store.analytics._perform(one(operation)))
     assert store.analytics.rollup_lag().dirty == 0
     assert_right(store)
 

@@ -39,6 +39,12 @@ def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside:
     assert f"pip install 'sesevent[{extra}]'" in said(f"import sesevent.contrib.{module}", outside)
 
 
+def test_the_http_api_without_what_serves_it_names_its_extra() -> None:
+    """The framework, and the server."""
+    assert "pip install 'sesevent[web]'" in said("import sesevent.web", "fastapi")
+    assert "pip install 'sesevent[web]'" in said("import sesevent.web.server", "uvicorn")
+
+
 def test_a_notifier_without_apprise_names_its_extra() -> None:
     """Not before it is made: the module costs nothing."""
     code = "import sesevent.contrib.apprise as ours; print('loaded'); ours.AppriseNotifier('json://localhost')"
@@ -80,3 +86,10 @@ def test_a_server_without_cryptography_is_told_when_it_starts() -> None:
     code = "from sesevent import Verifier; Verifier(topics='arn:aws:sns:us-east-1:123456789012:t')"
 
     assert "pip install 'sesevent[verify]'" in said(code, "cryptography")
+
+
+def test_rolling_up_without_sketches_names_its_extra() -> None:
+    """Before anything is counted; few different mails need none."""
+    code = "from sesevent.analytics.uniques import Uniques, require_sketches; Uniques([1]).packed(); require_sketches()"
+
+    assert "pip install 'sesevent[rollups]'" in said(code, "datasketches")

@@ -259,3 +259,14 @@ def test_an_event_too_large_for_mongodb_is_a_problem_not_a_crash(with_store: Any
         assert "too large" in str(summary.problems[0])
 
     with_store(body)
+
+
+def test_an_id_that_no_mail_can_have_finds_nothing(with_store: Any) -> None:
+    """Nor does it break a question: MongoDB takes no pattern with a NUL in it, and none of any length."""
+
+    async def body(face: Face) -> None:
+        for odd in ("a\0b", "x" * 100_000):
+            assert await face.get(lambda store, odd=odd: store.events.by_message_id(odd).to_list()) == []
+            assert not (await face.get(lambda store, odd=odd: store.status(odd))).known
+
+    with_store(body)

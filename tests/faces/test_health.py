@@ -13,6 +13,7 @@ import pytest
 from bson import Timestamp
 from pymongo import AsyncMongoClient, MongoClient
 
+from payloads import genuine, payload
 from sesevent import AsyncEventStore, Certificates, ConfigurationError, EventStore, StoreError, testing, trusted
 from sesevent.drivers.sync import perform
 from sesevent.plans import health
@@ -146,22 +147,20 @@ def test_a_streams_token_tells_how_far_it_is() -> None:
     assert [token_time(odd) for odd in (None, {}, {"_data": "8"}, {"_data": "82XXXXXXXX"}, {"_data": 3})] == [None] * 5
 
 
-def test_hours_that_nobody_rolls_up_are_told(store: Any, mongo_client: Any, database: str) -> None:
-    """By how far the hours are counted, and not by one that a late event made wait again."""
-    hours = mongo_client[database]["ses_rollup_hour"]
+def test_hours_that_nobody_rolls_up_are_told(store: Any) -> None:
+    """By how many are closed and not counted; one that a late event made wait again is told beside it."""
     store._clock = lambda: NOW + timedelta(minutes=30)
+    store.analytics._clock = store._collections["clock"] = store._clock
     assert store.health().check("rollups").figures == {}
-    hours.insert_many(
-        [{"_id": "walk", "through": "2024-05-01T12"}, {"_id": "hour|2024-05-01T12", "dirty": True},
-         {"_id": "hour|2024-05-01T11", "dirty": True}, {"_id": "hour|2023-05-01T11", "dirty": True},
-         {"_id": "hour|2024-05-01T10", "dirty": False}, {"_id": "day|2024-04-30", "dirty": True}]
-    )  # fmt: skip
+    store.receive_many([genuine(payload("Send", at="2024-05-01T06:10:00.000Z"))])
+    store.analytics.roll_up()
+    store.receive_many([genuine(payload("Send", at="2024-05-01T06:20:00.000Z", message_id="late"))])
     well = store.health().check("rollups")
-    hours.update_one({"_id": "walk"}, {"$set": {"through": "2024-05-01T07"}})
+    store._clock = lambda: NOW + timedelta(hours=9, minutes=30)
     ill = store.health().check("rollups")
 
-    assert (well.status, well.figures) == ("ok", {"lag": 0.0, "waiting": 2.0})
-    assert (ill.status, ill.figures["lag"]) == ("degraded", 4.5 * 3600)
+    assert (well.status, well.figures) == ("ok", {"lag": 0.0, "waiting": 1.0})
+    assert (ill.status, ill.figures["lag"]) == ("degraded", 9 * 3600)
 
 
 EVERY = [index.name for indexes in INDEXES.values() for index in indexes]
