@@ -473,7 +473,7 @@ _ROOMS = {
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
     "answers": (_WAIT, "ask what happened"),
     "rolling": (_WAIT, "roll up what happened"),
-    "drivers | group_commit | hooks | watching | auditing | histories | probing | monitor | tokens | keeping | retaining": (
+    "drivers | group_commit | hooks | watching | auditing | histories | probing | monitor | tokens | keeping | retaining": (  # noqa: E501
         _WAIT,
         "perform plans, share writes, call, follow, write down, a person's mails, is it well?, warn, admit, keep",
     ),
