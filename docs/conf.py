@@ -31,6 +31,7 @@ from sesevent.cli import reference as cli_reference
 from sesevent.cli.app import EXIT_CODES
 from sesevent.cli.app import app as cli_app
 from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
+from sesevent.contrib.archive.columns import COLUMNS
 from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
@@ -82,6 +83,9 @@ _DOES = {
     "delete": "deleted from SES's list",
     "keep": "nothing; the report tells it",
 }
+
+
+_table("archive", ("column", "type", "holds"), [(f"`{one.name}`", f"`{one.type}`", one.words) for one in COLUMNS])
 
 
 def _tree(error: type[SesEventError]) -> list[type[SesEventError]]:
@@ -469,14 +473,17 @@ _ROOMS = {
     "sync | aio | verifier": (_WAIT, "two faces | certificates"),
     "answers": (_WAIT, "ask what happened"),
     "rolling": (_WAIT, "roll up what happened"),
-    "drivers | group_commit | hooks | watching | auditing | histories | probing | monitor | tokens": (
+    "drivers | group_commit | hooks | watching | auditing | histories | probing | monitor | tokens | keeping | retaining": (  # noqa: E501
         _WAIT,
-        "perform plans, share writes, call, follow, write down, a person's mails, is it well?, warn, admit",
+        "perform plans, share writes, call, follow, write down, a person's mails, is it well?, warn, admit, keep",
     ),
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
     "monitoring": (_PURE, "is something wrong?"),
-    "suppression | analytics | audit": (_PURE, "what it means for the next send | in numbers | a chain of acts"),
+    "suppression | analytics | audit | retention": (
+        _PURE,
+        "what it means for the next send | in numbers | a chain of acts | how long",
+    ),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads": (_PURE, "what of a payload is needed at once"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sesevent.bounces.of_event import classify_event as classify_event
     from sesevent.cache import AsyncCachedChecks as AsyncCachedChecks
     from sesevent.cache import CachedChecks as CachedChecks
+    from sesevent.errors import ArchiveError as ArchiveError
     from sesevent.errors import AwsError as AwsError
     from sesevent.errors import AwsUnavailable as AwsUnavailable
     from sesevent.errors import ConfigurationError as ConfigurationError
@@ -86,7 +87,7 @@ _HOMES = {
     "bounces.decide": "classify",
     "bounces.of_event": "classify_event",
     "cache": "AsyncCachedChecks CachedChecks",
-    "errors": "AwsError AwsUnavailable ConfigurationError MissingExtra PayloadError PositionLost Problem "
+    "errors": "ArchiveError AwsError AwsUnavailable ConfigurationError MissingExtra PayloadError PositionLost Problem "
     "SesEventError StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
     "events.bounce": "Bounce",
     "events.click": "Click",

@@ -35,6 +35,7 @@ from sesevent.drivers.aio import Items, awaited, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.histories import AsyncRecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
+from sesevent.keeping import AsyncKeeping
 from sesevent.monitor import AsyncMonitor
 from sesevent.ops import Plan
 from sesevent.plans import (
@@ -68,6 +69,7 @@ from sesevent.plans.receive import (
 )
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
+from sesevent.retaining import AsyncRetaining
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
@@ -591,6 +593,8 @@ class AsyncEventStore:
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
         self.monitor = AsyncMonitor(partial(perform, collections=self._collections), clock)
         self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
+        self.keeping = AsyncKeeping(partial(perform, collections=self._collections), clock)
+        self.retention = AsyncRetaining(partial(perform, collections=self._collections), clock)
         self.analytics = AsyncAnalytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )

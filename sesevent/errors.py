@@ -12,6 +12,7 @@
     │  └─ PositionLost            …or no longer knows what came after a watch's position
     ├─ AwsError                   an AWS service refused or failed; names the call and AWS's own code
     │  └─ AwsUnavailable          …or could not be reached, or asked for patience: try again
+    ├─ ArchiveError               an archive cannot be written or read, or is not what it was
     ├─ Suppressed                 a mail was not sent, because of whom it would have gone to; says why for each
     ├─ ConfigurationError         the caller must change something; names it
     └─ MissingExtra               an optional part is not installed; names the extra (also an ImportError)
@@ -29,6 +30,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 __all__ = [
+    "ArchiveError",
     "AwsError",
     "AwsUnavailable",
     "ConfigurationError",
@@ -147,6 +149,10 @@ class AwsUnavailable(AwsError):
 
     retryable = True
     http_status = 503
+
+
+class ArchiveError(SesEventError):
+    """An archive cannot be written or read, or what is in it is not what was put there."""
 
 
 class Suppressed(SesEventError):

@@ -24,6 +24,7 @@ from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.histories import RecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
+from sesevent.keeping import Keeping
 from sesevent.monitor import Monitor
 from sesevent.ops import Plan
 from sesevent.plans import (
@@ -57,6 +58,7 @@ from sesevent.plans.receive import (
 )
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
+from sesevent.retaining import Retaining
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
@@ -562,6 +564,8 @@ class EventStore:
         self.bookmarks = Bookmarks(self._collections, collection, clock)
         self.monitor = Monitor(partial(perform, collections=self._collections), clock)
         self.audit = Audit(partial(perform, collections=self._collections), clock)
+        self.keeping = Keeping(partial(perform, collections=self._collections), clock)
+        self.retention = Retaining(partial(perform, collections=self._collections), clock)
         self.analytics = Analytics(
             partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
         )

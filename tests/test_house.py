@@ -12,7 +12,19 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import aio, answers, auditing, histories, monitor, payloads, sync, tokens, watching
+from sesevent import (
+    aio,
+    answers,
+    auditing,
+    histories,
+    keeping,
+    monitor,
+    payloads,
+    retaining,
+    sync,
+    tokens,
+    watching,
+)
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
@@ -34,6 +46,8 @@ FACES = [
     (projector.Projector, projector.AsyncProjector),
     (answers.Analytics, answers.AsyncAnalytics),
     (auditing.Audit, auditing.AsyncAudit),
+    (keeping.Keeping, keeping.AsyncKeeping),
+    (retaining.Retaining, retaining.AsyncRetaining),
     (tokens.Tokens, tokens.AsyncTokens),
 ]
 

@@ -10,6 +10,7 @@ import typer
 from sesevent import __version__
 from sesevent.cli import (
     analytics,
+    archive,
     audit,
     bounces,
     config,
@@ -25,6 +26,7 @@ from sesevent.cli import (
     options,
     project,
     report,
+    retention,
     rollup,
     serve,
     settings,
@@ -119,6 +121,8 @@ app.add_typer(suppression.app, name="suppression")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
 app.add_typer(rollup.app, name="rollup")
+app.add_typer(archive.app, name="archive")
+app.add_typer(retention.app, name="retention")
 app.add_typer(worker.app, name="worker")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(local.app, name="local")

@@ -186,7 +186,7 @@ def roll_day(day: str, before: str) -> Plan[RolledUp]:
     """Count the closed hours of a day that are not clean, and make the day of its hours once all are."""
     hours = [hour for hour in hours_of(day) if hour < before]
     states = yield from _states(hours)
-    wanted = [hour for hour in hours if hour not in states or not states[hour].usable]
+    wanted = [hour for hour in hours if hour not in states or not (states[hour].usable or states[hour].sealed)]
     done = RolledUp(through=day)
     counted: Counted = {}
     if wanted and (states or (yield from _any_event(hours))):
@@ -332,7 +332,7 @@ def _recount_day(day: str, window: Window, before: str, repair: bool) -> Plan[Re
     """Compare the clean hours of a day that lie in a window, and the day itself, with the log."""
     hours = [hour for hour in hours_of(day) if window.since <= window_of(hour, hour).since < window.until]
     known = yield from _states(hours)
-    clean = [hour for hour in hours if hour in known and known[hour].usable]
+    clean = [hour for hour in hours if hour in known and known[hour].usable and not known[hour].sealed]
     if not clean:
         return Recounted()
     found = rollups.read_rows((yield from ask(rollups.rows_of("hour", FAMILIES, clean))))

@@ -24,6 +24,7 @@ from sesevent.storage.layout import (
     DEAD_LETTERS,
     EVENTS,
     HEALTH,
+    HOLDS,
     PLURAL,
     ROLLUP_HOURS,
     ROLLUPS,
@@ -105,7 +106,7 @@ def collections_of(
     """
     others = (
         SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
-        ROLLUP_HOURS, ROLLUPS, TOKENS,
+        ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS,
     )  # fmt: skip
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:

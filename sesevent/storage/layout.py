@@ -8,8 +8,8 @@ from pymongo import IndexModel
 
 __all__ = [
     "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
-    "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS",
-    "WATCHES", "Index", "index_models",
+    "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS",
+    "TOKENS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -34,6 +34,8 @@ ROLLUPS: Final = "ses_rollup"
 """What was counted, by hour and day."""
 ROLLUP_HOURS: Final = "ses_rollup_hour"
 """…and how each of them stands."""
+HOLDS: Final = "ses_hold"
+"""What must be kept, whatever retention says."""
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
 PLURAL: Final = "ses_events"

@@ -11,7 +11,7 @@ from datetime import datetime
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
-from pymongo import IndexModel, UpdateOne
+from pymongo import DeleteOne, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
@@ -19,7 +19,8 @@ from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
     "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
-    "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Update", "Updated",
+    "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Update",
+    "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -107,6 +108,23 @@ class Delete:
 
     def finish(self, outcome: Any) -> int:
         return int(outcome.deleted_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete these documents, each guarded by a filter of its own, in no order. The result is how many were there."""
+
+    collection: str
+    filters: Sequence[Mapping[str, Any]]
+
+    def start(self, collections: Any) -> Any:
+        requests = [DeleteOne(dict(each)) for each in self.filters]
+        return collections[self.collection].bulk_write(requests, ordered=False)
+
+    def finish(self, outcome: Any) -> int:
+        if isinstance(outcome, BulkWriteError):
+            raise refused(outcome) from None
+        return int(outcome.bulk_api_result["nRemoved"])
 
 
 @dataclass(frozen=True, slots=True)

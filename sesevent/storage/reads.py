@@ -213,7 +213,8 @@ def without_derived(size: int) -> Find:
 def classified_by_others(edition: str) -> EventQuery:
     """Failures whose reason other rules than those of *edition* told, or none."""
     kinds = {"$in": list(CLASSIFIED)}
-    stale = {"derived": {"$ne": None}, "derived.rules": {"$ne": edition}}
+    # Of a row that retention thinned nothing can be told anew.
+    stale = {"derived": {"$ne": None}, "derived.rules": {"$ne": edition}, "thin": None}
     return EventQuery({"$or": [{"Type": kinds} | stale, {"derived.type": kinds} | stale]})
 
 

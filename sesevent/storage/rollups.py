@@ -41,6 +41,7 @@ __all__ = [
     "read_walk",
     "rows_between",
     "rows_of",
+    "seal",
     "states_between",
     "states_of",
     "walk_and",
@@ -63,11 +64,13 @@ class State(NamedTuple):
     rolled: int | None
     dirty: bool
     edition: int | None
+    sealed: bool = False
+    """True where events were taken out of the log since: it cannot be counted again, and keeps what it has."""
 
     @property
     def usable(self) -> bool:
-        """True where its rows are those of the log."""
-        return not self.dirty and self.rolled is not None and self.edition == EDITION
+        """True where its rows are those of the log, or of what the log held before events left it."""
+        return (self.sealed or not self.dirty) and self.rolled is not None and self.edition == EDITION
 
 
 class Walk(NamedTuple):
@@ -119,7 +122,7 @@ def read_states(documents: Iterable[Mapping[str, Any]]) -> dict[str, State]:
     """States by the name of their hour or day."""
     return {
         document["_id"].partition("|")[2]: State(
-            document["rev"], document.get("rolled"), document["dirty"], document.get("v")
+            document["rev"], document.get("rolled"), document["dirty"], document.get("v"), document.get("sealed", False)
         )
         for document in documents
         if document["_id"] != _WALK
@@ -150,12 +153,13 @@ def states_between(span: Span, first: str, last: str) -> Find:
 def dirty_spans(span: Span, first: str = "", last: str = "~", limit: int = 0) -> Find:
     """The hours or days that are dirty, in order."""
     ids = {"$gte": _id(span, first), "$lte": _id(span, last)}
-    return Find(ROLLUP_HOURS, {"dirty": True, "_id": ids}, (("_id", 1),), limit, {"rev": 1, "dirty": 1})
+    where = {"dirty": True, "_id": ids, "sealed": {"$ne": True}}
+    return Find(ROLLUP_HOURS, where, (("_id", 1),), limit, {"rev": 1, "dirty": 1})
 
 
 def how_many_dirty() -> Count:
     """Hours that must be rolled up again."""
-    return Count(ROLLUP_HOURS, {"dirty": True, "_id": {"$gte": "hour|", "$lt": "hour~"}})
+    return Count(ROLLUP_HOURS, {"dirty": True, "_id": {"$gte": "hour|", "$lt": "hour~"}, "sealed": {"$ne": True}})
 
 
 def mark_dirty(span: Span, names: Sequence[str]) -> Update:
@@ -178,6 +182,13 @@ def finish(span: Span, revs: Mapping[str, int]) -> Update:
 def _finish(span: Span, name: str, rev: int) -> UpdateOne:
     change = {"$set": {"dirty": False, "rolled": rev, "v": EDITION}}
     return UpdateOne({"_id": _id(span, name), "rev": rev}, change)
+
+
+def seal(revs: Mapping[str, int]) -> Update:
+    """Have hours keep what was counted for good, those that nobody marked meanwhile."""
+    change = {"$set": {"sealed": True}}
+    clean = [{"_id": _id("hour", hour), "rev": rev, "rolled": rev, "dirty": False} for hour, rev in revs.items()]
+    return Update(ROLLUP_HOURS, [UpdateOne(one, change) for one in clean])
 
 
 def move_walk(known: Walk | None, walk: Walk) -> Update:

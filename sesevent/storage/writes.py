@@ -38,7 +38,8 @@ def prefer_published(documents: Sequence[Document]) -> Update:
 
 def _prefer(document: Document) -> UpdateOne:
     told = {name: value for name, value in document.items() if name not in ("_id", "received")}
-    return UpdateOne({"_id": document["_id"], "derived.identity": True}, {"$set": told})
+    # It is whole again, if retention thinned it.
+    return UpdateOne({"_id": document["_id"], "derived.identity": True}, {"$set": told, "$unset": {"thin": ""}})
 
 
 def insert_standings(standings: Sequence[Sequence[Standing]]) -> Insert:

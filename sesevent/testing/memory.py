@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 import bson
 from bson import ObjectId
 from bson.codec_options import CodecOptions
+from pymongo import DeleteOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, OperationFailure
 
 from sesevent.aio import AsyncEventStore
@@ -160,12 +161,17 @@ class MemoryCollection:
         return _reported(errors, 0, 0)
 
     def bulk_write(self, requests: Iterable[Any], **_: Any) -> _Done:
-        """Perform ``UpdateOne`` requests, in no order; raises BulkWriteError where an upsert meets a taken ``_id``."""
-        errors, matched, upserted = [], 0, 0
+        """Perform ``UpdateOne`` and ``DeleteOne`` requests, in no order.
+
+        Raises BulkWriteError where an upsert meets a taken ``_id``.
+        """
+        errors, matched, upserted, removed = [], 0, 0, 0
         for index, request in enumerate(requests):
             with self._lock:
                 found = next((kept for kept in self._documents.values() if _matches(kept, request._filter)), None)
-                if found is not None:
+                if isinstance(request, DeleteOne):
+                    removed += found is not None and self._documents.pop(found["_id"]) is not None
+                elif found is not None:
                     self._documents[found["_id"]] = _copy(_changed(found, request._doc, fresh=False))
                     matched += 1
                 elif request._upsert:
@@ -175,7 +181,7 @@ class MemoryCollection:
                     else:
                         self._documents[made["_id"]] = made
                         upserted += 1
-        return _reported(errors, matched, upserted)
+        return _reported(errors, matched, upserted, removed)
 
     def update_many(self, filter: Mapping[str, Any], update: Mapping[str, Any], upsert: bool = False) -> _Done:  # noqa: A002
         """Change all that match; where *upsert* says so, make a document if none does."""
@@ -277,6 +283,8 @@ def _holds(document: Mapping[str, Any], name: str, condition: Any) -> bool:
         return all(_matches(document, part) for part in condition)
     if name == "$or":
         return any(_matches(document, part) for part in condition)
+    if name == "$nor":
+        return not any(_matches(document, part) for part in condition)
     if name.startswith("$"):
         raise _unknown(name)
     values = _values(document, name.split("."))
@@ -392,8 +400,14 @@ def _copy(document: Mapping[str, Any]) -> Document:
     return dict(bson.decode(encoded, _CODEC))
 
 
-def _reported(errors: list[dict[str, int]], matched: int, upserted: int) -> _Done:
-    counts = {"nMatched": matched, "nUpserted": upserted, "writeErrors": errors, "writeConcernErrors": []}
+def _reported(errors: list[dict[str, int]], matched: int, upserted: int, removed: int = 0) -> _Done:
+    counts = {
+        "nMatched": matched,
+        "nUpserted": upserted,
+        "nRemoved": removed,
+        "writeErrors": errors,
+        "writeConcernErrors": [],
+    }
     if errors:
         raise BulkWriteError(counts)
     return _Done(bulk_api_result=counts)

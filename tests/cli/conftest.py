@@ -43,6 +43,8 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             "monitor",
             "analytics",
             "rollup",
+            "archive",
+            "retention",
             "tokens",
             "serve",
             "report",

@@ -30,6 +30,8 @@ def said(code: str, *absent: str) -> str:
         ("prometheus", "prometheus_client", "prometheus"),
         ("opentelemetry", "opentelemetry", "otel"),
         ("anchors", "cryptography.exceptions", "verify"),
+        ("archive", "pyarrow", "archive"),
+        ("archive.query", "duckdb", "query"),
     ],
 )
 def test_an_adapter_without_what_it_adapts_names_its_extra(module: str, outside: str, extra: str) -> None:

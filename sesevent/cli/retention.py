@@ -1,0 +1,113 @@
+"""No longer than needed: ``sesevent retention …``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sesevent.cli import options
+from sesevent.cli.output import note, print_json, print_rows, progress
+from sesevent.retention import Retention
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Keep events no longer than a policy says, and what is held as long as it is held.", no_args_is_help=True
+)
+
+Policy = Annotated[Path, typer.Argument(metavar="POLICY.toml", help="The retention policy.")]
+Region = Annotated[str | None, typer.Option(help="AWS region of the bucket.", show_default=False)]
+Endpoint = Annotated[str | None, typer.Option(help="Another address of S3.", show_default=False)]
+Why = Annotated[str, typer.Option(help="For the audit trail.")]
+
+
+@app.command()
+def plan(
+    policy: Policy,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 60.0,
+    json: options.Json = False,
+) -> None:
+    """Tell what would go, by rule and month, and change nothing."""
+    told = Retention.load(policy)
+    with options.opened_store(uri, database, collection, timeout) as store:
+        print_rows((due._asdict() for due in store.retention.plan(told)), as_json=json)
+
+
+@app.command()
+def run(
+    policy: Policy,
+    archive: Annotated[
+        str | None,
+        typer.Option(metavar="DIRECTORY|s3://BUCKET/PREFIX", help="For rules that archive.", show_default=False),
+    ] = None,
+    by: options.By = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 60.0,
+) -> None:
+    """Do what the policy says. It may be interrupted or killed: run it again, and it goes on."""
+    told, who = Retention.load(policy), options.author(by)
+    with options.opened_store(uri, database, collection, timeout) as store, progress("events") as shown:
+        there = None
+        if archive is not None:
+            from sesevent.contrib.archive import Archive, place_at
+
+            named = {"region_name": region, "endpoint_url": endpoint_url}
+            given = {name: value for name, value in named.items() if value is not None}
+            there = Archive(store, place_at(archive, **given), by=who)
+        done = store.retention.run(told, archive=there, by=who, on_progress=lambda so_far: shown(so_far.events))
+    for step in done:
+        print_json({"rule": step.rule, "kind": step.kind, "events": step.events})
+
+
+@app.command()
+def hold(
+    kind: Annotated[str, typer.Argument(metavar="address|message|campaign")],
+    value: Annotated[str, typer.Argument(help="Which one; - reads it from standard input.")],
+    why: Why,
+    by: options.By = None,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    timeout: options.Timeout = 10.0,
+) -> None:
+    """Keep all events about a person, a mail or a campaign, whatever a policy says."""
+    (named,) = options.each_line([value])
+    with options.opened_store(uri, database, "ses_event", timeout) as store:
+        put = store.keeping.hold(kind, named, by=options.author(by), why=why)  # type: ignore[arg-type]  # it checks
+    print_json({"id": put.id})
+
+
+@app.command()
+def release(
+    identifier: Annotated[str, typer.Argument(metavar="ID")],
+    why: Why,
+    by: options.By = None,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    timeout: options.Timeout = 10.0,
+) -> None:
+    """Lift a hold."""
+    with options.opened_store(uri, database, "ses_event", timeout) as store:
+        gone = store.keeping.release(identifier, by=options.author(by), why=why)
+    note("lifted" if gone else "there is no hold of this id")
+    raise typer.Exit(0 if gone else 1)
+
+
+@app.command()
+def holds(
+    uri: options.Uri = None,
+    database: options.Database = None,
+    timeout: options.Timeout = 10.0,
+    json: options.Json = False,
+) -> None:
+    """Tell what is held, and why."""
+    with options.opened_store(uri, database, "ses_event", timeout) as store:
+        print_rows((one._asdict() for one in store.keeping.holds()), as_json=json)

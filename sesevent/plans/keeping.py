@@ -1,0 +1,175 @@
+"""Stories of events that leave the log, or come back to it.
+
+An hour that events leave is sealed first: what was counted of it stays, since it cannot be counted again. Facts about
+people are noted apart, and stay too. What is held never leaves. Next: :mod:`sesevent.keeping`, which hands it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from bson import ObjectId
+from bson.errors import InvalidId
+
+from sesevent import addresses
+from sesevent.analytics.uniques import require_sketches
+from sesevent.audit import AuditEntry
+from sesevent.errors import ConfigurationError, StoreConflict
+from sesevent.moments import format_moment
+from sesevent.ops import Plan, ask
+from sesevent.plans import audit
+from sesevent.plans.marking import GRACE, mark
+from sesevent.plans.rollup import roll_day
+from sesevent.storage import keeping, rollups, writes
+from sesevent.storage.keeping import FIRST_DAY, Chosen, Filter, Hold, HoldKind, Place
+from sesevent.storage.operations import Document
+
+__all__ = [
+    "PAGE", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal", "take_out",
+    "thin",
+]  # fmt: skip
+
+PAGE: Final = 1000  # rows
+_TRIES: Final = 100  # events may come late that often while a day is being sealed
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def next_day(since: str, before: datetime, chosen: Chosen, but_not: Sequence[Chosen] = ()) -> Plan[str | None]:
+    """The first day, from *since* on, with an event that may go; None where there is none."""
+    conditions = yield from _conditions(chosen, but_not)
+    until, behind = format_moment(before), False
+    while True:
+        found = yield from ask(keeping.first_between(since, until, conditions, behind=behind))
+        if not found:
+            return None
+        stamp = str(found[0]["Timestamp"])
+        if keeping.is_day(stamp[:10]):
+            return stamp[:10]
+        since, behind = stamp, True  # it sorts among times and is none
+
+
+def rows(
+    day: str, before: datetime, chosen: Chosen, after: Place | None = None, but_not: Sequence[Chosen] = ()
+) -> Plan[list[Document]]:
+    """The next rows of a day that may go, in order, as they are stored."""
+    conditions = yield from _conditions(chosen, but_not)
+    found: list[Document] = yield from ask(keeping.page_of(day, format_moment(before), conditions, after, PAGE))
+    return found
+
+
+def _conditions(chosen: Chosen, but_not: Sequence[Chosen]) -> Plan[list[Filter]]:
+    free = yield from _free()
+    others = [one.filter() for one in but_not]
+    if not all(others):  # a rule for all events came before: nothing is left
+        return [{"_id": {"$in": []}}]
+    return [chosen.filter(), free, {"$nor": others} if others else {}]
+
+
+def months(
+    since: datetime | None, before: datetime, chosen: Chosen, but_not: Sequence[Chosen] = ()
+) -> Plan[dict[str, int]]:
+    """How many of these events there are, by month, that nothing holds."""
+    conditions = yield from _conditions(chosen, but_not)
+    first = FIRST_DAY if since is None else format_moment(since)
+    found = yield from ask(keeping.by_month(first, format_moment(before), conditions))
+    return {row["_id"]: row["events"] for row in found}
+
+
+def documents(identifiers: Sequence[Any]) -> Plan[list[Document]]:
+    """Those of these rows that are there, as they are stored."""
+    found: list[Document] = yield from ask(keeping.whole_events(identifiers))
+    return found
+
+
+# ── leaving and coming back ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def take_out(some: Sequence[Document]) -> Plan[int]:
+    """Delete rows that are still what they were when they were read; returns how many. Seal their days before."""
+    free = yield from _free()
+    gone: int = yield from ask(keeping.remove_events(some, free))
+    return gone
+
+
+def thin(some: Sequence[Document]) -> Plan[int]:
+    """Drop the `Message` of rows that are still what they were when they were read; returns how many.
+
+    Rows of older shapes keep it until they have `derived`: nothing would be left of them.
+    """
+    free = yield from _free()
+    ready = [document for document in some if document.get("derived") and "Message" in document]
+    return (yield from ask(keeping.thin_events(ready, free))).matched if ready else 0
+
+
+def put_back(some: Sequence[Document]) -> Plan[int]:
+    """Insert rows that are not there, as they were; returns how many. No standing changes for it."""
+    if not some:
+        return 0
+    fresh = yield from ask(writes.insert_events(some))
+    yield from mark(some)
+    return sum(fresh)
+
+
+def seal(day: str, now: datetime) -> Plan[None]:
+    """Have rollups keep what they counted of a day; what is not counted yet is counted now. Nothing without rollups.
+
+    Raises ConfigurationError for a day whose last hour is still open, and MissingExtra where rollups are kept and
+    cannot be made here.
+    """
+    if rollups.read_walk((yield from ask(rollups.walk_and()))) is None:
+        return
+    require_sketches()
+    hours, before = rollups.hours_of(day), rollups.closed_before(now, GRACE)
+    if hours[-1] >= before:
+        raise ConfigurationError("That day is not over: its events cannot leave the log yet.")
+    for _ in range(_TRIES):
+        states = rollups.read_states((yield from ask(rollups.states_of("hour", hours))))
+        if len(states) == len(hours) and all(state.sealed for state in states.values()):
+            return
+        yield from roll_day(day, before)
+        states = rollups.read_states((yield from ask(rollups.states_of("hour", hours))))
+        clean = {hour: state.rev for hour, state in states.items() if state.usable and not state.sealed}
+        if clean:
+            yield from ask(rollups.seal(clean))
+        if not states:  # no event of it is in the log
+            return
+    raise StoreConflict("Events of that day kept coming while it was being counted.", hint="Try again.")
+
+
+# ── holds ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _free() -> Plan[Filter]:
+    return keeping.not_held((yield from holds()))
+
+
+def holds() -> Plan[list[Hold]]:
+    """What must be kept."""
+    return [keeping.hold_in(document) for document in (yield from ask(keeping.holds()))]
+
+
+def hold(kind: HoldKind, value: str, by: str, why: str, now: datetime) -> Plan[Hold]:
+    """Put a hold, and write it into the audit trail, which names no person."""
+    if not by or not why:
+        raise ConfigurationError("Say who holds it, and why.")
+    held = Hold(str(ObjectId()), kind, addresses.normal(value) if kind == "address" else value, by, why, now)
+    yield from ask(keeping.insert_hold(held))
+    yield from audit.note(AuditEntry(now, "hold", held.id, by, why, {"kind": kind}))
+    return held
+
+
+def release(identifier: str, by: str, why: str, now: datetime) -> Plan[bool]:
+    """Lift a hold, and write that down; False where there is none of this id."""
+    if not by or not why:
+        raise ConfigurationError("Say who lifts it, and why.")
+    try:
+        gone = yield from ask(keeping.drop_hold(identifier))
+    except InvalidId:
+        return False
+    if gone:
+        yield from audit.note(AuditEntry(now, "release", identifier, by, why))
+    return bool(gone)

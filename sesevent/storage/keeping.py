@@ -1,0 +1,183 @@
+"""What is asked and written where events leave the log, or come back to it: days, whole rows, guarded deletes, holds.
+
+A *hold* names what must stay, whatever a policy says: an address, a mail or a campaign. Next:
+:mod:`sesevent.plans.keeping`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from sesevent import addresses
+from sesevent.errors import ConfigurationError
+from sesevent.storage.layout import EVENTS, HOLDS
+from sesevent.storage.operations import Aggregate, Delete, Document, Find, Insert, Remove, Update
+
+__all__ = [
+    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_month", "drop_hold",
+    "first_between", "hold_in", "holds", "insert_hold", "is_day", "next_day_of", "not_held", "page_of",
+    "remove_events", "thin_events", "whole_events",
+]  # fmt: skip
+
+Filter = Mapping[str, Any]
+Place = tuple[str, Any]
+"""A row's `Timestamp` and `_id`: where it stands in its day."""
+FIRST_DAY: Final = "2000-01-01"
+"""Rows whose time cannot be told are never touched: texts that are no such time lie before, or are passed over."""
+
+
+class Chosen(NamedTuple):
+    """Which events: what is not said is not asked for."""
+
+    types: tuple[str, ...] = ()
+    """SES's words."""
+    configuration_sets: tuple[str, ...] = ()
+    whole: bool = False
+    """Only those that still have their `Message`."""
+
+    def filter(self) -> Filter:
+        """As a question to MongoDB."""
+        found: dict[str, Any] = {}
+        if self.types:
+            words = list(self.types)
+            # A row may hold an SNS envelope: its column then says Notification, and `derived` what happened.
+            found["$or"] = [{"Type": {"$in": words}, "derived.type": None}, {"derived.type": {"$in": words}}]
+        if self.configuration_sets:
+            found["derived.configurationSet"] = {"$in": list(self.configuration_sets)}
+        if self.whole:
+            found |= {"thin": None, "Message": {"$exists": True}, "derived": {"$ne": None}}
+        return found
+
+
+EVERYTHING: Final = Chosen()
+
+# ── holds ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+HoldKind = Literal["address", "message", "campaign"]
+
+
+class Hold(NamedTuple):
+    """Something that must be kept, and why."""
+
+    id: str
+    kind: HoldKind
+    value: str
+    """The address in normal form, SES's id of the mail, or the campaign's name."""
+    by: str
+    why: str
+    at: datetime
+
+
+def hold_in(document: Mapping[str, Any]) -> Hold:
+    """The hold in a document."""
+    told = [document[name] for name in ("kind", "value", "by", "why", "at")]
+    return Hold(str(document["_id"]), *told)
+
+
+def holds() -> Find:
+    """Everything that must be kept."""
+    return Find(HOLDS, {}, (("_id", 1),))
+
+
+def insert_hold(hold: Hold) -> Insert:
+    """Put a hold; what is held already for this reason by this person stays as it is."""
+    if hold.kind not in get_args(HoldKind) or not hold.value:
+        raise ConfigurationError("A hold is put on an address, a message or a campaign, and names which.")
+    fields = {"kind": hold.kind, "value": hold.value, "by": hold.by, "why": hold.why, "at": hold.at}
+    return Insert(HOLDS, [{"_id": ObjectId(hold.id), **fields}])
+
+
+def drop_hold(identifier: str) -> Delete:
+    """Lift a hold."""
+    return Delete(HOLDS, {"_id": ObjectId(identifier)})
+
+
+def not_held(found: Iterable[Hold]) -> Filter:
+    """Events that nothing holds. Rows of which it cannot be told whom they concern count as held, if any person is."""
+    by_kind: dict[str, list[str]] = {}
+    for hold in found:
+        by_kind.setdefault(hold.kind, []).append(hold.value)
+    held: list[Filter] = []
+    if "address" in by_kind:
+        held.append({"derived.recipients": {"$in": [addresses.normal(one) for one in by_kind["address"]]}})
+    if "message" in by_kind:
+        held += [{name: {"$in": by_kind["message"]}} for name in ("MessageId", "derived.messageId")]
+    if "campaign" in by_kind:
+        names = {"$in": by_kind["campaign"]}
+        held += [
+            {"derived.campaign": names},
+            {"derived.tags": {"$elemMatch": {"name": "campaign", "values": names}}},
+        ]
+    return {"$nor": [*held, {"derived": None}]} if held else {}
+
+
+# ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def is_day(text: str) -> bool:
+    """True for ``2024-05-01``."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def next_day_of(day: str) -> str:
+    """The day after a day."""
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
+def first_between(since: str, before: str, conditions: Sequence[Filter], *, behind: bool = False) -> Find:
+    """The time of the first event from *since* on (*behind* it), and before another time."""
+    window = {"Timestamp": {"$gt" if behind else "$gte": since, "$lt": before}}
+    return Find(EVENTS, _all([window, *conditions]), (("Timestamp", 1), ("_id", 1)), 1, {"Timestamp": 1})
+
+
+def page_of(day: str, before: str, conditions: Sequence[Filter], after: Place | None, size: int) -> Find:
+    """Whole rows of a day that happened before a time, in order, behind a place."""
+    until = min(next_day_of(day), before)
+    window: list[Filter] = [{"Timestamp": {"$gte": day if after is None else after[0], "$lt": until}}]
+    if after is not None:
+        stamp, identifier = after
+        window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
+    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size)
+
+
+def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
+    """How many events there are in each month."""
+    window = {"Timestamp": {"$gte": since, "$lt": before, "$regex": r"^\d{4}-\d{2}-\d{2}"}}
+    group = {"_id": {"$substrCP": ["$Timestamp", 0, 7]}, "events": {"$sum": 1}}
+    return Aggregate(EVENTS, [{"$match": _all([window, *conditions])}, {"$group": group}, {"$sort": {"_id": 1}}])
+
+
+def whole_events(identifiers: Sequence[Any]) -> Find:
+    """These rows, as a majority of the members holds them."""
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True)
+
+
+def remove_events(documents: Sequence[Document], free: Filter) -> Remove:
+    """Delete rows that are still what they were when they were read, and that nothing holds.
+
+    Whoever changes a row changes its `derived`: that it is the same is worth asking, and costs little.
+    """
+    return Remove(EVENTS, [{**_same(document), **free} for document in documents])
+
+
+def _same(document: Document) -> dict[str, Any]:
+    return {"_id": document["_id"], "derived": document.get("derived")}
+
+
+def thin_events(documents: Sequence[Document], free: Filter) -> Update:
+    """Drop the `Message` of rows, and say so in them: `derived`, which was made of it, is all that is left."""
+    change = {"$unset": {"Message": ""}, "$set": {"thin": True}}
+    return Update(EVENTS, [UpdateOne({**_same(document), **free}, change) for document in documents])
+
+
+def _all(conditions: Sequence[Filter]) -> Filter:
+    told = [condition for condition in conditions if condition]
+    return told[0] if len(told) == 1 else {"$and": told}

@@ -1,0 +1,199 @@
+"""Events are kept no longer than a policy says, by both stores; and what is held stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from sesevent import AsyncEventStore, ConfigurationError, EventStore, testing, trusted
+from sesevent.retention import Retention
+
+START = datetime(2024, 5, 1, tzinfo=timezone.utc)
+NOW = START + timedelta(days=100)
+POLICY = Retention.loads("""
+[[rule]]
+why = "evidence"
+types = ["Complaint"]
+keep = true
+[[rule]]
+why = "of use for a season"
+types = ["Open", "Click"]
+delete = "3 months"
+thin = "1 month"
+[[rule]]
+why = "nobody reads the text"
+configuration_sets = ["marketing"]
+thin = "90 days"
+""")
+
+
+@pytest.fixture(params=["sync", "async"])
+def retained(request: pytest.FixtureRequest, mongodb_uri: str, database: str, store: Any) -> Callable[[Any], Any]:
+    """Call something of a store of either colour, on a day a hundred days after the events."""
+    import asyncio
+
+    def call(asked: Callable[[Any], Any]) -> Any:
+        if request.param == "sync":
+            with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW) as own:
+                return asked(own)
+
+        async def main() -> Any:
+            async with AsyncEventStore.connect(mongodb_uri, database=database, clock=lambda: NOW) as own:
+                return await asked(own)
+
+        return asyncio.run(main())
+
+    return call
+
+
+def fill(store: Any) -> None:
+    raws = testing.stream(500, seed=4, start=START, mails_per_second=1 / 1000)
+    store.receive_many(trusted(raw, because="a test's own") for raw in raws)
+
+
+def kind_of(row: Any) -> str:
+    return "whole" if "Message" in row else "thin"
+
+
+def test_a_policy_is_done_and_done_once(store: Any, rows: Any, retained: Callable[[Any], Any]) -> None:
+    """The first rule that speaks of an event decides; a plan tells beforehand how many go."""
+    fill(store)
+    before = {row["_id"]: row for row in rows.find()}
+    planned = retained(lambda own: own.retention.plan(POLICY))
+    assert {row["_id"]: row for row in rows.find()} == before
+    done = retained(lambda own: own.retention.run(POLICY, by="ann"))
+    after = {row["_id"]: row for row in rows.find()}
+
+    gone = [row for key, row in before.items() if key not in after]
+    border = f"{NOW - timedelta(days=92):%Y-%m-%d}"  # three months before 9 August
+    assert {row["Type"] for row in gone} == {"Open", "Click"}
+    assert max(row["Timestamp"] for row in gone) < border
+    for row in after.values():
+        engaged = row["Type"] in ("Open", "Click")
+        assert not (engaged and row["Timestamp"] < border)
+        marketing = row["derived"]["configurationSet"] == "marketing" and row["Type"] != "Complaint"
+        old = row["Timestamp"] < f"{NOW - timedelta(days=90):%Y-%m-%dT%H}"
+        assert kind_of(row) == ("thin" if engaged or (marketing and old) else "whole")
+        assert row["derived"] == before[row["_id"]]["derived"]
+    counts: dict[tuple[int, str], int] = {}
+    for due in planned:
+        counts[due.rule, due.kind] = counts.get((due.rule, due.kind), 0) + due.events
+    assert counts == {(step.rule, step.kind): step.events for step in done if step.events}
+    assert counts[2, "delete"] == len(gone) > 0
+    assert [step.events for step in retained(lambda own: own.retention.run(POLICY))] == [0, 0, 0]
+    assert retained(lambda own: own.retention.plan(POLICY)) == []
+
+
+def test_the_audit_says_what_went_and_why(store: Any, retained: Callable[[Any], Any]) -> None:
+    """Before the first of a day goes, and how many behind the last."""
+    fill(store)
+    done = retained(lambda own: own.retention.run(POLICY, by="ann"))
+    entries = store.audit.latest(limit=500)
+    ended = [entry for entry in entries if entry.act == "retention delete ends"]
+    assert sum(entry.detail["events"] for entry in ended) == done[0].events
+    assert {(entry.by, entry.why) for entry in ended} == {("ann", "of use for a season")}
+    assert len([entry for entry in entries if entry.act == "retention delete begins"]) == len(ended)
+
+
+def test_what_is_held_stays_whole(store: Any, rows: Any, retained: Callable[[Any], Any]) -> None:
+    """A hold beats every rule, thinning too, until it is lifted."""
+    fill(store)
+    mail = rows.find_one({"Type": "Click"}, sort=[("Timestamp", 1)])["MessageId"]
+    before = list(rows.find({"MessageId": mail}))
+    put = retained(lambda own: own.keeping.hold("message", mail, by="counsel", why="case 7"))
+    assert retained(lambda own: own.keeping.holds()) == [put]
+    retained(lambda own: own.retention.run(POLICY))
+    assert list(rows.find({"MessageId": mail})) == before
+
+    assert retained(lambda own: own.keeping.release(put.id, by="counsel", why="closed"))
+    assert not retained(lambda own: own.keeping.release(put.id, by="counsel", why="closed"))
+    assert not retained(lambda own: own.keeping.release("nonsense", by="counsel", why="closed"))
+    retained(lambda own: own.retention.run(POLICY))
+    assert "Click" not in {row["Type"] for row in rows.find({"MessageId": mail})}
+
+
+@pytest.mark.parametrize("wrong", [("people", "x", "a", "b"), ("address", "", "a", "b"), ("message", "m", "", "b")])
+def test_a_hold_says_what_who_and_why(wrong: tuple[str, str, str, str], retained: Callable[[Any], Any]) -> None:
+    """Or it is none."""
+    kind, value, by, why = wrong
+    with pytest.raises(ConfigurationError):
+        retained(lambda own: own.keeping.hold(kind, value, by=by, why=why))
+
+
+def test_a_row_of_which_nobody_knows_whom_it_concerns_is_held_where_a_person_is(
+    store: Any, rows: Any, retained: Callable[[Any], Any]
+) -> None:
+    """Rows of older shapes, before they are adopted."""
+    rows.insert_one({"Type": "Open", "Timestamp": "2024-05-01T10:00:00.000Z", "Message": "{}", "MessageId": "m"})
+    put = retained(lambda own: own.keeping.hold("address", "ann@example.com", by="counsel", why="case 7"))
+    retained(lambda own: own.retention.run(POLICY))
+    assert rows.count_documents({}) == 1
+    retained(lambda own: own.keeping.release(put.id, by="counsel", why="closed"))
+    retained(lambda own: own.retention.run(POLICY))
+    assert rows.count_documents({}) == 0
+
+
+def test_a_thin_row_can_still_be_asked_for(store: Any, rows: Any, retained: Callable[[Any], Any]) -> None:
+    """By all that queries need; and no rule of today tells it anew."""
+    fill(store)
+    retained(lambda own: own.retention.run(POLICY))
+    thin = rows.find_one({"thin": True, "Type": "Bounce"})
+    found = store.events.for_recipient(thin["derived"]["recipients"][0]).to_list()
+    event = next(one for one in found if one.id == thin["_id"])
+    assert (event.type, event.message_id, str(event.id)) == ("Bounce", thin["MessageId"], str(thin["_id"]))
+    rows.update_many({}, {"$set": {"derived.rules": "older"}})
+    store.reclassify()
+    assert rows.find_one({"_id": thin["_id"]})["derived"] == thin["derived"] | {"rules": "older"}
+
+
+def test_a_policy_that_archives_needs_an_archive(store: Any, rows: Any, retained: Callable[[Any], Any]) -> None:
+    """And says so before anything is done."""
+    fill(store)
+    both = Retention.loads('[[rule]]\nwhy="x"\ntypes=["Open"]\ndelete="1 day"\n[[rule]]\nwhy="x"\narchive="1 day"')
+    before = rows.count_documents({})
+    with pytest.raises(ConfigurationError, match="no archive"):
+        retained(lambda own: own.retention.run(both))
+    assert rows.count_documents({}) == before
+
+
+def test_a_policy_archives_where_it_says_so(
+    store: Any, rows: Any, retained: Callable[[Any], Any], tmp_path: Any
+) -> None:
+    """What earlier rules speak of stays."""
+    from sesevent.contrib.archive import Archive, Directory
+
+    fill(store)
+    policy = Retention.loads('[[rule]]\nwhy="x"\ntypes=["Bounce"]\nkeep=true\n[[rule]]\nwhy="x"\narchive="1 month"')
+    number = rows.count_documents({})
+    archive = Archive(store, Directory(tmp_path))
+    done = retained(lambda own: own.retention.run(policy, archive=archive))
+    assert rows.distinct("Type") == ["Bounce"]
+    assert [step.events for step in done] == [number - rows.count_documents({})]
+    assert sum(part.rows for part in archive.parts()) == done[0].events
+
+
+def test_rollups_keep_what_they_counted_of_deleted_events(store: Any, retained: Callable[[Any], Any]) -> None:
+    """Counts outlive the events."""
+    fill(store)
+    store.analytics.roll_up()
+    window = (START, START + timedelta(days=20))
+    before = store.analytics.timeseries(*window)
+    retained(lambda own: own.retention.run(POLICY))
+    store.analytics.roll_up()
+    store.analytics.recount(*window)
+    assert store.analytics.timeseries(*window) == before
+
+
+def test_events_that_were_deleted_leave_standings_as_they_were(store: Any, retained: Callable[[Any], Any]) -> None:
+    """The facts are kept apart; a rebuild comes to the same."""
+    fill(store)
+    before = list(store.suppression.list())
+    assert before
+    everything = Retention.loads('[[rule]]\nwhy="x"\ndelete="1 day"')
+    retained(lambda own: own.retention.run(everything))
+    assert store.events.between().first() is None
+    store.suppression.rebuild()
+    assert list(store.suppression.list()) == before
