@@ -14,6 +14,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # comes with Sphinx there
 
+from typer.main import get_command
+
 import sesevent.contrib.fastapi
 import sesevent.web  # before autodoc does, which pretends to be a type checker
 from sesevent import __version__, testing
@@ -25,6 +27,9 @@ from sesevent.bounces import ses_words
 from sesevent.bounces.priority import CODES, GENERAL_CODES, OWN_CODES, PRIORITY, REASON_ORDER, REPLIES
 from sesevent.bounces.rulebook import load_rules
 from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
+from sesevent.cli import reference as cli_reference
+from sesevent.cli.app import EXIT_CODES
+from sesevent.cli.app import app as cli_app
 from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
 from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
@@ -159,6 +164,12 @@ _table(
         for place, row in enumerate(PRECEDENCE, start=1)
     ],
 )
+for _name, _text in {
+    "cli_common": cli_reference.common_table(),
+    "cli_exit": cli_reference.exit_table(EXIT_CODES),
+    "cli_commands": cli_reference.sections(get_command(cli_app)),
+}.items():
+    (HERE / "reference" / f"_table_{_name}.md").write_text(_text, encoding="utf-8")
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
     "partitions",

@@ -19,8 +19,9 @@ from sesevent.analytics.reckoning import VOLUME, AwsReckoning
 from sesevent.analytics.results import Breakdown, Comparison, Overview, Reasons, Series
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
+from sesevent.monitoring.report import StatusReport
 from sesevent.ops import Plan
-from sesevent.plans import analyse, questions
+from sesevent.plans import analyse, questions, report
 from sesevent.plans.questions import Asked
 from sesevent.rolling import AsyncRolling, Rolling
 
@@ -229,6 +230,25 @@ class Analytics(Rolling):
         found: AwsReckoning = self._perform(questions.as_aws_reckons(self._clock(), volume, own_domains))
         return found
 
+    def report(
+        self,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        *,
+        tz: str = "UTC",
+        limit: int = 5,
+        exact: bool = False,
+        **where: Unpack[Filters],
+    ) -> StatusReport:
+        """How it stands, on one page: the state of the alarms, a window (today so far, by default) against the usual,
+        who most was sent for and to, why mails bounced, and how many are suppressed or not understood.
+
+        What is usual is told in `sesevent.monitoring.report`; *limit* is how many rows each list has.
+        Further keywords are `Filters`, for what is counted.
+        """
+        found: StatusReport = self._perform(report.report(self._asked(tz, where, exact), since, until, limit))
+        return found
+
     def _asked(self, tz: str, where: Filters, exact: bool = False) -> Asked:
         return Asked(self._clock(), tz, _where({**where}), exact)
 
@@ -412,6 +432,25 @@ class AsyncAnalytics(AsyncRolling):
         those verified by you, is left out, as AWS does. The answer says how it was reckoned.
         """
         found: AwsReckoning = await self._perform(questions.as_aws_reckons(self._clock(), volume, own_domains))
+        return found
+
+    async def report(
+        self,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        *,
+        tz: str = "UTC",
+        limit: int = 5,
+        exact: bool = False,
+        **where: Unpack[Filters],
+    ) -> StatusReport:
+        """How it stands, on one page: the state of the alarms, a window (today so far, by default) against the usual,
+        who most was sent for and to, why mails bounced, and how many are suppressed or not understood.
+
+        What is usual is told in `sesevent.monitoring.report`; *limit* is how many rows each list has.
+        Further keywords are `Filters`, for what is counted.
+        """
+        found: StatusReport = await self._perform(report.report(self._asked(tz, where, exact), since, until, limit))
         return found
 
     def _asked(self, tz: str, where: Filters, exact: bool = False) -> Asked:

@@ -68,11 +68,23 @@ def _domains(people: list[str]) -> str:
 
 
 def _details(derived: Mapping[str, Any]) -> str:
-    told = {
-        ours: derived[theirs]
-        for ours, theirs in (("b", "bounce"), ("y", "complaint"), ("m", "machine"))
-        if theirs in derived
-    }
+    told: dict[str, Any] = {ours: derived[theirs] for ours, theirs in _APART.items() if theirs in derived}
     if "out" in derived.get("subscription", ()):
-        told["u"] = [1]
-    return jsontext.encode(told) if told else ""
+        told["u"] = _LEFT
+    if not told:
+        return ""
+    try:
+        return _spelled(
+            tuple([(name, tuple(value.items()) if type(value) is dict else value) for name, value in told.items()])
+        )
+    except TypeError:  # several people, and why for each
+        return jsontext.encode(told)
+
+
+_APART: Final = {"b": "bounce", "y": "complaint", "m": "machine"}
+_LEFT: Final = (1,)
+
+
+@lru_cache(maxsize=4096)  # few things are said of failures, and those often
+def _spelled(told: tuple[tuple[str, Any], ...]) -> str:
+    return jsontext.encode({name: dict(value) if name in ("b", "y") else value for name, value in told})

@@ -16,6 +16,7 @@ from sesevent.analytics.cells import UNIQUES, Cell
 from sesevent.analytics.counts import COUNTERS
 from sesevent.analytics.measures import MEASURES, RateResult, Window, measured, rate_of
 from sesevent.analytics.spans import Spans
+from sesevent.analytics.uniques import ERROR
 from sesevent.bounces.rulebook import load_rules
 
 __all__ = [
@@ -85,6 +86,8 @@ class Row:
     """From sending to delivery."""
     to_open: Percentiles
     """From sending to the first open by a person in each hour."""
+    unique_error: float = 0.0
+    """The standard error of the `unique_` counts, as a share of them: 0 where they are exact."""
 
     @property
     def rates(self) -> Mapping[str, RateResult]:
@@ -101,6 +104,7 @@ class Row:
             "name": self.name, "window": self.window.to_dict(), "counts": dict(self.counts),
             "rates": {name: _without_window(rate) for name, rate in self.rates.items()},
             "to_deliver_ms": self.to_deliver._asdict(), "to_open_ms": self.to_open._asdict(),
+            "unique_error": self.unique_error,
         }  # fmt: skip
 
     def record(self) -> dict[str, Any]:
@@ -111,13 +115,14 @@ class Row:
             told |= {f"{name}_rate": rate.rate, f"{name}_low": rate.low, f"{name}_high": rate.high}
         for name, spans in (("to_deliver", self.to_deliver), ("to_open", self.to_open)):
             told |= {f"{name}_{share}_ms": value for share, value in spans._asdict().items()}
-        return told
+        return told | {"unique_error": self.unique_error}
 
 
 def row_of(name: str, cell: Cell, window: Window) -> Row:
     """The row of a cell."""
     counts = dict.fromkeys(_FIGURES, 0) | cell.figures()
-    return Row(name, window, counts, Percentiles.of(cell.took), Percentiles.of(cell.opened_after))
+    error = 0.0 if all(some.exact for some in cell.uniques.values()) else ERROR
+    return Row(name, window, counts, Percentiles.of(cell.took), Percentiles.of(cell.opened_after), error)
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ class Overview(Row, Answer):
     def of(cls, cell: Cell, window: Window, tz: str) -> Overview:
         """The totals of a cell."""
         row = row_of("summary", cell, window)
-        return cls(row.name, row.window, row.counts, row.to_deliver, row.to_open, tz)
+        return cls(**vars(row), tz=tz)
 
 
 @dataclass(frozen=True)

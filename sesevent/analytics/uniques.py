@@ -13,6 +13,8 @@ from hashlib import blake2b
 from struct import pack, unpack
 from typing import Any, Final
 
+from sesevent.errors import MissingExtra
+
 __all__ = ["ERROR", "MOST_MARKS", "Uniques", "mark_of", "require_sketches"]
 
 _LOG_K: Final = 12
@@ -29,11 +31,11 @@ def mark_of(message_id: str) -> int:
 
 
 def require_sketches() -> Any:
-    """The library. Raises ImportError that names the extra where it is not installed."""
+    """The library. Raises MissingExtra where it is not installed."""
     try:
         import datasketches
     except ImportError:
-        raise ImportError("Rollups need the extra `rollups`: pip install 'sesevent[rollups]'") from None
+        raise MissingExtra("Counting different mails of rollups", "rollups") from None
     return datasketches
 
 
@@ -75,7 +77,7 @@ class Uniques:
         return len(self.marks) if self._union is None else round(self._settled().get_estimate())
 
     def packed(self) -> bytes:
-        """As rollups keep it: marks in order, or a sketch. Raises ImportError where it takes the extra."""
+        """As rollups keep it: marks in order, or a sketch. Raises MissingExtra where it takes the extra."""
         if self._union is None and len(self.marks) <= MOST_MARKS:
             return b"m" + pack(f"<{len(self.marks)}Q", *sorted(self.marks))
         whole = Uniques()
@@ -86,7 +88,7 @@ class Uniques:
 
     @classmethod
     def unpacked(cls, kept: bytes) -> Uniques:
-        """What `packed` made. Raises ImportError where it takes the extra."""
+        """What `packed` made. Raises MissingExtra where it takes the extra."""
         if kept[:1] == b"m":
             return cls(unpack(f"<{len(kept) // 8}Q", kept[1:]))
         found = cls()

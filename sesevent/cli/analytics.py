@@ -23,7 +23,6 @@ app = typer.Typer(help="What happened, and how well: in numbers, by event time."
 
 Since = Annotated[str, typer.Option(help="From this time on: a date, or 2h, 7d.")]
 Until = Annotated[str | None, typer.Option(help="Before this time; by default now.", show_default=False)]
-Tz = Annotated[str, typer.Option(help="Time zone of dates and days, such as Europe/Berlin.")]
 Filter = Annotated[str | None, typer.Option(help="Only of these mails.", show_default=False)]
 Tag = Annotated[str | None, typer.Option(help="Message tag: NAME or NAME=VALUE.", show_default=False)]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header.")]
@@ -51,7 +50,7 @@ def _question(
     What it is given beside its own is told to it as keywords for the method of `store.analytics`.
     """
     shared = {name: told for group in (*groups, _MAILS) for name, told in group.items()}
-    shared |= {"tag": (Tag, None), "tz": (Tz, "UTC")}
+    shared |= {"tag": (Tag, None), "tz": (options.Tz, "UTC")}
 
     def add(command: Command) -> Command:
         def run(**told: Any) -> None:

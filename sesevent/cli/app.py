@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from sesevent.cli import (
     analytics,
     audit,
     bounces,
+    config,
     dead_letters,
     demo,
     doctor,
@@ -20,9 +22,12 @@ from sesevent.cli import (
     ingest,
     local,
     monitor,
+    options,
     project,
+    report,
     rollup,
     serve,
+    settings,
     status,
     suppression,
     testing,
@@ -31,12 +36,22 @@ from sesevent.cli import (
     worker,
 )
 
-__all__ = ["app"]
+__all__ = ["EXIT_CODES", "app"]
+
+EXIT_CODES = {
+    0: "done",
+    1: "something in the input or set-up is wrong",
+    2: "the command could not be carried out",
+    3: "an address may not be mailed",
+    4: "an alarm warns",
+    5: "an alarm is critical",
+    130: "interrupted",
+    143: "terminated",
+}
 
 app = typer.Typer(
     help=f"Amazon SES events in MongoDB: what happened, and whom may you still mail?\n\nsesevent {__version__}",
-    epilog="Exit codes: 0 done, 1 something in the input or set-up is wrong, 2 the command could not be carried out, "
-    "3 an address may not be mailed, 4 an alarm warns, 5 an alarm is critical, 130 interrupted.",
+    epilog="Exit codes: " + ", ".join(f"{code} {means}" for code, means in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -51,11 +66,34 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SESEVENT_CONFIG",
+            help="TOML file with settings; by default ./sesevent.toml, else ~/.config/sesevent/config.toml.",
+            show_default=False,
+        ),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            envvar=options.POLICY_VARIABLE,
+            help="TOML file with the suppression policy that every command follows.",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
     ] = False,
 ) -> None:
     del version  # its callback has answered
+    told = settings.read(settings.found(config))
+    ctx.default_map = settings.handed_on(told, ctx.command, ctx)
+    named = policy or settings.policy_of(told)
+    ctx.obj = settings.Held(told, named)
+    token = options.POLICY_FILE.set(named)
+    ctx.call_on_close(lambda: options.POLICY_FILE.reset(token))
 
 
 app.command("demo")(demo.demo)
@@ -64,6 +102,7 @@ app.command("ingest")(ingest.ingest)
 app.command("classify")(bounces.classify_lines)
 app.command("reclassify")(bounces.reclassify)
 app.command("events")(events.events)
+app.command("event")(events.event)
 app.command("timeline")(events.timeline)
 app.command("status")(status.status)
 app.command("recipient")(status.recipient)
@@ -71,7 +110,9 @@ app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
+app.command("report")(report.report)
 app.command("health")(health.health)
+app.command("config")(config.config)
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(suppression.app, name="suppression")

@@ -11,7 +11,6 @@ import typer
 from sesevent.cli import options
 from sesevent.cli.output import note, print_json, print_rows, progress
 from sesevent.errors import ConfigurationError
-from sesevent.moments import format_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +37,12 @@ def list_(
     subject: Annotated[str | None, typer.Option(help="Only what was done to this.", show_default=False)] = None,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
     """Tell what was done last, the latest first."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         print_rows([_row(entry) for entry in store.audit.latest(limit=limit, subject=subject)], as_json=json)
 
 
@@ -51,10 +51,11 @@ def export(
     after: Annotated[int, typer.Option(min=0, help="Begin behind this number.")] = 0,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
 ) -> None:
     """Write every entry with its hashes, in order, as JSON lines."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         for entry in store.audit.entries(after=after):
             print_json(_row(entry) | {"previous": entry.previous, "hash": entry.hash})
 
@@ -67,12 +68,13 @@ def verify(
     endpoint_url: Endpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
     """Look for entries that were edited, taken out or put in. Exit code 1 where one was."""
     known = list(_anchors(anchors or [], public_key, region, endpoint_url))
-    with options.opened_store(uri, database, "ses_event", timeout) as store, progress("entries") as told:
+    with options.opened_store(uri, database, collection, timeout) as store, progress("entries") as told:
         found = store.audit.verify(anchors=known, on_progress=told)
     note(f"{found.entries:,} entries, {len(known)} anchors, {'intact' if found.intact else 'NOT intact'}")
     print_rows([{"number": flaw.number, "finding": flaw.words} for flaw in found.flaws], as_json=json)
@@ -105,13 +107,15 @@ def anchor(
     endpoint_url: Endpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
+    json: options.Json = False,
 ) -> None:
     """Keep the trail's head, signed, where the database's owner cannot write. Run it daily."""
     from sesevent.contrib import anchors
 
     private = _text(key_file)
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         head = store.audit.anchor()
     if head is None:
         note("the trail is empty: there is nothing to anchor")
@@ -124,7 +128,7 @@ def anchor(
     else:
         with _opened(Path(to)) as file:
             file.write(line + "\n")
-    print_json({"number": head.number, "hash": head.hash, "at": format_moment(head.at)})
+    print_rows([{"number": head.number, "hash": head.hash, "at": head.at}], as_json=json)
 
 
 def _anchors(

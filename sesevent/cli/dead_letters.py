@@ -25,11 +25,12 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
     """List those that arrived last, the latest first."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         print_rows([_row(letter) for letter in store.dead_letters.list(limit=limit)], as_json=json)
 
 
@@ -38,11 +39,12 @@ def show(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="A dead letter's id.")],
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
     """Show one with its problems and what arrived. That may hold personal data."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         letter = store.dead_letters.get(identifier)
     if letter is None:
         note(f"there is no dead letter {identifier}")
@@ -62,11 +64,12 @@ def retry(
     identifiers: Ids = None,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
     """Try these, or all, again: worth it after an upgrade. What is understood now is stored."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store, progress("tried") as told:
+    with options.opened_store(uri, database, collection, timeout) as store, progress("tried") as told:
         retried = store.dead_letters.retry(*identifiers or (), on_progress=lambda so_far: told(so_far.tried))
     print_counts({"tried": retried.tried, "settled": retried.settled, "events": retried.events}, as_json=json)
     _all_there(identifiers, retried.tried)
@@ -81,6 +84,7 @@ def purge(
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
@@ -88,7 +92,7 @@ def purge(
     if (before is not None) + everything + bool(identifiers) != 1:
         raise typer.BadParameter("Say which: ids, or --before a time, or --all.")
     moment = options.moment(before)
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         purged = store.dead_letters.purge(*identifiers or (), before=moment, everything=everything)
     print_counts({"purged": purged}, as_json=json)
     _all_there(identifiers, purged)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json as text
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sesevent.bounces.priority import REASON_ORDER
 from sesevent.cli import options
-from sesevent.cli.output import event_row, for_people, print_rows
+from sesevent.cli.output import clean, event_row, for_people, note, print_json, print_rows
 from sesevent.events.parse import EVENT_CLASSES
 
 if TYPE_CHECKING:
     from sesevent.storage.codec import StoredEvent
 
-__all__ = ["events", "row", "timeline", "words"]
+__all__ = ["event", "events", "row", "timeline", "words"]
 
 _WORDS = {word.casefold(): word for word in EVENT_CLASSES}  # a word that is new to us is taken as it stands
 
@@ -53,6 +54,27 @@ def events(
             limit=limit or None,
         )
         print_rows((row(event, short=for_people(json)) for event in found), as_json=json)
+
+
+def event(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="As «sesevent events» tells it in JSON.")],
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 10.0,
+    json: options.Json = False,
+) -> None:
+    """Show one stored event with all that SES said. That may hold personal data. Exit code 1 if there is none."""
+    with options.opened_store(uri, database, collection, timeout) as store:
+        stored = store.events.get(identifier)
+    if stored is None:
+        note(f"there is no event {identifier}")
+        raise typer.Exit(1)
+    if not for_people(json):
+        print_json(row(stored, short=False) | {"payload": stored.event.raw})
+        return
+    print_rows([row(stored, short=True)], as_json=False)
+    print("\n".join(clean(line) for line in text.dumps(stored.event.raw, indent=2, ensure_ascii=False).split("\n")))
 
 
 def timeline(

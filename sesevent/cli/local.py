@@ -9,7 +9,7 @@ import typer
 
 from sesevent import local
 from sesevent.cli import options
-from sesevent.cli.output import for_people, print_json
+from sesevent.cli.output import for_people, note, print_json
 
 __all__ = ["app"]
 
@@ -29,10 +29,13 @@ def start(
 
 
 @app.command("stop")
-def stop(directory: Directory = None) -> None:
+def stop(directory: Directory = None, json: options.Json = False) -> None:
     """Stop the server."""
     stopped = local.stop(directory)
-    print("stopped" if stopped else "no server runs there")
+    if for_people(json):
+        print("stopped" if stopped else "no server runs there")
+    else:
+        print_json({"stopped": stopped})
 
 
 @app.command("status")
@@ -40,7 +43,7 @@ def status(directory: Directory = None, json: options.Json = False) -> None:
     """Tell whether a server runs. Exit code 1 if none does."""
     running = local.status(directory)
     if running is None:
-        print("no server runs there")
+        note("no server runs there")
         raise typer.Exit(1)
     _tell(running, json)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from sesevent.cli import options
 from sesevent.cli.output import clean, for_people, note, print_json, print_rows
 from sesevent.cli.signals import ended_by_signals
 from sesevent.errors import SesEventError
+from sesevent.moments import UTC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -170,6 +172,23 @@ def silence(
     print_rows([_alarm_row(kept)], as_json=json)
 
 
+@app.command("unsilence")
+def unsilence(
+    alarm: AlarmId,
+    why: Why,
+    by: options.By = None,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 10.0,
+    json: options.Json = False,
+) -> None:
+    """End an alarm's silence before its time; what holds is told at the next evaluation."""
+    with options.opened_store(uri, database, collection, timeout) as store:
+        kept = store.monitor.silence(alarm, until=datetime.now(UTC), by=options.author(by), why=why)
+    print_rows([_alarm_row(kept)], as_json=json)
+
+
 def _run(
     monitor: Monitor,
     rules: Sequence[Rule],
@@ -217,9 +236,6 @@ class _Outage:
         self._failures = 0
 
     def _tell(self, state: Any, before: Any) -> None:
-        from datetime import datetime
-
-        from sesevent.moments import UTC
         from sesevent.monitoring.alarms import AlarmEntry
         from sesevent.monitoring.figures import Scope
 

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,28 +29,44 @@ if TYPE_CHECKING:
 POLICY_VARIABLE = "SESEVENT_POLICY"
 
 Uri = Annotated[str | None, typer.Option(envvar="SESEVENT_MONGODB_URI", help="MongoDB to use.", show_default=False)]
-Database = Annotated[str | None, typer.Option(help="Database; by default the URI's, else «cache».")]
-Collection = Annotated[str, typer.Option(help="Collection of the events.")]
-Timeout = Annotated[float, typer.Option(help="Seconds after which a silent server is given up.")]
+Database = Annotated[
+    str | None, typer.Option(envvar="SESEVENT_DATABASE", help="Database; by default the URI's, else «cache».")
+]
+Collection = Annotated[str, typer.Option(envvar="SESEVENT_COLLECTION", help="Collection of the events.")]
+Timeout = Annotated[
+    float, typer.Option(envvar="SESEVENT_TIMEOUT", help="Seconds after which a silent server is given up.")
+]
 Types = Annotated[
     list[str] | None, typer.Option("--type", help="SES's word, such as Bounce; may be repeated.", show_default=False)
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON lines also on a terminal.")]
+Json = Annotated[bool, typer.Option("--json", envvar="SESEVENT_JSON", help="JSON lines also on a terminal.")]
 Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="However spelled; - reads lines.")]
-Stream = Annotated[str, typer.Option(help="Stream of the mail; * is no particular one, or all.")]
-Tenant = Annotated[str, typer.Option(help="Tenant it concerns, where there are several.", show_default=False)]
+Stream = Annotated[
+    str, typer.Option(envvar="SESEVENT_STREAM", help="Stream of the mail; * is no particular one, or all.")
+]
+Tenant = Annotated[
+    str,
+    typer.Option(envvar="SESEVENT_TENANT", help="Tenant it concerns, where there are several.", show_default=False),
+]
+Tz = Annotated[str, typer.Option(envvar="SESEVENT_TZ", help="Time zone of dates and days, such as Europe/Berlin.")]
 Rule = Annotated[str | None, typer.Option(help="Only those this rule decides on, such as hard-bounce.")]
 AwsRegion = Annotated[str | None, typer.Option("--region", help="With --aws: by default as boto3 is configured.")]
 AwsProfile = Annotated[str | None, typer.Option("--profile", help="With --aws: of AWS's configuration.")]
 AwsEndpoint = Annotated[str | None, typer.Option("--endpoint-url", help="With --aws: another address of AWS.")]
-By = Annotated[str | None, typer.Option(help="Who says so; by default your login name.", show_default=False)]
+By = Annotated[
+    str | None,
+    typer.Option(envvar="SESEVENT_BY", help="Who says so; by default your login name.", show_default=False),
+]
+
+POLICY_FILE: ContextVar[str | None] = ContextVar("policy", default=None)
+"""The policy's file, where a flag or a settings file names it; else the environment is asked."""
 
 
 @contextmanager
 def opened_store(uri: str | None, database: str | None, collection: str, timeout: float) -> Iterator[EventStore]:
     """The store the options name; without a URI, the local server that runs by default.
 
-    Every command follows the policy that SESEVENT_POLICY names: one that derived standings by another
+    Every command follows the policy that --policy or SESEVENT_POLICY names: one that derived standings by another
     would undo the work of the rest.
     """
     from sesevent.sync import EventStore
@@ -185,7 +202,7 @@ def _no_moment(text: str) -> typer.BadParameter:
 def _policy() -> Policy:
     from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
-    named = os.environ.get(POLICY_VARIABLE)
+    named = POLICY_FILE.get() or os.environ.get(POLICY_VARIABLE)
     return Policy.load(named) if named else DEFAULT_POLICY
 
 

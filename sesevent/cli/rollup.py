@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sesevent.cli import options
-from sesevent.cli.output import note, print_counts, print_json, print_rows, progress
+from sesevent.cli.output import note, print_counts, print_rows, progress
 from sesevent.cli.signals import ended_by_signals
 from sesevent.errors import StoreError
 
@@ -75,7 +75,8 @@ def status(
     database: options.Database = None,
     collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
+    json: options.Json = False,
 ) -> None:
     """How far it is behind: hours that ended and were not counted, and hours to be counted again."""
     with options.opened_store(uri, database, collection, timeout) as store:
-        print_json(store.analytics.rollup_lag()._asdict())
+        print_rows([store.analytics.rollup_lag()._asdict()], as_json=json)

@@ -27,6 +27,7 @@ def sync(
     pull: Annotated[bool, typer.Option("--pull", help="Only write SES's list down here.")] = False,
     push: Annotated[bool, typer.Option("--push", help="Only bring SES's list up to ours.")] = False,
     region: Annotated[str | None, typer.Option(help="Region of the list; by default as boto3 is configured.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="Another address of SES.", show_default=False)] = None,
     pause: Annotated[
         float, typer.Option(min=0, help="Seconds between two calls; SES allows about one a second.")
     ] = 1.0,
@@ -42,7 +43,7 @@ def sync(
     from sesevent.contrib.ses_account import SesAccount
 
     with options.opened_store(uri, database, collection, timeout) as store, progress("mirrored") as told:
-        account = SesAccount(store, pause=pause, region_name=region)
+        account = SesAccount(store, pause=pause, region_name=region, endpoint_url=endpoint_url)
         mirror = account.pull if pull else account.push if push else account.sync
         report = mirror(dry_run=dry_run, on_progress=lambda so_far: told(so_far.done))
     if dry_run:

@@ -96,6 +96,7 @@ def history(
 
 app.command("add")(suppression_acts.add)
 app.command("unsubscribe")(suppression_acts.unsubscribe)
+app.command("resubscribe")(suppression_acts.resubscribe)
 app.command("reactivate")(suppression_acts.reactivate)
 app.command("import")(suppression_lists.import_)
 app.command("export")(suppression_lists.export)

@@ -1,4 +1,4 @@
-"""What people say about addresses: ``sesevent suppression add``, ``unsubscribe`` and ``reactivate``."""
+"""What people say about addresses: ``sesevent suppression add``, ``unsubscribe``, ``resubscribe``, ``reactivate``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sesevent.suppression.facts import ALL_STREAMS
 if TYPE_CHECKING:
     from sesevent.suppression.decision import Decision
 
-__all__ = ["add", "reactivate", "unsubscribe"]
+__all__ = ["add", "reactivate", "resubscribe", "unsubscribe"]
 
 
 def add(
@@ -47,7 +47,9 @@ def add(
 
 def unsubscribe(
     addresses: options.Addresses,
-    stream: Annotated[str, typer.Option(help="What the person unsubscribed from; * for everything.")],
+    stream: Annotated[
+        str, typer.Option(envvar="SESEVENT_STREAM", help="What the person unsubscribed from; * for everything.")
+    ],
     by: options.By = None,
     note: Annotated[str, typer.Option("--note", "--why", help="How you know.")] = "",
     tenant: options.Tenant = "",
@@ -68,6 +70,33 @@ def unsubscribe(
             json,
         )
     raise typer.Exit(1 if wrong else 0)
+
+
+def resubscribe(
+    addresses: options.Addresses,
+    stream: Annotated[
+        str, typer.Option(envvar="SESEVENT_STREAM", help="What the person asked for again; * for everything.")
+    ],
+    by: options.By = None,
+    note: Annotated[str, typer.Option("--note", "--why", help="How you know.")] = "",
+    tenant: options.Tenant = "",
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 10.0,
+    json: options.Json = False,
+) -> None:
+    """Write down that people asked to be mailed again. Exit code 3 if one may still not be mailed."""
+    who = options.author(by)
+    with options.opened_store(uri, database, collection, timeout) as store:
+        wrong, refused = _each(
+            addresses,
+            lambda address: store.suppression.resubscribe(
+                address, stream=stream, origin="cli", by=who, note=note, tenant=tenant
+            ),
+            json,
+        )
+    raise typer.Exit(1 if wrong else 3 if refused else 0)
 
 
 def reactivate(

@@ -28,11 +28,12 @@ def create(
     by: options.By = None,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
     """Make a token. Its text is shown this once, and kept nowhere."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         made = store.tokens.create(
             name, scopes=scope or ["read"], expires=options.moment_ahead(expires), by=options.author(by)
         )
@@ -47,11 +48,12 @@ def create(
 def list_(
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
     """List tokens, without their secrets."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         print_rows([_row(token) for token in store.tokens.list()], as_json=json)
 
 
@@ -62,12 +64,16 @@ def revoke(
     by: options.By = None,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
+    json: options.Json = False,
 ) -> None:
     """End a token: servers notice within seconds. Exit code 1 if there is none that was not ended before."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         done = store.tokens.revoke(identifier, by=options.author(by), why=why)
     note(f"revoked {identifier}" if done else f"there is no token {identifier} that is not revoked already")
+    if not for_people(json):
+        print_json({"id": identifier, "revoked": done})
     raise typer.Exit(0 if done else 1)
 
 

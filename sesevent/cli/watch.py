@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sesevent.addresses import mask
+from sesevent.addresses import mask, normal
 from sesevent.cli import options
 from sesevent.cli.events import row, words
 from sesevent.cli.output import clean, for_people, note, print_json
@@ -30,6 +30,16 @@ def watch(
         str | None, typer.Option(help="Go on where the watch of this name was.", show_default=False)
     ] = None,
     type: options.Types = None,  # noqa: A002  # the option's name
+    recipient: Annotated[str | None, typer.Option(help="An address, however spelled.", show_default=False)] = None,
+    recipient_domain: Annotated[
+        str | None, typer.Option("--recipient-domain", "--domain", help="Domain of a recipient.", show_default=False)
+    ] = None,
+    campaign: Annotated[
+        str | None, typer.Option(help="Campaign of the mail: its tag of that name.", show_default=False)
+    ] = None,
+    configuration_set: Annotated[
+        str | None, typer.Option(help="Configuration set of the mail.", show_default=False)
+    ] = None,
     since: Annotated[str | None, typer.Option(help="Begin with what was stored since: a date, or 2h.")] = None,
     polling: Annotated[bool, typer.Option("--polling", help="Look again and again; no change stream.")] = False,
     limit: Annotated[int, typer.Option(help="End after so many; 0 for never.", min=0)] = 0,
@@ -45,7 +55,8 @@ def watch(
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
-    """Show events as they are stored. Ctrl-C ends it; with a name the next time goes on there."""
+    """Show events as they are stored; all conditions must hold. Ctrl-C ends it; a name goes on there the next time."""
+    wanted = _wanted(recipient, recipient_domain, campaign, configuration_set)
     tell = _line_for_people(show_addresses) if for_people(json) else _line
     with (
         options.opened_store(uri, database, collection, timeout) as store,
@@ -60,12 +71,36 @@ def watch(
     ):
         if for_people(json):
             note("waiting for events; Ctrl-C ends it")
-        for number, stored in enumerate(watching, 1):
+        for number, stored in enumerate(filter(wanted, watching), 1):
             tell(stored)
             if number == limit:
                 if name is not None:
                     watching.save()
                 break
+
+
+def _wanted(
+    recipient: str | None, domain: str | None, campaign: str | None, configuration_set: str | None
+) -> Callable[[StoredEvent], bool]:
+    """Whether a row is asked for. What is not counts as seen: a named watch goes on behind it."""
+    whom = None if recipient is None else normal(recipient)
+    where = None if domain is None else _domain(normal(f"anybody@{domain.removeprefix('@')}"))
+
+    def wanted(stored: StoredEvent) -> bool:
+        event = stored.event
+        people = [address.normal for address in event.recipients] if whom or where else []
+        return (
+            (whom is None or whom in people)
+            and (where is None or where in map(_domain, people))
+            and (campaign is None or campaign in event.tags.get("campaign", ()))
+            and (configuration_set is None or event.configuration_set == configuration_set)
+        )
+
+    return wanted
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]
 
 
 def _line(stored: StoredEvent) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sesevent.cli import options
-from sesevent.cli.output import for_people, print_counts, print_json, progress
+from sesevent.cli.output import for_people, print_counts, print_json, print_rows, progress
 from sesevent.cli.signals import ended_by_signals
 from sesevent.errors import ConfigurationError
 
@@ -103,12 +103,13 @@ def redrive(
     ] = None,
     region: Region = None,
     endpoint_url: Endpoint = None,
+    json: options.Json = False,
 ) -> None:
     """Have SQS move a dead-letter queue's messages back to where they came from; needs no database."""
     from sesevent.contrib.sqs import redrive as start
 
     task = start(queue, to=to, per_second=per_second, **_client_options(region, endpoint_url))
-    print_json({"task": task})
+    print_rows([{"task": task}], as_json=json)
 
 
 def _client_options(region: str | None, endpoint_url: str | None) -> dict[str, Any]:

@@ -213,7 +213,7 @@ class MemoryCollection:
     def aggregate(self, *_: Any, **__: Any) -> NoReturn:
         """Say that it cannot: answers made of nothing would look like good news."""
         raise NotImplementedError(
-            "the store in memory makes no aggregations: ask figures of a MongoDB (sesevent.local)"
+            "the store in memory makes no aggregations: ask analytics of a MongoDB (sesevent.local)"
         )
 
     def index_information(self) -> Mapping[str, Any]:

@@ -15,6 +15,10 @@ import pytest
 
 from conftest import Face
 from sesevent import testing, trusted
+from sesevent.analytics.cells import Cell
+from sesevent.analytics.measures import Window
+from sesevent.analytics.results import row_of
+from sesevent.analytics.uniques import ERROR, MOST_MARKS, Uniques
 from sesevent.errors import ConfigurationError
 from sesevent.testing import payloads
 
@@ -177,3 +181,15 @@ def test_memory_says_that_it_counts_nothing() -> None:
     """Loudly, and where to ask instead."""
     with pytest.raises(NotImplementedError, match="ask analytics of a MongoDB"):
         testing.memory_store().analytics.summary(START, START + timedelta(days=1))
+
+
+def test_an_estimate_of_different_mails_tells_its_error() -> None:
+    """What was counted exactly has none."""
+    exact, estimated = Cell(), Cell()
+    exact.unique("opens").add(1)
+    many = Uniques(range(MOST_MARKS + 1))
+    estimated.merge(exact).unique("opens").merge(Uniques.unpacked(many.packed()))
+    window = Window(START, START + timedelta(days=1))
+    assert row_of("x", exact, window).unique_error == 0
+    assert row_of("x", estimated, window).to_dict()["unique_error"] == ERROR
+    assert row_of("x", estimated, window).record()["unique_error"] == ERROR

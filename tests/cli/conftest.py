@@ -45,6 +45,8 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             "rollup",
             "tokens",
             "serve",
+            "report",
+            "event",
         ):
             places = ["--database", database]
         if arguments[:2] == ("worker", "sqs"):

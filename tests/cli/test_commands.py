@@ -388,3 +388,14 @@ def test_a_demo_that_is_terminated_leaves_no_database(mongodb_uri: str) -> None:
             demo.kill()
         assert own
         assert not own & demos()
+
+
+def test_one_event_is_shown_whole(store: Any, sesevent: Any) -> None:
+    """By the id that `sesevent events` tells; exit code 1 where there is none."""
+    said = testing.bounce(message_id="m-1", to="ann@example.com")
+    store.receive(genuine(said))
+    (listed,) = [json.loads(line) for line in sesevent("events").stdout.splitlines()]
+    done, none = sesevent("event", listed["id"]), sesevent("event", "0" * 24)
+
+    assert json.loads(done.stdout) == listed | {"payload": said}
+    assert (none.returncode, none.stdout) == (1, "")

@@ -230,3 +230,14 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, 4096)
     except OSError:  # the other end of a terminal closes with an error
         return b""
+
+
+def test_who_asked_for_it_again_is_mailed_again(sesevent: Any) -> None:
+    """On that stream; exit code 3 while another stream's word, or a bounce, still holds."""
+    sesevent("suppression", "unsubscribe", "ann@example.com", "--stream", "news")
+    sesevent("suppression", "add", "ben@example.com")
+    again = sesevent("suppression", "resubscribe", "ann@example.com", "--stream", "news", "--by", "ann")
+    still = sesevent("suppression", "resubscribe", "ben@example.com", "--stream", "news")
+
+    assert (again.returncode, json.loads(again.stdout)["allowed"]) == (0, True)
+    assert (still.returncode, json.loads(still.stdout)["allowed"]) == (3, False)

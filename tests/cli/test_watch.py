@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from payloads import genuine, payload
+from sesevent import testing
+from sesevent.cli.watch import _wanted
 
 WATCH = [sys.executable, "-m", "sesevent.cli", "watch"]
 
@@ -84,6 +86,60 @@ def test_only_the_types_that_are_asked_for_however_spelled(store: Any, sesevent:
     done = sesevent("watch", "--since", before, "--type", "OPEN", "--limit", "1", "--idle", "60")
 
     assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["Open"]
+
+
+MAILS: tuple[dict[str, Any], ...] = (
+    {"to": "bob@sub.example.org"},
+    {"to": "ann@example.com"},
+    {"to": ["cy@example.org", "dan@example.edu"]},
+    {"to": "eve@example.net", "campaign": "spring"},
+    {"to": "eve@example.edu", "configuration_set": "bulk"},
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"recipient": "Ann <ann@EXAMPLE.com>"}, [1]),
+        ({"domain": "Example.ORG"}, [2]),
+        ({"domain": "@example.edu"}, [2, 4]),
+        ({"campaign": "spring"}, [3]),
+        ({"configuration_set": "bulk"}, [4]),
+        ({"domain": "example.edu", "configuration_set": "bulk"}, [4]),
+        ({"domain": "example.com", "campaign": "spring"}, []),
+        ({}, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_all_conditions_must_hold(store: Any, asked: dict[str, str], found: list[int]) -> None:
+    """Addresses and domains however they are spelled; a sub-domain is another."""
+    for place, mail in enumerate(MAILS):
+        store.receive(genuine(testing.bounce(message_id=f"m-{place}", **mail)))
+    nothing = dict.fromkeys(("recipient", "domain", "campaign", "configuration_set"))
+    kept = filter(_wanted(**{**nothing, **asked}), store.events.between())
+
+    assert sorted(stored.message_id for stored in kept) == [f"m-{place}" for place in found]
+
+
+def test_only_the_mails_that_are_asked_for(store: Any, sesevent: Any) -> None:
+    """The limit counts what is shown."""
+    before = datetime.now(timezone.utc).isoformat()
+    for place, mail in enumerate(MAILS):
+        store.receive(genuine(testing.bounce(message_id=f"m-{place}", **mail)))
+    asked = ("--domain", "example.net", "--campaign", "spring", "--type", "bounce")
+    done = sesevent("watch", "--since", before, *asked, "--limit", "1", "--idle", "30")
+
+    assert [json.loads(line)["message_id"] for line in done.stdout.splitlines()] == ["m-3"], done.stderr
+
+
+def test_what_a_filter_leaves_out_counts_as_seen(store: Any, sesevent: Any) -> None:
+    """A watch of the same name goes on behind it, whatever it asks for."""
+    sesevent("watch", "--name", "crm", "--idle", "0.1")
+    for number in range(2):
+        store.receive(bounce(number))
+    filtered = sesevent("watch", "--name", "crm", "--campaign", "none", "--idle", "3")
+    again = sesevent("watch", "--name", "crm", "--idle", "3")
+
+    assert (filtered.stdout, again.stdout) == ("", "")
 
 
 def test_on_a_terminal_addresses_are_masked_unless_asked_for(store: Any, mongodb_uri: str, database: str) -> None:

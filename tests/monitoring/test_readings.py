@@ -34,7 +34,7 @@ def test_of_nothing_nothing_is_told(measure: str) -> None:
     assert reading(measure).value is None
 
 
-@pytest.mark.parametrize("measure", MEASURES.keys() & READINGS.keys())
+@pytest.mark.parametrize("measure", sorted(MEASURES.keys() & READINGS.keys()))
 def test_more_of_what_a_rate_is_of_is_worse(measure: str) -> None:
     """A line above what is better when it is high would warn of good news."""
     assert not {"deliveries", "opens", "clicks", "unique_opens", "unique_clicks"} & set(MEASURES[measure].numerator)
