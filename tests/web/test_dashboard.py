@@ -83,6 +83,17 @@ def test_every_page_is_open_to_its_scope_and_to_nobody_else(filled: Any, person:
     assert len(ROUTES) > 15
 
 
+def test_forms_that_change_something_need_more_than_to_read() -> None:
+    """Each its own scope, and no page changes anything."""
+    needs = {route.path: route.needs for route in ROUTES if "POST" in (route.methods or ())}
+
+    assert needs == {
+        "/recipient": "read", "/suppression/simulate": "read", "/recipient/{sealed}/reactivate": "suppress",
+        "/recipient/{sealed}/suppress": "suppress", "/suppression/import": "suppress", "/suppression/drift": "admin",
+        "/health/retry": "admin", "/login": None, "/logout": None,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/explore", "/bounces", "/bounces?reason=user_unknown", "/suppression", "/health"]
 )
