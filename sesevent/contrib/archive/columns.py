@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import bson
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 
 from sesevent.errors import ArchiveError, MissingExtra
 from sesevent.moments import UTC, read_moment
@@ -163,7 +164,7 @@ def document_of(message: str | None, row: bytes) -> Document:
     """The document in the columns `message` and `row`. Raises ArchiveError where there is none in it."""
     try:
         document: Document = bson.decode(row, _CODEC)
-    except (bson.errors.BSONError, TypeError):
+    except (BSONError, TypeError):
         raise ArchiveError("A row of the archive holds no document.") from None
     if message is not None:
         document["Message"] = message

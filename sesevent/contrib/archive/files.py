@@ -54,7 +54,12 @@ def kind_named(name: str) -> Kind:
 
 def _write_parquet(file: Path, several: Iterable[Sequence[Document]]) -> None:
     with pq.ParquetWriter(
-        file, SCHEMA, compression="zstd", compression_level=_LEVEL, use_dictionary=_REPEATED, data_page_size=8 * 2**20
+        file,
+        SCHEMA,
+        compression="zstd",
+        compression_level=_LEVEL,
+        use_dictionary=_REPEATED,  # pyright: ignore[reportArgumentType]  # the stub knows no names of columns
+        data_page_size=8 * 2**20,
     ) as writer:
         for some in _grouped(several, _IN_A_GROUP):
             writer.write_table(table_of(some))

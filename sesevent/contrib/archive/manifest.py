@@ -82,7 +82,8 @@ def read_manifest(content: bytes, key: str) -> Manifest:
     """A manifest. Raises ArchiveError for what is none, or was made by a later version."""
     try:
         told: dict[str, Any] = json.loads(content)
-        manifest = Manifest(**told | {"replaces": tuple(told["replaces"])})
+        told["replaces"] = tuple(told["replaces"])
+        manifest = Manifest(**told)
     except (ValueError, TypeError, KeyError):
         raise ArchiveError(f"{key} is no manifest of an archive.") from None
     if manifest.format > FORMAT:

@@ -35,18 +35,21 @@ class Place(Protocol):
 
     def claim(self, key: str, content: bytes) -> bool:
         """Put something small where nothing is; False where something is there already."""
+        ...
 
     def get(self, key: str, to: Path) -> None:
         """Fetch something into a file."""
 
     def read(self, key: str) -> bytes:
         """Fetch something small."""
+        ...
 
     def head(self, key: str) -> int | None:
         """How many bytes there are under a key; None for nothing."""
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin so, in order."""
+        ...
 
     def delete(self, key: str) -> None:
         """Delete what is under a key, if anything is."""
