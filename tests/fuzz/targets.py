@@ -81,6 +81,9 @@ def facts(event: Event) -> dict[str, Any]:
     found |= {"hash": hash(event), "key": event_key(event).hex(), "dump": event.model_dump(), "repr": repr(event)}
     event.model_dump_json()
     del found["essence"]  # may lack the headers, or not
+    essentials = found.pop("essentials")
+    keep_secret(repr(essentials))
+    found |= {name: getattr(essentials, name) for name in ("stamp", "normals", "took", "guessed")}
     found["text"] = jsontext.settled(jsontext.decode(event.text))  # a reader may write 1e20 for 100000000000000000000
     return found
 
