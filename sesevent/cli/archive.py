@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sesevent.cli import options
-from sesevent.cli.output import note, print_json, print_rows, progress
+from sesevent.cli.output import note, print_counts, print_rows, progress
 from sesevent.retention import read_age
-from sesevent.storage.keeping import Chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +66,14 @@ def run(
     database: options.Database = None,
     collection: options.Collection = "ses_event",
     timeout: options.Timeout = 60.0,
+    json: options.Json = False,
 ) -> None:
     """Archive old events, compare what is in the archive with the database, and delete them there.
 
     It may be interrupted or killed, and any number may run at once: run it again, and it goes on.
     """
+    from sesevent.storage.keeping import Chosen
+
     before = read_age(older_than).before(datetime.now(timezone.utc))
     chosen = Chosen(tuple(types or ()), tuple(configuration_sets or ()))
     who = options.author(by)
@@ -81,7 +83,7 @@ def run(
     ):
         done = archive.run(before, chosen=chosen, on_progress=lambda so_far: told(so_far.deleted))
     told_of = ("parts", "events", "size", "repeats", "deleted", "left")
-    print_json({name: getattr(done, name) for name in told_of})
+    print_counts({name: getattr(done, name) for name in told_of}, as_json=json)
 
 
 @app.command("list")
@@ -141,6 +143,7 @@ def restore(
     database: options.Database = None,
     collection: options.Collection = "ses_event",
     timeout: options.Timeout = 60.0,
+    json: options.Json = False,
 ) -> None:
     """Put archived events back where they are not there. Name another --database to leave this one as it is."""
     who = options.author(by)
@@ -150,7 +153,7 @@ def restore(
     ):
         begin, end = options.moment(since), options.moment(until)
         done = archive.restore(begin, end, on_progress=lambda so_far: told(so_far.events))
-    print_json({"parts": done.parts, "events": done.events, "fresh": done.fresh})
+    print_counts({"parts": done.parts, "events": done.events, "fresh": done.fresh}, as_json=json)
 
 
 @app.command()

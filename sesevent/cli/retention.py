@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sesevent.cli import options
-from sesevent.cli.output import note, print_json, print_rows, progress
+from sesevent.cli.output import for_people, note, print_json, print_rows, progress
 from sesevent.retention import Retention
 
 __all__ = ["app"]
@@ -52,6 +52,7 @@ def run(
     database: options.Database = None,
     collection: options.Collection = "ses_event",
     timeout: options.Timeout = 60.0,
+    json: options.Json = False,
 ) -> None:
     """Do what the policy says. It may be interrupted or killed: run it again, and it goes on."""
     told, who = Retention.load(policy), options.author(by)
@@ -64,40 +65,45 @@ def run(
             given = {name: value for name, value in named.items() if value is not None}
             there = Archive(store, place_at(archive, **given), by=who)
         done = store.retention.run(told, archive=there, by=who, on_progress=lambda so_far: shown(so_far.events))
-    for step in done:
-        print_json({"rule": step.rule, "kind": step.kind, "events": step.events})
+    print_rows(({"rule": step.rule, "kind": step.kind, "events": step.events} for step in done), as_json=json)
 
 
 @app.command()
 def hold(
-    kind: Annotated[str, typer.Argument(metavar="address|message|campaign")],
+    kind: Annotated[str, typer.Argument(metavar="address|message|campaign", help="What is held.")],
     value: Annotated[str, typer.Argument(help="Which one; - reads it from standard input.")],
     why: Why,
     by: options.By = None,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
+    json: options.Json = False,
 ) -> None:
     """Keep all events about a person, a mail or a campaign, whatever a policy says."""
     (named,) = options.each_line([value])
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         put = store.keeping.hold(kind, named, by=options.author(by), why=why)  # type: ignore[arg-type]  # it checks
-    print_json({"id": put.id})
+    print_rows([{"id": put.id}], as_json=json)
 
 
 @app.command()
 def release(
-    identifier: Annotated[str, typer.Argument(metavar="ID")],
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="A hold's id.")],
     why: Why,
     by: options.By = None,
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
+    json: options.Json = False,
 ) -> None:
     """Lift a hold."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         gone = store.keeping.release(identifier, by=options.author(by), why=why)
     note("lifted" if gone else "there is no hold of this id")
+    if not for_people(json):
+        print_json({"id": identifier, "lifted": gone})
     raise typer.Exit(0 if gone else 1)
 
 
@@ -105,9 +111,10 @@ def release(
 def holds(
     uri: options.Uri = None,
     database: options.Database = None,
+    collection: options.Collection = "ses_event",
     timeout: options.Timeout = 10.0,
     json: options.Json = False,
 ) -> None:
     """Tell what is held, and why."""
-    with options.opened_store(uri, database, "ses_event", timeout) as store:
+    with options.opened_store(uri, database, collection, timeout) as store:
         print_rows((one._asdict() for one in store.keeping.holds()), as_json=json)
