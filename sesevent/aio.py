@@ -19,24 +19,19 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType, TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson import ObjectId
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
-from sesevent import probing
 from sesevent.analytics.status import MessageStatus
-from sesevent.answers import AsyncAnalytics
-from sesevent.auditing import AsyncAudit
 from sesevent.drivers.aio import Items, awaited, batches, in_turn, perform
 from sesevent.group_commit import AsyncGroupCommit
 from sesevent.histories import AsyncRecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
-from sesevent.keeping import AsyncKeeping
-from sesevent.monitor import AsyncMonitor
 from sesevent.ops import Plan
 from sesevent.plans import (
     acts,
@@ -69,7 +64,6 @@ from sesevent.plans.receive import (
 )
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
-from sesevent.retaining import AsyncRetaining
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
@@ -84,9 +78,16 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
-from sesevent.tokens import AsyncTokens
 from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 from sesevent.watching import AsyncWatch
+
+if TYPE_CHECKING:
+    from sesevent.answers import AsyncAnalytics
+    from sesevent.auditing import AsyncAudit
+    from sesevent.keeping import AsyncKeeping
+    from sesevent.monitor import AsyncMonitor
+    from sesevent.retaining import AsyncRetaining
+    from sesevent.tokens import AsyncTokens
 
 __all__ = [
     "AsyncDeadLetters", "AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting",
@@ -584,6 +585,7 @@ class AsyncEventStore:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = awaited(clock)
+        self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
@@ -591,17 +593,53 @@ class AsyncEventStore:
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
         self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
-        self.monitor = AsyncMonitor(partial(perform, collections=self._collections), clock)
-        self.audit = AsyncAudit(partial(perform, collections=self._collections), clock)
-        self.keeping = AsyncKeeping(partial(perform, collections=self._collections), clock)
-        self.retention = AsyncRetaining(partial(perform, collections=self._collections), clock)
-        self.analytics = AsyncAnalytics(
-            partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
-        )
-        self.tokens = AsyncTokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = AsyncGroupCommit(self._store_group)
+
+    # What takes no part in receiving is imported when it is asked for: a function that starts cold pays for imports.
+
+    @cached_property
+    def analytics(self) -> AsyncAnalytics:
+        """What happened, and how well."""
+        from sesevent.answers import AsyncAnalytics
+
+        return AsyncAnalytics(self._perform, self._clock, partial(in_turn, collections=self._collections))
+
+    @cached_property
+    def monitor(self) -> AsyncMonitor:
+        """Whether something is wrong, and who is told."""
+        from sesevent.monitor import AsyncMonitor
+
+        return AsyncMonitor(self._perform, self._clock)
+
+    @cached_property
+    def audit(self) -> AsyncAudit:
+        """Who did what, when and why."""
+        from sesevent.auditing import AsyncAudit
+
+        return AsyncAudit(self._perform, self._clock)
+
+    @cached_property
+    def keeping(self) -> AsyncKeeping:
+        """Events that leave the log or come back, and what is held."""
+        from sesevent.keeping import AsyncKeeping
+
+        return AsyncKeeping(self._perform, self._clock)
+
+    @cached_property
+    def retention(self) -> AsyncRetaining:
+        """How long events are kept."""
+        from sesevent.retaining import AsyncRetaining
+
+        return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def tokens(self) -> AsyncTokens:
+        """Who may use the HTTP API."""
+        from sesevent.tokens import AsyncTokens
+
+        return AsyncTokens(self._perform, self._clock)
 
     @classmethod
     def connect(
@@ -750,7 +788,7 @@ class AsyncEventStore:
         wished = watches.wish(
             name, resume_after, types, since, max_wait_seconds, polling, overlap_seconds, poll_seconds
         )
-        return AsyncWatch(wished, self._clock, partial(perform, collections=self._collections))
+        return AsyncWatch(wished, self._clock, self._perform)
 
     async def status(self, message_id: str) -> MessageStatus:
         """What became of one mail, by SES's message id: for each of its recipients, with the story that led there.
@@ -784,7 +822,7 @@ class AsyncEventStore:
         continues behind it. Rows of older shapes are found once they are adopted.
         """
         query = status.letters_to(address, since, until, limit, after)
-        return AsyncRecipientHistory(query, self._policy, self._clock, partial(perform, collections=self._collections))
+        return AsyncRecipientHistory(query, self._policy, self._clock, self._perform)
 
     async def ensure_indexes(self, *, polling: bool = False) -> list[str]:
         """Create the indexes that are missing, and return the names of all. Nothing else creates any.
@@ -837,8 +875,9 @@ class AsyncEventStore:
         where on a store is degraded. *also* are other things to ask, such as ``verifier.health``: functions that
         return a `Check` or several, and bound their own time.
         """
-        plans = partial(perform, collections=self._collections)
-        return await probing.health_async(plans, self._clock, limits, timeout_seconds, also)
+        from sesevent import probing
+
+        return await probing.health_async(self._perform, self._clock, limits, timeout_seconds, also)
 
     async def record_handshake(
         self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType, TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson import ObjectId
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
-from sesevent import probing
 from sesevent.analytics.status import MessageStatus
-from sesevent.answers import Analytics
-from sesevent.auditing import Audit
 from sesevent.drivers.sync import in_turn, perform
 from sesevent.group_commit import GroupCommit
 from sesevent.histories import RecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
-from sesevent.keeping import Keeping
-from sesevent.monitor import Monitor
 from sesevent.ops import Plan
 from sesevent.plans import (
     acts,
@@ -58,7 +53,6 @@ from sesevent.plans.receive import (
 )
 from sesevent.plans.reclassify import Reclassified
 from sesevent.plans.ses_list import Ours
-from sesevent.retaining import Retaining
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
@@ -73,9 +67,16 @@ from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
-from sesevent.tokens import Tokens
 from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 from sesevent.watching import Watch
+
+if TYPE_CHECKING:
+    from sesevent.answers import Analytics
+    from sesevent.auditing import Audit
+    from sesevent.keeping import Keeping
+    from sesevent.monitor import Monitor
+    from sesevent.retaining import Retaining
+    from sesevent.tokens import Tokens
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
 
@@ -555,6 +556,7 @@ class EventStore:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = clock
+        self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
@@ -562,17 +564,53 @@ class EventStore:
         self.suppression = SuppressionList(self._collections, policy, clock)
         self.dead_letters = DeadLetters(self._collections, policy, clock)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
-        self.monitor = Monitor(partial(perform, collections=self._collections), clock)
-        self.audit = Audit(partial(perform, collections=self._collections), clock)
-        self.keeping = Keeping(partial(perform, collections=self._collections), clock)
-        self.retention = Retaining(partial(perform, collections=self._collections), clock)
-        self.analytics = Analytics(
-            partial(perform, collections=self._collections), clock, partial(in_turn, collections=self._collections)
-        )
-        self.tokens = Tokens(partial(perform, collections=self._collections), clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
         self._commits = GroupCommit(self._store_group)
+
+    # What takes no part in receiving is imported when it is asked for: a function that starts cold pays for imports.
+
+    @cached_property
+    def analytics(self) -> Analytics:
+        """What happened, and how well."""
+        from sesevent.answers import Analytics
+
+        return Analytics(self._perform, self._clock, partial(in_turn, collections=self._collections))
+
+    @cached_property
+    def monitor(self) -> Monitor:
+        """Whether something is wrong, and who is told."""
+        from sesevent.monitor import Monitor
+
+        return Monitor(self._perform, self._clock)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Who did what, when and why."""
+        from sesevent.auditing import Audit
+
+        return Audit(self._perform, self._clock)
+
+    @cached_property
+    def keeping(self) -> Keeping:
+        """Events that leave the log or come back, and what is held."""
+        from sesevent.keeping import Keeping
+
+        return Keeping(self._perform, self._clock)
+
+    @cached_property
+    def retention(self) -> Retaining:
+        """How long events are kept."""
+        from sesevent.retaining import Retaining
+
+        return Retaining(self._perform, self._clock)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Who may use the HTTP API."""
+        from sesevent.tokens import Tokens
+
+        return Tokens(self._perform, self._clock)
 
     @classmethod
     def connect(
@@ -728,7 +766,7 @@ class EventStore:
         wished = watches.wish(
             name, resume_after, types, since, max_wait_seconds, polling, overlap_seconds, poll_seconds
         )
-        return Watch(wished, self._clock, partial(perform, collections=self._collections))
+        return Watch(wished, self._clock, self._perform)
 
     def status(self, message_id: str) -> MessageStatus:
         """What became of one mail, by SES's message id: for each of its recipients, with the story that led there.
@@ -761,7 +799,7 @@ class EventStore:
         continues behind it. Rows of older shapes are found once they are adopted.
         """
         query = status.letters_to(address, since, until, limit, after)
-        return RecipientHistory(query, self._policy, self._clock, partial(perform, collections=self._collections))
+        return RecipientHistory(query, self._policy, self._clock, self._perform)
 
     def ensure_indexes(self, *, polling: bool = False) -> list[str]:
         """Create the indexes that are missing, and return the names of all. Nothing else creates any.
@@ -814,8 +852,9 @@ class EventStore:
         where on a store is degraded. *also* are other things to ask, such as ``verifier.health``: functions that
         return a `Check` or several, and bound their own time.
         """
-        plans = partial(perform, collections=self._collections)
-        return probing.health(plans, self._clock, limits, timeout_seconds, also)
+        from sesevent import probing
+
+        return probing.health(self._perform, self._clock, limits, timeout_seconds, also)
 
     def record_handshake(
         self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None

@@ -15,16 +15,18 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Union
+from typing import TYPE_CHECKING, Any, Final, Union
 
 from sesevent.errors import ConfigurationError, PayloadError, SesEventError
-from sesevent.monitor import Notifier, log_alarm
-from sesevent.monitoring.rules import DEFAULT_RULES, Rule
 from sesevent.plans.receive import Outcome
 from sesevent.sns.trust import VerifiedMessage, trusted
 from sesevent.sns.unwrap import Raw
 from sesevent.storage.connection import within
 from sesevent.sync import EventStore
+
+if TYPE_CHECKING:
+    from sesevent.monitor import Notifier
+    from sesevent.monitoring.rules import Rule
 
 __all__ = ["handler", "http_handler", "monitor_handler"]
 
@@ -114,25 +116,30 @@ def http_handler(
 def monitor_handler(
     store: StoreSource,
     *,
-    rules: Sequence[Rule] = DEFAULT_RULES,
-    notify: Iterable[Notifier] = (log_alarm,),
+    rules: Sequence[Rule] | None = None,
+    notify: Iterable[Notifier] | None = None,
     timeout_seconds: float = MONITORING_SECONDS,
     margin_seconds: float = MARGIN,
 ) -> Function:
     """A function that evaluates alarms each time that a schedule (EventBridge's, mostly) invokes it, whatever with.
 
-    *rules* and *notify* are those of `sesevent.monitor.Monitor.evaluate`; by default alarms go to the function's log.
+    *rules* and *notify* are those of `sesevent.monitor.Monitor.evaluate`; by default its own rules, and the
+    function's log.
     *store*, *timeout_seconds* and *margin_seconds* are as for `handler`; the time holds for MongoDB, a notifier
     that takes long needs a bound of its own.
 
     It returns how many alarms are in which state, and how many notices could not be delivered. It fails where alarms
     cannot be evaluated, which Lambda's own metric ``Errors`` shows: have AWS watch that, since nobody else then does.
     """
-    opened, notifiers = _Opened(store), tuple(notify)
+    from sesevent.monitor import log_alarm  # here, since a function that only receives must not wait for it
+    from sesevent.monitoring.rules import DEFAULT_RULES
+
+    opened, notifiers = _Opened(store), (log_alarm,) if notify is None else tuple(notify)
+    looked_for = DEFAULT_RULES if rules is None else rules
 
     def lambda_handler(event: Any = None, context: Any = None) -> dict[str, Any]:  # noqa: ARG001  # a schedule says nothing
         with within(_left(context, timeout_seconds, margin_seconds)):
-            done = opened.get().monitor.evaluate(rules, notify=notifiers)
+            done = opened.get().monitor.evaluate(looked_for, notify=notifiers)
         states = Counter[str](alarm.state for alarm in done.alarms)
         return {"worst": done.worst, **states, "told": len(done.told), "failures": len(done.failures)}
 
