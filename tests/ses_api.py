@@ -21,6 +21,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
+
 UTC = timezone.utc
 LIST = "/v2/email/suppression/addresses"
 SET_UP = (
@@ -168,6 +170,18 @@ def _asked_for(path: str) -> tuple[str, str] | None:
         if found is not None:
             return operation, unquote("".join(found.groups()))
     return None
+
+
+@contextmanager
+def served_before_moto() -> Iterator[SesApi]:
+    """The stand-in, and moto's own server for all that it hands on."""
+    moto_server = pytest.importorskip("moto.server")
+    moto = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    with served(f"http://{host}:{port}") as api:
+        yield api
+    moto.stop()
 
 
 @contextmanager

@@ -5,10 +5,10 @@ pandas and matplotlib are extras, and loaded where they are asked for. Next: :mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from os import PathLike
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Union
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, Union
 
 from sesevent import csvtext
 from sesevent.errors import ConfigurationError, MissingExtra
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-__all__ = ["Answer", "Target"]
+__all__ = ["Answer", "Record", "Table", "Target"]
 
 Target = Union[str, "PathLike[str]", IO[str]]
 """A path, or an open file of text."""
@@ -69,6 +69,45 @@ class Answer:
 
         figure: Figure = getattr(pictures, self.picture)(self, *measures)
         return figure
+
+
+class Record(Protocol):
+    """A row of a table."""
+
+    @property
+    def name(self) -> str:
+        """What it is of."""
+        ...
+
+    def record(self) -> dict[str, Any]:
+        """It, flat."""
+        ...
+
+
+R_co = TypeVar("R_co", bound=Record, covariant=True)
+
+
+class Table(Answer, Generic[R_co]):
+    """An answer of rows that have names."""
+
+    rows: tuple[R_co, ...]
+
+    def __iter__(self) -> Iterator[R_co]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> R_co:
+        """The row of this name. Raises KeyError where there is none."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(name)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Its rows, flat."""
+        return [row.record() for row in self.rows]
 
 
 def _cell(value: object) -> object:

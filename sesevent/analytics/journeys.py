@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, NamedTuple
 
-from sesevent.analytics.answer import Answer
+from sesevent.analytics.answer import Answer, Table
 from sesevent.analytics.measures import RateResult, Window, rate_of
 from sesevent.analytics.periods import Period, Periods
 
@@ -198,7 +198,7 @@ class Cohort:
 
 
 @dataclass(frozen=True)
-class Cohorts(Answer):
+class Cohorts(Table[Cohort]):
     """Mails by when they were sent, and what had become of them an hour, a day, a week and a month later."""
 
     picture: ClassVar[str] = "cohorts"
@@ -207,23 +207,6 @@ class Cohorts(Answer):
     tz: str
     by: str
     rows: tuple[Cohort, ...]
-
-    def __iter__(self) -> Iterator[Cohort]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, name: str) -> Cohort:
-        """The cohort of this name. Raises KeyError where there is none."""
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(name)
-
-    def records(self) -> list[dict[str, Any]]:
-        """Its rows, flat."""
-        return [row.record() for row in self.rows]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

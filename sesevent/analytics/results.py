@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import erfc, sqrt
 from typing import Any, ClassVar, Final, NamedTuple
 
-from sesevent.analytics.answer import Answer
+from sesevent.analytics.answer import Answer, Table
 from sesevent.analytics.cells import UNIQUES, Cell
 from sesevent.analytics.counts import COUNTERS
 from sesevent.analytics.measures import MEASURES, RateResult, Window, measured, rate_of
@@ -126,28 +126,11 @@ def row_of(name: str, cell: Cell, window: Window) -> Row:
 
 
 @dataclass(frozen=True)
-class _Table(Answer):
+class _Table(Table[Row]):
     window: Window
     tz: str
     """The time zone in which dates were read and days counted."""
     rows: tuple[Row, ...]
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, name: str) -> Row:
-        """The row of this name. Raises KeyError where there is none."""
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(name)
-
-    def records(self) -> list[dict[str, Any]]:
-        """Its rows, flat."""
-        return [row.record() for row in self.rows]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

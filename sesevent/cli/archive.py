@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sesevent.contrib.archive import Archive
+    from sesevent.sync import EventStore
 
-__all__ = ["app", "opened_archive"]
+__all__ = ["app", "archive_of", "opened_archive"]
 
 app = typer.Typer(help="Old events, kept as Parquet in a directory or S3.", no_args_is_help=True)
 
 Place = Annotated[str, typer.Argument(metavar="DIRECTORY|s3://BUCKET/PREFIX", help="Where the archive is.")]
-Region = Annotated[str | None, typer.Option(help="AWS region of the bucket.", show_default=False)]
-Endpoint = Annotated[str | None, typer.Option(help="Another address of S3.", show_default=False)]
 Since = Annotated[str | None, typer.Option(help="From this day on: a date, or 30d.", show_default=False)]
 Until = Annotated[str | None, typer.Option(help="Up to this day, included.", show_default=False)]
 Kind = Annotated[str, typer.Option(help="parquet, or ndjson for gzipped lines of MongoDB's Extended JSON.")]
@@ -42,12 +41,19 @@ def opened_archive(
     by: str = "",
 ) -> Iterator[Archive]:
     """The archive at a place, of the store the options name."""
+    with options.opened_store(uri, database, collection, timeout) as store:
+        yield archive_of(store, place, region, endpoint_url, kind=kind, by=by)
+
+
+def archive_of(
+    store: EventStore, place: str, region: str | None, endpoint_url: str | None, *, kind: str = "parquet", by: str
+) -> Archive:
+    """The archive of a store at a place."""
     from sesevent.contrib.archive import Archive, place_at
 
     named = {"region_name": region, "endpoint_url": endpoint_url}
     there = place_at(place, **{name: value for name, value in named.items() if value is not None})
-    with options.opened_store(uri, database, collection, timeout) as store:
-        yield Archive(store, there, kind=kind, by=by)
+    return Archive(store, there, kind=kind, by=by)
 
 
 @app.command()
@@ -60,8 +66,8 @@ def run(
     ] = None,
     kind: Kind = "parquet",
     by: options.By = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
+    region: options.BucketRegion = None,
+    endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
@@ -91,8 +97,8 @@ def list_(
     place: Place,
     since: Since = None,
     until: Until = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
+    region: options.BucketRegion = None,
+    endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
@@ -111,8 +117,8 @@ def verify(
     place: Place,
     since: Since = None,
     until: Until = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
+    region: options.BucketRegion = None,
+    endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
@@ -137,8 +143,8 @@ def restore(
     since: Since = None,
     until: Until = None,
     by: options.By = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
+    region: options.BucketRegion = None,
+    endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
@@ -162,8 +168,8 @@ def query(
     sql: Annotated[str, typer.Argument(help="DuckDB's SQL; the table is called events.")],
     since: Since = None,
     until: Until = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
+    region: options.BucketRegion = None,
+    endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",

@@ -27,8 +27,6 @@ Anchors = Annotated[
         "--anchors", metavar="FILE|s3://BUCKET/PREFIX", help="Anchors that were kept elsewhere; may be repeated."
     ),
 ]
-Region = Annotated[str | None, typer.Option(help="AWS region of the bucket.", show_default=False)]
-Endpoint = Annotated[str | None, typer.Option(help="Another address of S3.", show_default=False)]
 
 
 @app.command("list")
@@ -64,8 +62,8 @@ def export(
 def verify(
     anchors: Anchors = None,
     public_key: Annotated[Path | None, typer.Option(help="Proves the anchors.", show_default=False)] = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
+    region: options.BucketRegion = None,
+    endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
@@ -103,8 +101,8 @@ def anchor(
     to: Annotated[str, typer.Argument(metavar="FILE|s3://BUCKET/PREFIX", help="Where to keep it.")],
     key_file: Annotated[Path, typer.Option("--key", help="Signs it; made by sesevent audit key.")],
     days: Annotated[int, typer.Option(min=1, help="For how long S3 shall let nobody change it.")] = 3650,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
+    region: options.BucketRegion = None,
+    endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",

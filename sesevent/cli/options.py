@@ -53,6 +53,8 @@ Rule = Annotated[str | None, typer.Option(help="Only those this rule decides on,
 AwsRegion = Annotated[str | None, typer.Option("--region", help="With --aws: by default as boto3 is configured.")]
 AwsProfile = Annotated[str | None, typer.Option("--profile", help="With --aws: of AWS's configuration.")]
 AwsEndpoint = Annotated[str | None, typer.Option("--endpoint-url", help="With --aws: another address of AWS.")]
+BucketRegion = Annotated[str | None, typer.Option(help="AWS region of the bucket.", show_default=False)]
+BucketEndpoint = Annotated[str | None, typer.Option(help="Another address of S3.", show_default=False)]
 By = Annotated[
     str | None,
     typer.Option(envvar="SESEVENT_BY", help="Who says so; by default your login name.", show_default=False),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sesevent.cli import options
+from sesevent.cli.archive import archive_of
 from sesevent.cli.output import for_people, note, print_json, print_rows, progress
 from sesevent.retention import Retention
 
@@ -18,8 +19,6 @@ app = typer.Typer(
 )
 
 Policy = Annotated[Path, typer.Argument(metavar="POLICY.toml", help="The retention policy.")]
-Region = Annotated[str | None, typer.Option(help="AWS region of the bucket.", show_default=False)]
-Endpoint = Annotated[str | None, typer.Option(help="Another address of S3.", show_default=False)]
 Why = Annotated[str, typer.Option(help="For the audit trail.")]
 
 
@@ -46,8 +45,8 @@ def run(
         typer.Option(metavar="DIRECTORY|s3://BUCKET/PREFIX", help="For rules that archive.", show_default=False),
     ] = None,
     by: options.By = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
+    region: options.BucketRegion = None,
+    endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
@@ -57,13 +56,7 @@ def run(
     """Do what the policy says. It may be interrupted or killed: run it again, and it goes on."""
     told, who = Retention.load(policy), options.author(by)
     with options.opened_store(uri, database, collection, timeout) as store, progress("events") as shown:
-        there = None
-        if archive is not None:
-            from sesevent.contrib.archive import Archive, place_at
-
-            named = {"region_name": region, "endpoint_url": endpoint_url}
-            given = {name: value for name, value in named.items() if value is not None}
-            there = Archive(store, place_at(archive, **given), by=who)
+        there = None if archive is None else archive_of(store, archive, region, endpoint_url, by=who)
         done = store.retention.run(told, archive=there, by=who, on_progress=lambda so_far: shown(so_far.events))
     print_rows(({"rule": step.rule, "kind": step.kind, "events": step.events} for step in done), as_json=json)
 

@@ -72,15 +72,10 @@ def read(lines: Iterable[str], public_pem: str) -> Iterator[Anchor]:
 def s3_client(**options: Any) -> Any:
     """boto3's client of S3. Raises MissingExtra without boto3, ConfigurationError where it cannot be made."""
     try:
-        import boto3
-
-        from sesevent.contrib.aws_errors import RAISED, translated
+        from sesevent.contrib.aws_errors import made_client
     except ImportError:
         raise MissingExtra("Keeping anchors in S3", "aws") from None
-    try:
-        return boto3.Session().client("s3", **options)
-    except (*RAISED, ValueError) as error:
-        raise translated(error, "making the client", service="S3", prefix="s3") from None
+    return made_client("s3", service="Amazon S3", prefix="s3", **options)
 
 
 def keep_in_s3(line: str, client: Any, bucket: str, prefix: str, *, days: int) -> str:
@@ -96,7 +91,7 @@ def keep_in_s3(line: str, client: Any, bucket: str, prefix: str, *, days: int) -
             ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until, ChecksumAlgorithm="SHA256",
         )  # fmt: skip
     except RAISED as error:
-        raise translated(error, "put_object", service="S3", prefix="s3") from None
+        raise translated(error, "put_object", service="Amazon S3", prefix="s3") from None
     return key
 
 
@@ -109,7 +104,7 @@ def lines_in_s3(client: Any, bucket: str, prefix: str) -> Iterator[str]:
             for told in page.get("Contents", ()):
                 yield client.get_object(Bucket=bucket, Key=told["Key"])["Body"].read().decode("utf-8", "replace")
     except RAISED as error:
-        raise translated(error, "get_object", service="S3", prefix="s3") from None
+        raise translated(error, "get_object", service="Amazon S3", prefix="s3") from None
 
 
 def _read_one(line: str, key: Ed25519PublicKey) -> Anchor:

@@ -1,12 +1,13 @@
-"""What boto3 raises, in this library's words: for every part that calls AWS (extra ``aws``).
+"""Clients of boto3, and what it raises in this library's words: for every part that calls AWS (extra ``aws``).
 
 They quote AWS's code and never its message, which may hold an address; so what boto3 raised is not chained either.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+import boto3
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -16,7 +17,7 @@ from botocore.exceptions import (
 
 from sesevent.errors import AwsError, AwsUnavailable, ConfigurationError, SesEventError
 
-__all__ = ["RAISED", "error_code", "translated"]
+__all__ = ["RAISED", "error_code", "made_client", "translated"]
 
 RAISED: Final = (BotoCoreError, ClientError)
 """What boto3 may raise."""
@@ -30,6 +31,14 @@ _NOT_ALLOWED: Final = {
     "InvalidClientTokenId", "KmsAccessDenied", "KMS.AccessDeniedException", "NotAuthorized", "OptInRequired",
     "SignatureDoesNotMatch", "UnrecognizedClientException",
 }  # fmt: skip
+
+
+def made_client(api: str, session: Any = None, *, service: str, prefix: str, **options: Any) -> Any:
+    """boto3's client of an *api*, of *session* or a new one. Raises ConfigurationError where it cannot be made."""
+    try:
+        return (session or boto3.Session()).client(api, **options)
+    except (*RAISED, ValueError) as error:  # the last for a name that makes no host
+        raise translated(error, "making the client", service=service, prefix=prefix) from None
 
 
 def error_code(error: Exception) -> str:

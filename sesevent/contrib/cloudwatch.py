@@ -164,19 +164,15 @@ class Publisher:
 
 def _client(session: Any, options: Mapping[str, Any]) -> tuple[Any, Any, Callable[[Exception], Exception]]:
     try:
-        import boto3
-
-        from sesevent.contrib.aws_errors import RAISED, translated
+        from sesevent.contrib.aws_errors import RAISED, made_client, translated
     except ImportError:
         raise MissingExtra("Putting metrics to CloudWatch", "aws") from None
 
-    def meant(error: Exception, doing: str = "put_metric_data") -> Exception:
-        return translated(error, doing, service="Amazon CloudWatch", prefix="cloudwatch")
+    def meant(error: Exception) -> Exception:
+        return translated(error, "put_metric_data", service="Amazon CloudWatch", prefix="cloudwatch")
 
-    try:
-        return (session or boto3.Session()).client("cloudwatch", **options), RAISED, meant
-    except (*RAISED, ValueError) as error:
-        raise meant(error, "making the client") from None
+    client = made_client("cloudwatch", session, service="Amazon CloudWatch", prefix="cloudwatch", **options)
+    return client, RAISED, meant
 
 
 def _data(series: _Series, counts: Counter[float], at: datetime) -> Iterator[dict[str, Any]]:

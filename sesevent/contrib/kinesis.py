@@ -21,10 +21,9 @@ from sesevent.plans.receive import Summary
 from sesevent.sns.trust import VerifiedMessage, trusted
 
 try:
-    import boto3
     from botocore.config import Config
 
-    from sesevent.contrib.aws_errors import RAISED, error_code, translated
+    from sesevent.contrib.aws_errors import RAISED, error_code, made_client, translated
 except ImportError:
     raise MissingExtra("Reading from Kinesis", "aws") from None
 
@@ -83,10 +82,9 @@ def ingest(
     if scheme != "kinesis" or not name:
         raise ConfigurationError("That is no Kinesis stream.", hint="It is kinesis://name.")
     config = _PATIENT.merge(client_options.pop("config")) if client_options.get("config") else _PATIENT
-    try:
-        client = (session or boto3.Session()).client("kinesis", config=config, **client_options)
-    except (*RAISED, ValueError) as error:  # the last for a name that makes no host
-        raise _translated(error, "making the client") from None
+    client = made_client(
+        "kinesis", session, service="Amazon Kinesis", prefix="kinesis", config=config, **client_options
+    )
     return _Run(store, client, name, on_progress, sleep).read(since, again, batch_size)
 
 

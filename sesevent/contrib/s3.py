@@ -24,9 +24,7 @@ from sesevent.sns.pieces import may_be_json, pieces, unpacked
 from sesevent.sns.trust import VerifiedMessage, trusted
 
 try:
-    import boto3
-
-    from sesevent.contrib.aws_errors import RAISED, error_code, translated
+    from sesevent.contrib.aws_errors import RAISED, error_code, made_client, translated
 except ImportError:
     raise MissingExtra("Reading from S3", "aws") from None
 
@@ -94,10 +92,7 @@ def ingest(
     run it again, and it goes on where it was.
     """
     bucket, prefix = _named(url)
-    try:
-        client = (session or boto3.Session()).client("s3", **client_options)
-    except (*RAISED, ValueError) as error:  # the last for a name that makes no host
-        raise _translated(error, "making the client") from None
+    client = made_client("s3", session, service="Amazon S3", prefix="s3", **client_options)
     run = _Run(store, client, bucket, on_progress)
     return run.read(prefix, since, after, again, batch_size)
 

@@ -23,10 +23,9 @@ from sesevent.plans.ses_sync import Call, Drift, Known, Override, Pace, Progress
 from sesevent.suppression.facts import Act
 
 try:
-    import boto3
     from botocore.config import Config
 
-    from sesevent.contrib.aws_errors import RAISED, error_code, translated
+    from sesevent.contrib.aws_errors import RAISED, error_code, made_client, translated
 except ImportError:
     raise MissingExtra("Mirroring Amazon SES's suppression list", "aws") from None
 
@@ -100,10 +99,7 @@ class _Account:
         # The story waits and repeats; boto3 doing the same inside would multiply both.
         once = Config(retries={"total_max_attempts": 1})
         config = once.merge(options.pop("config")) if options.get("config") else once
-        try:
-            self.client = (session or boto3.Session()).client("sesv2", config=config, **options)
-        except (*RAISED, ValueError) as error:  # the second for a name that makes no host
-            raise _translated(error, "making the client") from None
+        self.client = made_client("sesv2", session, service="Amazon SES", prefix="ses", config=config, **options)
         self.region: str = self.client.meta.region_name or ""
         if not self.region:
             raise ConfigurationError("It is not known of which region the list is.", hint="Name region_name.")

@@ -42,10 +42,9 @@ from sesevent.sns.trust import VerifiedMessage, trusted
 from sesevent.verifier import Verifier
 
 try:
-    import boto3
     from botocore.config import Config
 
-    from sesevent.contrib.aws_errors import RAISED, error_code, translated
+    from sesevent.contrib.aws_errors import RAISED, error_code, made_client, translated
 except ImportError:
     raise MissingExtra("Receiving from SQS", "aws") from None
 
@@ -205,10 +204,8 @@ def _client(queue: str, options: dict[str, Any]) -> Any:
     """boto3's client, in the region that the queue's URL or ARN names, unless another is asked for."""
     found = _REGION_IN_URL.search(queue)
     region = found[1] if found else queue.split(":")[3] if queue.startswith("arn:") else None
-    try:
-        return boto3.client("sqs", **({"region_name": region} if region else {}) | options)
-    except (*RAISED, ValueError) as error:  # the second for a name that makes no host
-        raise _translated(error, "making the client") from None
+    named = {"region_name": region} if region else {}
+    return made_client("sqs", service="Amazon SQS", prefix="sqs", **named | options)
 
 
 def _config(connections: int, options: dict[str, Any]) -> Any:

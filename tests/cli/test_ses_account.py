@@ -8,20 +8,16 @@ from typing import Any
 
 import pytest
 
-from ses_api import SesApi, served
+from ses_api import SesApi, served_before_moto
 from sesevent import testing, trusted
 
-moto_server = pytest.importorskip("moto.server")
+pytest.importorskip("moto.server")
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SesApi]:
-    moto = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    with served(f"http://{host}:{port}") as api:
+    with served_before_moto() as api:
         yield api
-    moto.stop()
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ses_api import SesApi, served
+from ses_api import SesApi, served_before_moto
 from sesevent import AwsUnavailable, ConfigurationError, testing
 from sesevent.plans.aws_setup import Topic
 
 boto3 = pytest.importorskip("boto3")
-moto_server = pytest.importorskip("moto.server")
+pytest.importorskip("moto.server")
 
 from sesevent.contrib import aws_setup  # noqa: E402
 from sesevent.contrib.aws_setup import POLICY, AwsSetUp  # noqa: E402
@@ -23,12 +23,8 @@ ALL = ["SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT"]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SesApi]:
-    moto = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    with served(f"http://{host}:{port}") as api:
+    with served_before_moto() as api:
         yield api
-    moto.stop()
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from ses_api import SesApi, served
+from ses_api import SesApi, served_before_moto
 from sesevent import AwsError, AwsUnavailable, ConfigurationError, testing, trusted
 
 boto3 = pytest.importorskip("boto3")
-moto_server = pytest.importorskip("moto.server")
+pytest.importorskip("moto.server")
 
 from sesevent.contrib.ses_account import AsyncSesAccount, Override, Progress, SesAccount  # noqa: E402
 
@@ -24,12 +24,8 @@ KEYS = {"region_name": "eu-west-1", "aws_access_key_id": "x", "aws_secret_access
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SesApi]:
-    moto = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    with served(f"http://{host}:{port}") as api:
+    with served_before_moto() as api:
         yield api
-    moto.stop()
 
 
 @pytest.fixture

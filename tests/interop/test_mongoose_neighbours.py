@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,6 @@ from payloads import all_genuine, payload
 from sesevent.contrib.projections import MessageStatus, Projections, Projector
 
 SCRIPT = Path(__file__).with_name("neighbour.mjs")
-
-
-@pytest.fixture(scope="session")
-def node_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with mongoose from npm."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("there is no Node.js on this machine")
-    home = tmp_path_factory.mktemp("node")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "mongoose@8"]
-    installed = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
-    if installed.returncode:
-        pytest.skip(f"npm cannot install mongoose here: {installed.stderr[-200:]}")
-    shutil.copy(SCRIPT, home)
-    return home
 
 
 @pytest.fixture

@@ -208,8 +208,6 @@ class Bucket:
 
     def __init__(self, bucket: str, prefix: str = "", *, client: Any = None, **client_options: Any) -> None:
         try:
-            import boto3
-
             from sesevent.contrib import aws_errors
         except ImportError:
             raise MissingExtra("An archive in S3", "archive") from None
@@ -217,8 +215,7 @@ class Bucket:
         self._bucket = bucket
         self._prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
         self.url = f"s3://{bucket}/{self._prefix}"
-        with self._may_fail("making the client"):
-            self._client = client or boto3.Session().client("s3", **client_options)
+        self._client = client or aws_errors.made_client("s3", service="Amazon S3", prefix="s3", **client_options)
 
     def put(self, key: str, file: Path, checksum: str) -> None:
         """Put a file in place of whatever is there."""
