@@ -137,7 +137,8 @@ def read_walk(documents: Iterable[Mapping[str, Any]]) -> Walk | None:
 
 def walk_and(hours: Iterable[str] = ()) -> Find:
     """The walk, and the states of these hours."""
-    return Find(ROLLUP_HOURS, {"_id": {"$in": [_WALK, *(_id("hour", hour) for hour in hours)]}})
+    ids = [_WALK, *[_id("hour", hour) for hour in hours]]
+    return Find(ROLLUP_HOURS, {"_id": {"$in": ids}}, limit=len(ids))
 
 
 def states_of(span: Span, names: Iterable[str]) -> Find:
