@@ -50,10 +50,12 @@ if TYPE_CHECKING:
     from sesevent.events.send import Send as Send
     from sesevent.events.subscription import Subscription as Subscription
     from sesevent.events.unknown import UnknownEvent as UnknownEvent
+    from sesevent.faces.histories import AsyncRecipientHistory as AsyncRecipientHistory
+    from sesevent.faces.histories import RecipientHistory as RecipientHistory
+    from sesevent.faces.watch import AsyncWatch as AsyncWatch
+    from sesevent.faces.watch import Watch as Watch
     from sesevent.guard import AsyncGuard as AsyncGuard
     from sesevent.guard import Guard as Guard
-    from sesevent.histories import AsyncRecipientHistory as AsyncRecipientHistory
-    from sesevent.histories import RecipientHistory as RecipientHistory
     from sesevent.hooks import HookFailure as HookFailure
     from sesevent.plans.parse import parse as parse
     from sesevent.plans.receive import Outcome as Outcome
@@ -77,8 +79,6 @@ if TYPE_CHECKING:
     from sesevent.vitals import Check as Check
     from sesevent.vitals import Health as Health
     from sesevent.vitals import Limits as Limits
-    from sesevent.watching import AsyncWatch as AsyncWatch
-    from sesevent.watching import Watch as Watch
 
 _HOMES = {
     "aio": "AsyncEventStore",
@@ -102,8 +102,9 @@ _HOMES = {
     "events.send": "Send",
     "events.subscription": "Subscription",
     "events.unknown": "UnknownEvent",
+    "faces.histories": "AsyncRecipientHistory RecipientHistory",
+    "faces.watch": "AsyncWatch Watch",
     "guard": "AsyncGuard Guard",
-    "histories": "AsyncRecipientHistory RecipientHistory",
     "hooks": "HookFailure",
     "plans.parse": "parse",
     "plans.receive": "Outcome Receipt Summary",
@@ -119,7 +120,6 @@ _HOMES = {
     "sync": "EventStore",
     "verifier": "Certificates Verifier verify",
     "vitals": "Check Health Limits",
-    "watching": "AsyncWatch Watch",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

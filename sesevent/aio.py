@@ -29,8 +29,9 @@ from pymongo.errors import PyMongoError
 
 from sesevent.analytics.status import MessageStatus
 from sesevent.drivers.aio import Items, awaited, batches, in_turn, perform
+from sesevent.faces.histories import AsyncRecipientHistory
+from sesevent.faces.watch import AsyncWatch
 from sesevent.group_commit import AsyncGroupCommit
-from sesevent.histories import AsyncRecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
 from sesevent.ops import Plan
 from sesevent.plans import (
@@ -79,15 +80,14 @@ from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
-from sesevent.watching import AsyncWatch
 
 if TYPE_CHECKING:
-    from sesevent.answers import AsyncAnalytics
-    from sesevent.auditing import AsyncAudit
-    from sesevent.keeping import AsyncKeeping
-    from sesevent.monitor import AsyncMonitor
-    from sesevent.retaining import AsyncRetaining
-    from sesevent.tokens import AsyncTokens
+    from sesevent.faces.analytics import AsyncAnalytics
+    from sesevent.faces.audit import AsyncAudit
+    from sesevent.faces.keeping import AsyncKeeping
+    from sesevent.faces.monitor import AsyncMonitor
+    from sesevent.faces.retention import AsyncRetaining
+    from sesevent.faces.tokens import AsyncTokens
 
 __all__ = [
     "AsyncDeadLetters", "AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting",
@@ -602,42 +602,42 @@ class AsyncEventStore:
     @cached_property
     def analytics(self) -> AsyncAnalytics:
         """What happened, and how well."""
-        from sesevent.answers import AsyncAnalytics
+        from sesevent.faces.analytics import AsyncAnalytics
 
         return AsyncAnalytics(self._perform, self._clock, partial(in_turn, collections=self._collections))
 
     @cached_property
     def monitor(self) -> AsyncMonitor:
         """Whether something is wrong, and who is told."""
-        from sesevent.monitor import AsyncMonitor
+        from sesevent.faces.monitor import AsyncMonitor
 
         return AsyncMonitor(self._perform, self._clock)
 
     @cached_property
     def audit(self) -> AsyncAudit:
         """Who did what, when and why."""
-        from sesevent.auditing import AsyncAudit
+        from sesevent.faces.audit import AsyncAudit
 
         return AsyncAudit(self._perform, self._clock)
 
     @cached_property
     def keeping(self) -> AsyncKeeping:
         """Events that leave the log or come back, and what is held."""
-        from sesevent.keeping import AsyncKeeping
+        from sesevent.faces.keeping import AsyncKeeping
 
         return AsyncKeeping(self._perform, self._clock)
 
     @cached_property
     def retention(self) -> AsyncRetaining:
         """How long events are kept."""
-        from sesevent.retaining import AsyncRetaining
+        from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
 
     @cached_property
     def tokens(self) -> AsyncTokens:
         """Who may use the HTTP API."""
-        from sesevent.tokens import AsyncTokens
+        from sesevent.faces.tokens import AsyncTokens
 
         return AsyncTokens(self._perform, self._clock)
 
@@ -875,9 +875,9 @@ class AsyncEventStore:
         where on a store is degraded. *also* are other things to ask, such as ``verifier.health``: functions that
         return a `Check` or several, and bound their own time.
         """
-        from sesevent import probing
+        from sesevent.faces import health
 
-        return await probing.health_async(self._perform, self._clock, limits, timeout_seconds, also)
+        return await health.ask_async(self._perform, self._clock, limits, timeout_seconds, also)
 
     async def record_handshake(
         self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None

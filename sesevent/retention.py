@@ -1,8 +1,8 @@
 """How long events are kept: a policy, as a value. It knows no database; what it says is done elsewhere.
 
 Rules are read from the top, and the first one that speaks of an event decides about it. Ages are counted on the
-calendar: what happened on 30 March is 13 months old on 30 April of the next year. Next: :mod:`sesevent.retaining`,
-which does it.
+calendar: what happened on 30 March is 13 months old on 30 April of the next year. Next:
+:mod:`sesevent.faces.retention`, which does it.
 """
 
 from __future__ import annotations

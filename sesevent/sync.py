@@ -18,8 +18,9 @@ from pymongo.errors import PyMongoError
 
 from sesevent.analytics.status import MessageStatus
 from sesevent.drivers.sync import in_turn, perform
+from sesevent.faces.histories import RecipientHistory
+from sesevent.faces.watch import Watch
 from sesevent.group_commit import GroupCommit
-from sesevent.histories import RecipientHistory
 from sesevent.hooks import EventKind, Handler, HookFailure, Hooks
 from sesevent.ops import Plan
 from sesevent.plans import (
@@ -68,15 +69,14 @@ from sesevent.suppression.facts import ALL_STREAMS, Act
 from sesevent.suppression.files import Exported, Source, Target
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
-from sesevent.watching import Watch
 
 if TYPE_CHECKING:
-    from sesevent.answers import Analytics
-    from sesevent.auditing import Audit
-    from sesevent.keeping import Keeping
-    from sesevent.monitor import Monitor
-    from sesevent.retaining import Retaining
-    from sesevent.tokens import Tokens
+    from sesevent.faces.analytics import Analytics
+    from sesevent.faces.audit import Audit
+    from sesevent.faces.keeping import Keeping
+    from sesevent.faces.monitor import Monitor
+    from sesevent.faces.retention import Retaining
+    from sesevent.faces.tokens import Tokens
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
 
@@ -573,42 +573,42 @@ class EventStore:
     @cached_property
     def analytics(self) -> Analytics:
         """What happened, and how well."""
-        from sesevent.answers import Analytics
+        from sesevent.faces.analytics import Analytics
 
         return Analytics(self._perform, self._clock, partial(in_turn, collections=self._collections))
 
     @cached_property
     def monitor(self) -> Monitor:
         """Whether something is wrong, and who is told."""
-        from sesevent.monitor import Monitor
+        from sesevent.faces.monitor import Monitor
 
         return Monitor(self._perform, self._clock)
 
     @cached_property
     def audit(self) -> Audit:
         """Who did what, when and why."""
-        from sesevent.auditing import Audit
+        from sesevent.faces.audit import Audit
 
         return Audit(self._perform, self._clock)
 
     @cached_property
     def keeping(self) -> Keeping:
         """Events that leave the log or come back, and what is held."""
-        from sesevent.keeping import Keeping
+        from sesevent.faces.keeping import Keeping
 
         return Keeping(self._perform, self._clock)
 
     @cached_property
     def retention(self) -> Retaining:
         """How long events are kept."""
-        from sesevent.retaining import Retaining
+        from sesevent.faces.retention import Retaining
 
         return Retaining(self._perform, self._clock)
 
     @cached_property
     def tokens(self) -> Tokens:
         """Who may use the HTTP API."""
-        from sesevent.tokens import Tokens
+        from sesevent.faces.tokens import Tokens
 
         return Tokens(self._perform, self._clock)
 
@@ -852,9 +852,9 @@ class EventStore:
         where on a store is degraded. *also* are other things to ask, such as ``verifier.health``: functions that
         return a `Check` or several, and bound their own time.
         """
-        from sesevent import probing
+        from sesevent.faces import health
 
-        return probing.health(self._perform, self._clock, limits, timeout_seconds, also)
+        return health.ask(self._perform, self._clock, limits, timeout_seconds, also)
 
     def record_handshake(
         self, message: VerifiedMessage, *, confirmed: bool = False, timeout_seconds: float | None = None

@@ -12,22 +12,11 @@ from typing import Any
 import pytest
 
 import sesevent
-from sesevent import (
-    aio,
-    answers,
-    auditing,
-    histories,
-    keeping,
-    monitor,
-    payloads,
-    retaining,
-    sync,
-    tokens,
-    watching,
-)
+from sesevent import aio, payloads, sync
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.faces import analytics, audit, histories, keeping, monitor, retention, tokens, watch
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
 
@@ -40,14 +29,14 @@ FACES = [
     (sync.SuppressionList, aio.AsyncSuppressionList),
     (sync.Results, aio.AsyncResults),
     (sync.DeadLetters, aio.AsyncDeadLetters),
-    (watching.Watch, watching.AsyncWatch),
+    (watch.Watch, watch.AsyncWatch),
     (monitor.Monitor, monitor.AsyncMonitor),
     (histories.RecipientHistory, histories.AsyncRecipientHistory),
     (projector.Projector, projector.AsyncProjector),
-    (answers.Analytics, answers.AsyncAnalytics),
-    (auditing.Audit, auditing.AsyncAudit),
+    (analytics.Analytics, analytics.AsyncAnalytics),
+    (audit.Audit, audit.AsyncAudit),
     (keeping.Keeping, keeping.AsyncKeeping),
-    (retaining.Retaining, retaining.AsyncRetaining),
+    (retention.Retaining, retention.AsyncRetaining),
     (tokens.Tokens, tokens.AsyncTokens),
 ]
 

@@ -15,7 +15,7 @@ from sesevent.cli.output import for_people, note, print_json, print_rows
 
 if TYPE_CHECKING:
     from sesevent.analytics.answer import Answer
-    from sesevent.answers import Analytics
+    from sesevent.faces.analytics import Analytics
 
 __all__ = ["app"]
 

@@ -19,7 +19,7 @@ from sesevent.moments import UTC
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sesevent.monitor import Evaluation, Monitor, Notifier
+    from sesevent.faces.monitor import Evaluation, Monitor, Notifier
     from sesevent.monitoring.alarms import Alarm, AlarmEntry
     from sesevent.monitoring.rules import Rule
 

@@ -25,7 +25,7 @@ from sesevent.storage.connection import within
 from sesevent.sync import EventStore
 
 if TYPE_CHECKING:
-    from sesevent.monitor import Notifier
+    from sesevent.faces.monitor import Notifier
     from sesevent.monitoring.rules import Rule
 
 __all__ = ["handler", "http_handler", "monitor_handler"]
@@ -123,7 +123,7 @@ def monitor_handler(
 ) -> Function:
     """A function that evaluates alarms each time that a schedule (EventBridge's, mostly) invokes it, whatever with.
 
-    *rules* and *notify* are those of `sesevent.monitor.Monitor.evaluate`; by default its own rules, and the
+    *rules* and *notify* are those of `sesevent.faces.monitor.Monitor.evaluate`; by default its own rules, and the
     function's log.
     *store*, *timeout_seconds* and *margin_seconds* are as for `handler`; the time holds for MongoDB, a notifier
     that takes long needs a bound of its own.
@@ -131,7 +131,7 @@ def monitor_handler(
     It returns how many alarms are in which state, and how many notices could not be delivered. It fails where alarms
     cannot be evaluated, which Lambda's own metric ``Errors`` shows: have AWS watch that, since nobody else then does.
     """
-    from sesevent.monitor import log_alarm  # here, since a function that only receives must not wait for it
+    from sesevent.faces.monitor import log_alarm  # here, since a function that only receives must not wait for it
     from sesevent.monitoring.rules import DEFAULT_RULES
 
     opened, notifiers = _Opened(store), (log_alarm,) if notify is None else tuple(notify)

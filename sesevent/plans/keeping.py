@@ -1,7 +1,8 @@
 """Stories of events that leave the log, or come back to it.
 
 An hour that events leave is sealed first: what was counted of it stays, since it cannot be counted again. Facts about
-people are noted apart, and stay too. What is held never leaves. Next: :mod:`sesevent.keeping`, which hands it out.
+people are noted apart, and stay too. What is held never leaves. Next: :mod:`sesevent.faces.keeping`, which hands it
+out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tokens of the HTTP API: made, listed, revoked, recognised. Making and revoking are written into the audit.
 
-It makes no secret: chance is an argument here. Next: :mod:`sesevent.tokens`, the two faces.
+It makes no secret: chance is an argument here. Next: :mod:`sesevent.faces.tokens`, the two faces.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 one is asked for; only then does the position move behind it, and only positions behind finished rows are
 kept. Rows come from a change stream (`_Stream`), or, where a server has none, from looking again and
 again (`_Poll`); neither knows of names, of keeping, or of waiting for a server that is away. Next:
-:mod:`sesevent.watching`, the two faces.
+:mod:`sesevent.faces.watch`, the two faces.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from sesevent import answers, auditing, histories, monitor, sync
+from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
+from sesevent.faces import analytics, audit, histories, monitor
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -227,7 +228,7 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    answers.Analytics, auditing.Audit, histories.RecipientHistory,
+    analytics.Analytics, audit.Audit, histories.RecipientHistory,
 )  # fmt: skip
 
 

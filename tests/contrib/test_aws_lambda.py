@@ -324,8 +324,8 @@ def test_over_http_without_a_server_sns_is_asked_to_come_again(settings: dict[st
 def test_a_cold_start_loads_what_receiving_needs_and_nothing_else() -> None:
     """The store's face included; no ODM, no AWS, no web framework, no command line, no cryptography, no figures."""
     heavy = ("mongoengine", "boto3", "fastapi", "rich", "typer", "cryptography", "sesevent.testing", "sesevent.web",
-             "sesevent.webhook", "sesevent.verifier", "sesevent.cli", "sesevent.local", "sesevent.answers",
-             "sesevent.monitoring", "sesevent.retention", "sesevent.plans.health", "sesevent.keeping", "sesevent.tokens")  # fmt: skip
+             "sesevent.webhook", "sesevent.verifier", "sesevent.cli", "sesevent.local", "sesevent.faces.analytics",
+             "sesevent.monitoring", "sesevent.retention", "sesevent.plans.health", "sesevent.faces.keeping", "sesevent.faces.tokens")  # fmt: skip
     code = f"""
 import sys
 from sesevent import EventStore

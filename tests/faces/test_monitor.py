@@ -20,7 +20,7 @@ import pytest
 from conftest import Face
 from payloads import all_genuine, genuine
 from sesevent import AsyncEventStore, ConfigurationError, EventStore, PayloadError, testing
-from sesevent.monitor import Evaluation, log_alarm
+from sesevent.faces.monitor import Evaluation, log_alarm
 from sesevent.monitoring import DEFAULT_RULES, AlarmEntry, Rule, Scope
 from sesevent.plans.monitor import CLAIM_SECONDS
 

@@ -21,10 +21,10 @@ from sesevent.contrib.projections.work import History, Work
 from sesevent.drivers import aio as async_driver
 from sesevent.drivers import sync as sync_driver
 from sesevent.errors import StoreError
+from sesevent.faces.watch import AsyncWatch, Watch
 from sesevent.ops import Plan
 from sesevent.storage.codec import StoredEvent
 from sesevent.sync import EventStore
-from sesevent.watching import AsyncWatch, Watch
 
 __all__ = ["AsyncProjector", "Projector"]
 

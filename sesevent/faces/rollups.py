@@ -1,6 +1,6 @@
 """Rolling up: what `store.analytics` has for it, in both colours.
 
-The stories are told in :mod:`sesevent.plans.rollup`. Next: :mod:`sesevent.answers`, which is the rest of it.
+The stories are told in :mod:`sesevent.plans.rollup`. Next: :mod:`sesevent.faces.analytics`, which is the rest of it.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ from sesevent.analytics.pipelines import Where
 from sesevent.analytics.reckoning import VOLUME, AwsReckoning
 from sesevent.analytics.results import Breakdown, Comparison, Overview, Reasons, Series
 from sesevent.errors import ConfigurationError
+from sesevent.faces.rollups import AsyncRolling, Rolling
 from sesevent.moments import UTC
 from sesevent.monitoring.report import StatusReport
 from sesevent.ops import Plan
 from sesevent.plans import analyse, questions, report
 from sesevent.plans.questions import Asked
-from sesevent.rolling import AsyncRolling, Rolling
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # of `typing` from Python 3.11 on

@@ -18,12 +18,12 @@ from sesevent.plans.health import examine
 from sesevent.storage.connection import within
 from sesevent.vitals import Asked, Check, Health, Limits, failed
 
-__all__ = ["health", "health_async"]
+__all__ = ["ask", "ask_async"]
 
 Clock = Callable[[], datetime]
 
 
-def health(
+def ask(
     perform: Callable[[Plan[Health]], Health],
     clock: Clock,
     limits: Limits,
@@ -36,7 +36,7 @@ def health(
     return _with(found, clock, [_asked(one) for one in also])
 
 
-async def health_async(
+async def ask_async(
     perform: Callable[[Plan[Health]], Awaitable[Health]],
     clock: Clock,
     limits: Limits,
