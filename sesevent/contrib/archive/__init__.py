@@ -17,6 +17,6 @@ from sesevent.contrib.archive.places import Bucket, Directory, Place, place_at
 from sesevent.storage.keeping import Chosen
 
 __all__ = [
-    "Archive", "Archived", "Bucket", "Changed", "Chosen", "Directory", "Flaw", "Manifest", "Place", "Restored", "Verified",
-    "place_at",
+    "Archive", "Archived", "Bucket", "Changed", "Chosen", "Directory", "Flaw", "Manifest", "Place", "Restored",
+    "Verified", "place_at",
 ]  # fmt: skip
