@@ -22,8 +22,8 @@ from sesevent.web.asked import Window
 
 __all__ = [
     "AuditPage", "DeadLetterPage", "DeadLetterWhole", "DecisionModel", "Decisions", "EventDetail", "EventModel",
-    "EventPage", "Free", "HistoryModel", "SuppressionPage", "Timeline", "audit_shape", "dead_letter_shape",
-    "decision_shape", "event_detail", "event_shape", "history_shape", "plain",
+    "EventPage", "Free", "HistoryModel", "ImportedModel", "Simulated", "SuppressionPage", "Timeline",
+    "audit_shape", "dead_letter_shape", "decision_shape", "event_detail", "event_shape", "history_shape", "plain",
 ]  # fmt: skip
 
 _EVENT_EXAMPLE: Final[dict[str, Any]] = {
@@ -140,6 +140,42 @@ class SuppressionPage(Decisions):
     """A page of those who may not be mailed."""
 
     next: str | None
+
+
+class ChangeModel(BaseModel):
+    """Somebody about whom another policy would decide otherwise."""
+
+    address: str
+    stream: str
+    tenant: str
+    before: DecisionModel
+    after: DecisionModel
+
+
+class Simulated(BaseModel):
+    """What another policy would change."""
+
+    policy_version: str
+    changes: list[ChangeModel]
+    complete: bool = Field(description="False where there may be more than are told: the command line tells all.")
+
+
+class ProblemModel(BaseModel):
+    """A line that was not understood."""
+
+    path: str
+    message: str
+    line: int | None
+
+
+class ImportedModel(BaseModel):
+    """What became of a list."""
+
+    read: int = Field(description="Rows that were understood.")
+    recorded: int = Field(description="Those of them that said something new.")
+    changed: int = Field(description="Standings that changed.")
+    failed: int = Field(description="Lines that were not understood.")
+    problems: list[ProblemModel] = Field(description="What was wrong with them; the first hundred.")
 
 
 class HistoryModel(BaseModel):

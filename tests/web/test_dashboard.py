@@ -22,6 +22,7 @@ WRITES = {
     "/suppression/import": {"addresses": "ben@example.com"},
     "/suppression/simulate": {"policy": "name = 'other'"},
     "/health/retry": {"id": "0" * 24},
+    "/health/purge": {"id": "0" * 24, "why": "because"},
     "/login": {"token": "wrong"},
 }
 """What each form is sent, so that it would do something."""
@@ -90,7 +91,7 @@ def test_forms_that_change_something_need_more_than_to_read() -> None:
     assert needs == {
         "/recipient": "read", "/suppression/simulate": "read", "/recipient/{sealed}/reactivate": "suppress",
         "/recipient/{sealed}/suppress": "suppress", "/suppression/import": "suppress", "/suppression/drift": "admin",
-        "/health/retry": "admin", "/login": None, "/logout": None,
+        "/health/retry": "admin", "/health/purge": "admin", "/login": None, "/logout": None,
     }  # fmt: skip
 
 
@@ -344,6 +345,22 @@ def test_dead_letters_are_tried_again_by_who_may(filled: Any) -> None:
     assert len(ids) == 1
     assert "1 tried again, 0 understood now" in words(filled.get(answer.headers["location"], "admin")).text
     assert "needs the scope admin" in words(filled.get("/health", "read")).text
+
+
+def test_dead_letters_are_forgotten_with_a_reason_and_never_without(filled: Any) -> None:
+    """Which the audit holds."""
+    letter = filled.store.dead_letters.list()[0].id
+    silent = filled.http.post("/health/purge", data={"id": letter}, headers=filled.headers("admin"))
+    kept = filled.store.dead_letters.count()
+    told = {"id": letter, "why": "a test of ours"}
+    answer = filled.http.post("/health/purge", data=told, headers=filled.headers("admin"))
+
+    assert (silent.status_code, kept) == (400, 1)
+    assert "1 forgotten" in words(filled.get(answer.headers["location"], "admin")).text
+    assert filled.store.dead_letters.count() == 0
+    assert [(one.act, one.by, one.why) for one in filled.store.audit.latest(limit=1)] == [
+        ("dead letters purged", "admin", "a test of ours"),
+    ]
 
 
 def test_a_path_that_there_is_none_of_is_a_page_for_people_and_a_problem_for_programs(api: Any) -> None:

@@ -53,11 +53,11 @@ class Dashboard:
 class Pages(Routes):
     """Pages of one subject."""
 
-    def add_to(self, app: FastAPI, store: object) -> None:
-        """Have *app* serve those that *store* can answer."""
+    def add_to(self, app: FastAPI) -> None:
+        """Have *app* serve them."""
         kept, app.router.route_class = app.router.route_class, Page
         try:
-            super().add_to(app, store)
+            super().add_to(app)
         finally:
             app.router.route_class = kept
 
