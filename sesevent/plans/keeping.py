@@ -54,11 +54,18 @@ def next_day(since: str, before: datetime, chosen: Chosen, but_not: Sequence[Cho
 
 
 def rows(
-    day: str, before: datetime, chosen: Chosen, after: Place | None = None, but_not: Sequence[Chosen] = ()
+    day: str,
+    before: datetime,
+    chosen: Chosen,
+    after: Place | None = None,
+    but_not: Sequence[Chosen] = (),
+    *,
+    raw: bool = False,
 ) -> Plan[list[Document]]:
-    """The next rows of a day that may go, in order, as they are stored."""
+    """The next rows of a day that may go, in order, as they are stored; raw: undecoded."""
     conditions = yield from _conditions(chosen, but_not)
-    found: list[Document] = yield from ask(keeping.page_of(day, format_moment(before), conditions, after, PAGE))
+    page = keeping.page_of(day, format_moment(before), conditions, after, PAGE, raw=raw)
+    found: list[Document] = yield from ask(page)
     return found
 
 
@@ -80,9 +87,9 @@ def months(
     return {row["_id"]: row["events"] for row in found}
 
 
-def documents(identifiers: Sequence[Any]) -> Plan[list[Document]]:
-    """Those of these rows that are there, as they are stored."""
-    found: list[Document] = yield from ask(keeping.whole_events(identifiers))
+def documents(identifiers: Sequence[Any], *, raw: bool = False) -> Plan[list[Document]]:
+    """Those of these rows that are there, as they are stored; raw: undecoded."""
+    found: list[Document] = yield from ask(keeping.whole_events(identifiers, raw=raw))
     return found
 
 

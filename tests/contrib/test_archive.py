@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -42,7 +43,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> Plac
 
 def bucket(url: str, database: str) -> Bucket:
     client = boto3.client("s3", endpoint_url=url, **KEYS)
-    name = database.replace("_", "-")
+    name = f"{database.replace('_', '-')}-{uuid.uuid4().hex[:6]}"  # a test may have the database of another
     client.create_bucket(Bucket=name)
     return Bucket(name, "old/events", client=client)
 
@@ -632,7 +633,9 @@ def test_what_is_archived_of_a_person_is_changed_wherever_it_is_and_nothing_else
     assert archive.change(change, texts=["ann@EXAMPLE.com"]).rewritten == 0
 
     gone = archive.change(lambda _: None, since=START, until=START)
-    assert gone.removed == len([row for row in map(bson.decode, everything.values()) if row["Timestamp"] < "2024-05-02"])
+    assert gone.removed == len(
+        [row for row in map(bson.decode, everything.values()) if row["Timestamp"] < "2024-05-02"]
+    )
     assert archive.verify().intact
 
 
