@@ -47,7 +47,7 @@ def main(events: int, rounds: int) -> int:
         told, identical, size = [], True, 0.0
         stored = _stored_bytes(store) / number
         for _ in range(rounds):
-            one, done = measured(store, events)
+            one, done = measured(store, uri, events)
             told.append(one)
             identical = identical and digest(store) == before
             size = done.size / number
@@ -59,7 +59,7 @@ def main(events: int, rounds: int) -> int:
     return 0 if identical else 1
 
 
-def measured(store: EventStore, events: int) -> tuple[Round, Archived]:
+def measured(store: EventStore, uri: str, events: int) -> tuple[Round, Archived]:
     """One round; behind it the store holds what it held before."""
     database = store.client["bench"]
     cursor, _ = seconds(lambda: [None for _ in database["ses_event"].find().sort(ORDER)])
@@ -69,15 +69,15 @@ def measured(store: EventStore, events: int) -> tuple[Round, Archived]:
         real, store.keeping.take_out = store.keeping.take_out, _timed(store.keeping.take_out, deleting)  # type: ignore[method-assign]
         whole, done = seconds(lambda: archive.run(START + timedelta(days=100)))
         store.keeping.take_out = real  # type: ignore[method-assign]
-        receive = _received_beside(store, events)
+        receive = _received_beside(uri, events)
         restore, _ = seconds(archive.restore)
     delete_many = _deleted_beside(database)
     return Round(cursor, whole - sum(deleting), delete_many, sum(deleting), receive, restore), done
 
 
-def _received_beside(store: EventStore, events: int) -> float:
+def _received_beside(uri: str, events: int) -> float:
     """How long it takes to receive the same events, in a database of their own."""
-    with EventStore.connect(store.client, database="beside", timeout_seconds=600) as other:
+    with EventStore.connect(uri, database="beside", timeout_seconds=600) as other:
         other.ensure_indexes()
         took, _ = seconds(lambda: other.receive_many(_events(events)))
     return took

@@ -40,7 +40,7 @@ from sesevent.contrib.archive.manifest import (
     number_of,
     read_manifest,
 )
-from sesevent.contrib.archive.places import Place, digest
+from sesevent.contrib.archive.places import Place, digest, on_own_disk
 from sesevent.errors import ArchiveError, ConfigurationError, SesEventError
 from sesevent.moments import format_moment
 from sesevent.storage.keeping import EVERYTHING, FIRST_DAY, Chosen, next_day_of
@@ -152,7 +152,7 @@ class Archive:
     @contextmanager
     def fetched(self, part: Manifest) -> Iterator[Path]:
         """A part's file, here for a while. Raises ArchiveError where it is not what its manifest says."""
-        with tempfile.TemporaryDirectory(prefix="sesevent-archive-") as folder:
+        with on_own_disk(), tempfile.TemporaryDirectory(prefix="sesevent-archive-") as folder:
             file = Path(folder) / part.data.rpartition("/")[2]
             self._place.get(part.data, file)
             if digest(file) != part.sha256:
@@ -514,7 +514,8 @@ class _Spool:
         self._folder.cleanup()
 
     def write(self, several: Iterable[list[Document]]) -> None:
-        self.kind.write(self.file, self._seen(several))
+        with on_own_disk():
+            self.kind.write(self.file, self._seen(several))
 
     def read_back(self) -> Iterator[list[Document]]:
         return self.kind.read(self.back, True)
@@ -549,7 +550,7 @@ def _same(one: Document, other: Document) -> bool:
 
 
 def _encoded(document: Document) -> bytes:
-    return document.raw if isinstance(document, RawBSONDocument) else bson.encode(document)
+    return bytes(document.raw) if isinstance(document, RawBSONDocument) else bson.encode(document)
 
 
 def _prevails(one: Document, other: Document) -> bool:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -156,17 +157,14 @@ def ahead(source: Iterable[_T]) -> Iterator[_T]:
     things = iter(source)
     with ThreadPoolExecutor(1, "sesevent-archive") as reading:
 
-        def following() -> Future[Any]:
+        def following() -> Future[list[_T]]:
             # With the caller's context: PyMongo keeps there how long it may take.
-            return reading.submit(copy_context().run, next, things, _END)
+            return reading.submit(copy_context().run, lambda: [*islice(things, 1)])
 
         coming = following()
-        while (thing := coming.result()) is not _END:
+        while found := coming.result():
             coming = following()
-            yield thing
-
-
-_END: Final = object()
+            yield found[0]
 
 
 def _grouped(several: Iterable[Sequence[Document]], size: int) -> Iterator[list[Document]]:
