@@ -466,9 +466,9 @@ _ROOMS = {
     "cli": (_DOORS, "the command"),
     "web": (_DOORS, "the HTTP API, the live stream, the dashboard"),
     "contrib": (_DOORS, "one file for each thing outside"),
-    "testing | local | webhook | guard | cache": (
+    "testing | local | webhook | unsubscribe | guard | cache": (
         _DOORS,
-        "for tests | MongoDB | SNS's answer | senders | hot checks",
+        "for tests | MongoDB | SNS's answer | one click | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "the store, twice | certificates"),
     "drivers | group_commit | hooks | faces": (_WAIT, "perform plans | share writes | call | what a store hands out"),

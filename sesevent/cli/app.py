@@ -34,6 +34,7 @@ from sesevent.cli import (
     suppression,
     testing,
     tokens,
+    unsubscribe,
     watch,
     worker,
 )
@@ -128,3 +129,4 @@ app.add_typer(monitor.app, name="monitor")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(unsubscribe.app, name="unsubscribe")

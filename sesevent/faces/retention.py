@@ -102,6 +102,20 @@ def _note(work: _Work, day: str, by: str, now: datetime, events: int | None = No
     return audit.note(AuditEntry(now, act, day, by, work.why, detail))
 
 
+def _followed(policy: Retention, by: str, now: datetime) -> Plan[AuditEntry | None]:
+    rules = [
+        {
+            "why": rule.why,
+            "types": list(rule.types),
+            "configurationSets": list(rule.configuration_sets),
+            **{kind: age.text for kind, age in rule.steps},
+        }
+        for rule in policy.rules
+    ]
+    detail = {"version": policy.version, "rules": rules}
+    return audit.note_change(AuditEntry(now, audit.FOLLOWED, "retention policy", by, detail=detail))
+
+
 def _go(work: _Work, some: Sequence[Document]) -> Plan[int]:
     return keeping.thin(some) if work.step.kind == "thin" else keeping.take_out(some)
 
@@ -136,7 +150,9 @@ class Retaining:
         no *archive*; and what archiving raises.
         """
         told: list[Retained] = []
-        for work in _checked(_works(policy, self._clock()), archive):
+        works = _checked(_works(policy, self._clock()), archive)
+        self._perform(_followed(policy, by, self._clock()))
+        for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
                 done = archive.run(work.step.before, chosen=work.chosen, but_not=work.but_not)
@@ -191,7 +207,9 @@ class AsyncRetaining:
         no *archive*; and what archiving raises.
         """
         told: list[Retained] = []
-        for work in _checked(_works(policy, self._clock()), archive):
+        works = _checked(_works(policy, self._clock()), archive)
+        await self._perform(_followed(policy, by, self._clock()))
+        for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
                 done = await asyncio.to_thread(archive.run, work.step.before, chosen=work.chosen, but_not=work.but_not)

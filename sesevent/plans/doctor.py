@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from math import inf
 from typing import Final, Literal, NamedTuple
 
@@ -16,6 +17,7 @@ from sesevent.storage import reads
 from sesevent.storage.connection import Settings
 from sesevent.storage.layout import COMPRESSED, EVENTS, INDEXES, PLURAL, POLLING, SUPPRESSION, WATCHES, index_models
 from sesevent.storage.operations import Command, Count, CreateCollection, CreateIndexes, Document, ListIndexes
+from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
 __all__ = ["Finding", "ensure_indexes", "examine", "greet", "kind", "missing_indexes"]
 
@@ -35,10 +37,11 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def greet() -> Plan[Document]:
-    """Make sure that a server answers, and that we may talk to it."""
+def greet(policy: Policy, now: datetime) -> Plan[Document]:
+    """Make sure that a server answers, and that we may talk to it; and that the audit knows which policy we follow."""
     hello: Document = yield from ask(Command("hello"))
     yield from ask(Count(EVENTS, {"_id": None}, 1))  # what a user without rights is refused
+    yield from audit.note_followed("suppression policy", policy.version, DEFAULT_POLICY.version, now)
     return hello
 
 
