@@ -20,6 +20,7 @@ pytest.importorskip("cryptography")
 URL = "https://mail.example.com/unsubscribe"
 KEY, OLDER = new_key(), new_key()
 ONE_CLICK = OneClick(URL, KEY)
+PLAIN = Settings(ONE_CLICK)
 WORDS = b"List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PERSON = "verena.vogel@example.com"
@@ -40,9 +41,7 @@ def click(request: pytest.FixtureRequest) -> Any:
     """Ask the endpoint of either colour; ``click.client`` is what is stored, ``click.store`` a store over it."""
     client = testing.MemoryClient()
 
-    def ask(
-        method: str, query: str, body: bytes = b"", headers: Any = FORM, *, settings: Settings = Settings(ONE_CLICK)
-    ) -> Any:
+    def ask(method: str, query: str, body: bytes = b"", headers: Any = FORM, *, settings: Settings = PLAIN) -> Any:
         if request.param == "sync":
             store: Any = ask.wrap(testing.memory_store(client))  # type: ignore[attr-defined]
             return Unsubscribe(store, settings).answer(method, query, lambda: body, headers)
