@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from sesevent.faces.keeping import AsyncKeeping
     from sesevent.faces.monitor import AsyncMonitor
     from sesevent.faces.retention import AsyncRetaining
+    from sesevent.faces.storage import AsyncStorage
     from sesevent.faces.tokens import AsyncTokens
 
 __all__ = [
@@ -656,6 +657,13 @@ class AsyncEventStore:
         from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def storage(self) -> AsyncStorage:
+        """What is kept, in bytes."""
+        from sesevent.faces.storage import AsyncStorage
+
+        return AsyncStorage(self._perform, self._clock)
 
     @cached_property
     def tokens(self) -> AsyncTokens:

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from sesevent.faces.keeping import Keeping
     from sesevent.faces.monitor import Monitor
     from sesevent.faces.retention import Retaining
+    from sesevent.faces.storage import Storage
     from sesevent.faces.tokens import Tokens
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
@@ -627,6 +628,13 @@ class EventStore:
         from sesevent.faces.retention import Retaining
 
         return Retaining(self._perform, self._clock)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """What is kept, in bytes."""
+        from sesevent.faces.storage import Storage
+
+        return Storage(self._perform, self._clock)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -31,6 +31,7 @@ from sesevent.cli import (
     serve,
     settings,
     status,
+    storage,
     suppression,
     testing,
     tokens,
@@ -130,3 +131,4 @@ app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(unsubscribe.app, name="unsubscribe")
+app.add_typer(storage.app, name="storage")
