@@ -84,6 +84,7 @@ from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 if TYPE_CHECKING:
     from sesevent.faces.analytics import AsyncAnalytics
     from sesevent.faces.audit import AsyncAudit
+    from sesevent.faces.compliance import AsyncCompliance
     from sesevent.faces.keeping import AsyncKeeping
     from sesevent.faces.monitor import AsyncMonitor
     from sesevent.faces.retention import AsyncRetaining
@@ -657,6 +658,13 @@ class AsyncEventStore:
         from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def compliance(self) -> AsyncCompliance:
+        """Whom to take off a list, and what is stored about people."""
+        from sesevent.faces.compliance import AsyncCompliance
+
+        return AsyncCompliance(self._perform, self._clock, self._settings)
 
     @cached_property
     def storage(self) -> AsyncStorage:

@@ -73,6 +73,7 @@ from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 if TYPE_CHECKING:
     from sesevent.faces.analytics import Analytics
     from sesevent.faces.audit import Audit
+    from sesevent.faces.compliance import Compliance
     from sesevent.faces.keeping import Keeping
     from sesevent.faces.monitor import Monitor
     from sesevent.faces.retention import Retaining
@@ -628,6 +629,13 @@ class EventStore:
         from sesevent.faces.retention import Retaining
 
         return Retaining(self._perform, self._clock)
+
+    @cached_property
+    def compliance(self) -> Compliance:
+        """Whom to take off a list, and what is stored about people."""
+        from sesevent.faces.compliance import Compliance
+
+        return Compliance(self._perform, self._clock, self._settings)
 
     @cached_property
     def storage(self) -> Storage:

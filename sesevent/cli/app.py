@@ -13,6 +13,7 @@ from sesevent.cli import (
     archive,
     audit,
     bounces,
+    compliance,
     config,
     dead_letters,
     demo,
@@ -132,3 +133,4 @@ app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(unsubscribe.app, name="unsubscribe")
 app.add_typer(storage.app, name="storage")
+app.add_typer(compliance.app, name="compliance")

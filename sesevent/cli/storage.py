@@ -94,19 +94,10 @@ def compact(
     The compressor stays. Run it on each member of a replica set, the primary last.
     """
     with options.opened_store(uri, database, collection, timeout) as store:
-        before, after = store.storage.compact(name, by=options.author(by))
-    print_rows(
-        [
-            {
-                "collection": name,
-                "on_disk_before": before.on_disk,
-                "free_before": before.free,
-                "on_disk_after": after.on_disk,
-                "free_after": after.free,
-            }
-        ],
-        as_json=json,
-    )
+        done = store.storage.compact(name, by=options.author(by))
+    row = {"collection": name, "freed": done.freed, "on_disk_before": done.before.on_disk,
+           "on_disk_after": done.after.on_disk, "free_after": done.after.free}  # fmt: skip
+    print_rows([row], as_json=json)
 
 
 def _show(told: StorageReport) -> None:

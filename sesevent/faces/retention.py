@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.moments import format_moment
 from sesevent.ops import Plan
-from sesevent.plans import audit, keeping
+from sesevent.plans import audit, expiry, keeping
 from sesevent.retention import Retention, Step, StepKind
 from sesevent.storage.keeping import FIRST_DAY, Chosen, next_day_of
 from sesevent.storage.operations import Document
@@ -147,10 +147,11 @@ class Retaining:
 
         It may be killed, and is run again. Rollups and standings stay what they are. Each day is written into the
         audit trail, with *by*. Raises ConfigurationError, before anything is done, where a rule archives and there is
-        no *archive*; and what archiving raises.
+        no *archive*, and where a TTL index deletes after another time; and what archiving raises.
         """
         told: list[Retained] = []
         works = _checked(_works(policy, self._clock()), archive)
+        self._perform(expiry.refuse_other(policy))
         self._perform(_followed(policy, by, self._clock()))
         for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
@@ -160,6 +161,28 @@ class Retaining:
             else:
                 self._each_day(work, told[-1], by, on_progress)
         return told
+
+    def expire(self, policy: Retention, *, by: str) -> timedelta:
+        """Have MongoDB delete events by itself (a TTL index): for a policy of one rule that only deletes.
+
+        Nothing else runs then, and nothing is asked before an event goes. So it is refused, with ConfigurationError,
+        where anything is held, where rollups are kept (an hour must be sealed first) and for every other policy. A
+        hold that is put later ends it. The age counts as the longest it can be on the calendar: nothing goes too early.
+        Rows without `derived` stay. Standings and the facts behind them stay too. Returns after how long events go.
+        It is written into the audit trail. https://www.mongodb.com/docs/manual/core/index-ttl/
+        """
+        after: timedelta = self._perform(expiry.expire(policy, by, self._clock()))
+        return after
+
+    def stop_expiring(self, *, by: str, why: str = "") -> bool:
+        """Have MongoDB delete no more events by itself; False where it does not. It is written into the audit trail."""
+        ended: bool = self._perform(expiry.end(by, why, self._clock()))
+        return ended
+
+    def expires_after(self) -> timedelta | None:
+        """After how long MongoDB deletes events by itself; None: it does not."""
+        after: timedelta | None = self._perform(expiry.expires_after())
+        return after
 
     def _each_day(self, work: _Work, done: Retained, by: str, on_progress: Callable[[Retained], object] | None) -> None:
         before, since = work.step.before, FIRST_DAY
@@ -204,10 +227,11 @@ class AsyncRetaining:
 
         It may be killed, and is run again. Rollups and standings stay what they are. Each day is written into the
         audit trail, with *by*. Raises ConfigurationError, before anything is done, where a rule archives and there is
-        no *archive*; and what archiving raises.
+        no *archive*, and where a TTL index deletes after another time; and what archiving raises.
         """
         told: list[Retained] = []
         works = _checked(_works(policy, self._clock()), archive)
+        await self._perform(expiry.refuse_other(policy))
         await self._perform(_followed(policy, by, self._clock()))
         for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
@@ -217,6 +241,28 @@ class AsyncRetaining:
             else:
                 await self._each_day(work, told[-1], by, on_progress)
         return told
+
+    async def expire(self, policy: Retention, *, by: str) -> timedelta:
+        """Have MongoDB delete events by itself (a TTL index): for a policy of one rule that only deletes.
+
+        Nothing else runs then, and nothing is asked before an event goes. So it is refused, with ConfigurationError,
+        where anything is held, where rollups are kept (an hour must be sealed first) and for every other policy. A
+        hold that is put later ends it. The age counts as the longest it can be on the calendar: nothing goes too early.
+        Rows without `derived` stay. Standings and the facts behind them stay too. Returns after how long events go.
+        It is written into the audit trail. https://www.mongodb.com/docs/manual/core/index-ttl/
+        """
+        after: timedelta = await self._perform(expiry.expire(policy, by, self._clock()))
+        return after
+
+    async def stop_expiring(self, *, by: str, why: str = "") -> bool:
+        """Have MongoDB delete no more events by itself; False where it does not. It is written into the audit trail."""
+        ended: bool = await self._perform(expiry.end(by, why, self._clock()))
+        return ended
+
+    async def expires_after(self) -> timedelta | None:
+        """After how long MongoDB deletes events by itself; None: it does not."""
+        after: timedelta | None = await self._perform(expiry.expires_after())
+        return after
 
     async def _each_day(
         self, work: _Work, done: Retained, by: str, on_progress: Callable[[Retained], object] | None

@@ -15,7 +15,7 @@ from sesevent.ops import Plan
 from sesevent.plans import sizes
 from sesevent.retention import Retention
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.sizes import CollectionSize, Measured, StorageReport
+from sesevent.storage.sizes import Compacted, Measured, StorageReport
 
 __all__ = ["AsyncStorage", "Storage"]
 
@@ -57,14 +57,14 @@ class Storage:
         finally:
             self._perform(sizes.clear())
 
-    def compact(self, collection: str = EVENTS, *, by: str = "") -> tuple[CollectionSize, CollectionSize]:
-        """Give the space that is free in a collection's file back to the disk; returns its sizes before and after.
+    def compact(self, collection: str = EVENTS, *, by: str = "") -> Compacted:
+        """Give the space that is free in a collection's file back to the disk.
 
         MongoDB's ``compact``, on the server this store writes to and on no other: run it on each member. Reads and
         writes go on, slower; what waits is creating and dropping indexes and dropping the collection. The compressor
         stays what it is. It takes the action ``compact`` (the role ``dbAdmin`` has it). *by* is for the audit trail.
         """
-        told: tuple[CollectionSize, CollectionSize] = self._perform(sizes.compact(collection, by, self._clock()))
+        told: Compacted = self._perform(sizes.compact(collection, by, self._clock()))
         return told
 
 
@@ -100,12 +100,12 @@ class AsyncStorage:
         finally:
             await self._perform(sizes.clear())
 
-    async def compact(self, collection: str = EVENTS, *, by: str = "") -> tuple[CollectionSize, CollectionSize]:
-        """Give the space that is free in a collection's file back to the disk; returns its sizes before and after.
+    async def compact(self, collection: str = EVENTS, *, by: str = "") -> Compacted:
+        """Give the space that is free in a collection's file back to the disk.
 
         MongoDB's ``compact``, on the server this store writes to and on no other: run it on each member. Reads and
         writes go on, slower; what waits is creating and dropping indexes and dropping the collection. The compressor
         stays what it is. It takes the action ``compact`` (the role ``dbAdmin`` has it). *by* is for the audit trail.
         """
-        told: tuple[CollectionSize, CollectionSize] = await self._perform(sizes.compact(collection, by, self._clock()))
+        told: Compacted = await self._perform(sizes.compact(collection, by, self._clock()))
         return told

@@ -18,7 +18,7 @@ from sesevent.retention import Retention
 from sesevent.storage import sizes
 from sesevent.storage.layout import COLLECTIONS, EVENTS
 from sesevent.storage.operations import AdminCommand, Count
-from sesevent.storage.sizes import CollectionSize, Measured, Row, Share, StorageReport
+from sesevent.storage.sizes import CollectionSize, Compacted, Measured, Row, Share, StorageReport
 
 __all__ = ["clear", "compact", "fill", "flush", "measured", "report"]
 
@@ -147,15 +147,15 @@ def measured() -> Plan[list[Measured]]:
 # ── compacting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def compact(collection: str, by: str, now: datetime) -> Plan[tuple[CollectionSize, CollectionSize]]:
-    """Give free space back to the disk of the server that is asked; returns the sizes before and after."""
+def compact(collection: str, by: str, now: datetime) -> Plan[Compacted]:
+    """Give free space back to the disk of the server that is asked; returns what came of it."""
     if collection not in COLLECTIONS:
         raise ConfigurationError(f"There is no collection {collection}.", hint=f"There are {', '.join(COLLECTIONS)}.")
     before = yield from _size_of(collection)
     if before is None:
         raise ConfigurationError(f"The collection {collection} is not there: nothing was ever kept in it.")
     yield from audit.note(AuditEntry(now, "compacted", collection, by))
-    yield from ask(sizes.compact(collection))
+    answer = yield from ask(sizes.compact(collection))
     yield from flush()
     after = yield from _size_of(collection)
-    return before, after or before
+    return Compacted(before, after or before, int(answer.get("bytesFreed", 0)))

@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple
 from sesevent.moments import format_moment
 from sesevent.retention import Retention, Rule, StepKind
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import Aggregate, Document
+from sesevent.storage.operations import Aggregate, DatabaseCommand, Document
 
 __all__ = [
-    "COMPRESSORS", "DAYS", "CollectionSize", "DatabaseCommand", "IndexSize", "Measured", "Row", "Saving", "Share",
-    "StorageReport", "collection_size", "compact", "copied", "measured", "room_for", "rows_in", "sample_of",
+    "COMPRESSORS", "DAYS", "CollectionSize", "Compacted", "IndexSize", "Measured", "Row", "Saving",
+    "Share", "StorageReport", "collection_size", "compact", "copied", "measured", "room_for", "rows_in", "sample_of",
     "savings_of", "scratch_names", "scratch_stats", "shares_of", "stats_of", "taken_away",
 ]  # fmt: skip
 
@@ -33,25 +33,6 @@ _SCRATCH: Final = "ses_scratch"
 _THIN: Final = "thin"
 _COMPRESSOR: Final = re.compile(r"block_compressor=(\w*)")
 _CERTAIN: Final = 1.96  # standard errors on either side hold 95 of 100
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseCommand:
-    """Run a command of the database, such as ``compact``. The result is its answer."""
-
-    command: Mapping[str, Any]
-    of: str = ""
-    """The collection it is about, by its name in the layout; else its name stands in the command."""
-
-    def start(self, collections: Any) -> Any:
-        """Ask."""
-        (name, about), *more = self.command.items()
-        about = collections[self.of].name if self.of else about
-        return collections[EVENTS].database.command({name: about, **dict(more)})
-
-    def finish(self, outcome: Document) -> Document:
-        """Nothing to do."""
-        return outcome
 
 
 # ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -179,6 +160,15 @@ def collection_size(name: str, stats: Sequence[Document]) -> CollectionSize:
         ", ".join(sorted(found)) or "unknown",
         tuple(IndexSize(*index) for index in sorted(indexes.items(), key=lambda index: -index[1])),
     )  # fmt: skip
+
+
+class Compacted(NamedTuple):
+    """What compacting a collection came to."""
+
+    before: CollectionSize
+    after: CollectionSize
+    freed: int
+    """Bytes the server gave back to its disk, as it says; what was written meanwhile may have taken some again."""
 
 
 # ── what they are made of ───────────────────────────────────────────────────────────────────────────────────────────
