@@ -19,8 +19,8 @@ from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
     "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
-    "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Remove",
-    "Update", "Updated",
+    "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream",
+    "Remove", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
