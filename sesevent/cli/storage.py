@@ -65,7 +65,7 @@ def measure(
                 "compressor": one.compressor,
                 "message": "dropped" if one.thinned else "kept",
                 "documents": one.documents,
-                "bytes": one.bytes,
+                "size": one.size,
                 "on_disk": one.on_disk,
                 "whole_on_disk": one.whole_on_disk,
             }
@@ -121,7 +121,7 @@ def _collection(one: CollectionSize) -> dict[str, Any]:
     return {
         "collection": one.name,
         "documents": f"{one.documents:,}",
-        "bytes": _bytes(one.bytes),
+        "size": _bytes(one.size),
         "on disk": _bytes(one.on_disk),
         "free": _bytes(one.free),
         "indexes": _bytes(one.indexes_on_disk),
@@ -132,7 +132,7 @@ def _collection(one: CollectionSize) -> dict[str, Any]:
 def _shares(shares: Sequence[Share]) -> list[dict[str, str]]:
     """The first of them; of months the last."""
     some = shares[-_MOST:] if shares and shares[0].name[:2] in ("19", "20") else shares[:_MOST]
-    return [{"": one.name, "bytes": _bytes(one.bytes), "share": f"{one.share:.1%} ± {one.error:.1%}"} for one in some]
+    return [{"": one.name, "size": _bytes(one.size), "share": f"{one.share:.1%} ± {one.error:.1%}"} for one in some]
 
 
 def _bytes(count: float) -> str:

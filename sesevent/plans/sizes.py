@@ -47,7 +47,7 @@ def report(sample: int, policy: Retention | None, now: datetime) -> Plan[Storage
         now,
         tuple(sorted(found, key=lambda one: -(one.on_disk + one.indexes_on_disk))),
         len(rows),
-        *_made_of(rows, 0 if events is None else events.bytes),
+        *_made_of(rows, 0 if events is None else events.size),
         lately / sizes.DAYS,
         lately / sizes.DAYS * each,
         tuple(sizes.savings_of(rows, policy, events, now)) if policy and events else (),

@@ -119,7 +119,7 @@ class CollectionSize:
 
     name: str
     documents: int
-    bytes: int
+    size: int
     """Uncompressed."""
     on_disk: int
     """The file, with what is free in it."""
@@ -136,7 +136,7 @@ class CollectionSize:
     @property
     def ratio(self) -> float | None:
         """How many bytes are kept in one on disk; None where nothing is kept."""
-        return self.bytes / (self.on_disk - self.free) if self.on_disk > self.free else None
+        return self.size / (self.on_disk - self.free) if self.on_disk > self.free else None
 
 
 def collection_size(name: str, stats: Sequence[Document]) -> CollectionSize:
@@ -204,7 +204,7 @@ class Share(NamedTuple):
     share: float
     error: float
     """The share is within this of what is told, 95 times in 100."""
-    bytes: int
+    size: int
     """Of the whole, uncompressed."""
 
 
@@ -216,7 +216,7 @@ def shares_of(rows: Sequence[Row], parts: Callable[[Row], Mapping[str, int]], wh
     for name in names:
         share, error = _ratio([one.get(name, 0) for one in told], [row.whole for row in rows])
         found.append(Share(name, share, error, round(share * whole)))
-    return sorted(found, key=lambda one: (-one.bytes, one.name))
+    return sorted(found, key=lambda one: (-one.size, one.name))
 
 
 def _ratio(parts: Sequence[int], wholes: Sequence[int]) -> tuple[float, float]:
@@ -238,7 +238,7 @@ class Saving(NamedTuple):
     kind: StepKind
     events: int
     """About how many."""
-    bytes: int
+    size: int
     """Uncompressed."""
     on_disk: int
     """About what is free on disk then, indexes included; of what is held nothing goes, and that is not taken off."""
@@ -261,7 +261,7 @@ def savings_of(rows: Sequence[Row], policy: Retention, size: CollectionSize, now
         ]
         share, error = _ratio(gone, [row.whole for row in rows])
         events = round(size.documents * sum(map(bool, gone)) / len(rows)) if rows else 0
-        freed = round(share * size.bytes)
+        freed = round(share * size.size)
         indexes = 0 if step.kind == "thin" or not size.documents else size.indexes_on_disk * events // size.documents
         on_disk = round(freed / size.ratio) + indexes if size.ratio else 0
         told.append(Saving(step.rule, step.kind, events, freed, on_disk, error, rule.why))
@@ -294,7 +294,7 @@ class Measured(NamedTuple):
     thinned: bool
     """Without `Message`."""
     documents: int
-    bytes: int
+    size: int
     on_disk: int
     whole_on_disk: int
     """What the whole collection would take on disk, were it all like the sample."""
@@ -307,7 +307,7 @@ def measured(sizes: Mapping[str, CollectionSize], events: CollectionSize) -> lis
         size = sizes[_scratch(compressor, more)]
         if size.documents:
             whole = round(size.on_disk / size.documents * events.documents)
-            told.append(Measured(compressor, bool(more), size.documents, size.bytes, size.on_disk, whole))
+            told.append(Measured(compressor, bool(more), size.documents, size.size, size.on_disk, whole))
     return told
 
 

@@ -56,7 +56,7 @@ def test_bytes_are_told_by_collection_index_field_type_and_month(
                                               "message": {"$strLenBytes": "$Message"}}}]))  # fmt: skip
     whole = sum(row["whole"] for row in kept)
 
-    assert (size.documents, size.bytes) == (len(kept), whole)
+    assert (size.documents, size.size) == (len(kept), whole)
     assert size.compressor == "zstd"
     assert size.ratio is not None
     assert size.ratio > 1.5
@@ -115,7 +115,7 @@ thin = "10 days"
 
     assert told["delete"].events == pytest.approx(done["delete"].events, rel=0.15)
     assert counted - rows.count_documents({}) == done["delete"].events
-    freed, error = sum(one.bytes for one in told.values()), sum(one.error for one in told.values())
+    freed, error = sum(one.size for one in told.values()), sum(one.error for one in told.values())
     assert abs(freed - (before - after)) <= 2.1 * error * before + 20_000  # what says `thin` in a row takes a little
     assert told["delete"].on_disk > 0
 
@@ -125,7 +125,7 @@ def test_an_empty_store_has_a_report(asked: Callable[[Any], Any]) -> None:
     told = asked(lambda own: own.storage.report(Retention.loads('[[rule]]\nwhy = "x"\ndelete = "1 day"')))
 
     assert (told.sampled, told.fields, told.events_per_day) == (0, (), 0)
-    assert [(one.events, one.bytes, one.on_disk) for one in told.savings] == [(0, 0, 0)]
+    assert [(one.events, one.size, one.on_disk) for one in told.savings] == [(0, 0, 0)]
     assert told.to_dict()["collections"]
 
 
@@ -139,9 +139,9 @@ def test_compressors_are_measured_on_ones_own_events(store: Any, mongo_client: A
     by = {(one.compressor, one.thinned): one for one in told}
     assert list(by) == [("zstd", False), ("snappy", False), ("zlib", False), ("zstd", True)]
     assert {one.documents for one in told} == {1000}
-    assert len({one.bytes for one in told if not one.thinned}) == 1
-    assert by["zstd", True].bytes < 0.7 * by["zstd", False].bytes
-    assert by["zstd", False].on_disk < by["snappy", False].on_disk < by["zstd", False].bytes
+    assert len({one.size for one in told if not one.thinned}) == 1
+    assert by["zstd", True].size < 0.7 * by["zstd", False].size
+    assert by["zstd", False].on_disk < by["snappy", False].on_disk < by["zstd", False].size
     assert by["zlib", False].whole_on_disk == pytest.approx(by["zlib", False].on_disk * len(before) / 1000, rel=0.01)
     assert list(mongo_client[database]["ses_event"].find().sort("_id")) == before
     assert [name for name in mongo_client[database].list_collection_names() if "scratch" in name] == []
