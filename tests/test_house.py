@@ -16,7 +16,18 @@ from sesevent import aio, payloads, sync
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
-from sesevent.faces import analytics, audit, histories, keeping, monitor, retention, tokens, watch
+from sesevent.faces import (
+    analytics,
+    audit,
+    compliance,
+    histories,
+    keeping,
+    monitor,
+    retention,
+    storage,
+    tokens,
+    watch,
+)  # fmt: skip
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
 
@@ -37,6 +48,8 @@ FACES = [
     (audit.Audit, audit.AsyncAudit),
     (keeping.Keeping, keeping.AsyncKeeping),
     (retention.Retaining, retention.AsyncRetaining),
+    (compliance.Compliance, compliance.AsyncCompliance),
+    (storage.Storage, storage.AsyncStorage),
     (tokens.Tokens, tokens.AsyncTokens),
 ]
 
