@@ -31,6 +31,7 @@ from sesevent.storage.layout import (
     SUPPRESSION,
     SUPPRESSION_ACTS,
     TOKENS,
+    UNFINISHED,
     WATCHES,
 )
 
@@ -109,6 +110,7 @@ def collections_of(
         ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS,
     )  # fmt: skip
     names = {name: name for name in others} | {EVENTS: events_collection}
+    names[UNFINISHED] = UNFINISHED.replace(EVENTS, events_collection)
     try:
         found = client[database] if database else client.get_default_database(DATABASE)
         return {

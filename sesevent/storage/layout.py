@@ -9,7 +9,7 @@ from pymongo import IndexModel
 __all__ = [
     "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
     "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS",
-    "TOKENS", "WATCHES", "Index", "index_models",
+    "TOKENS", "UNFINISHED", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -38,6 +38,9 @@ HOLDS: Final = "ses_hold"
 """What must be kept, whatever retention says."""
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
+UNFINISHED: Final = "ses_event_unfinished"
+"""Pages of rows whose `derived` is being changed, what follows from it still to be done: beside the events, under their
+collection's name."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
