@@ -90,10 +90,11 @@ class Migration:
                 on_progress(done)
             time.sleep(pace.pause(given))
         walk: migrate.Walk | None = migrate.Walk()
-        while walk := self._perform(migrate.duplicates_page(policy, walk, done, by, self._clock())):
+        while walk is not None:
+            walk = self._perform(migrate.duplicates_page(policy, walk, done, by, self._clock()))
             if on_progress is not None:
                 on_progress(done)
-            time.sleep(pace.pause(migrate.PAGE))
+            time.sleep(pace.pause(migrate.PAGE if walk else 0))
         return done
 
     def undo(
@@ -167,10 +168,11 @@ class AsyncMigration:
                 on_progress(done)
             await asyncio.sleep(pace.pause(given))
         walk: migrate.Walk | None = migrate.Walk()
-        while walk := await self._perform(migrate.duplicates_page(policy, walk, done, by, self._clock())):
+        while walk is not None:
+            walk = await self._perform(migrate.duplicates_page(policy, walk, done, by, self._clock()))
             if on_progress is not None:
                 on_progress(done)
-            await asyncio.sleep(pace.pause(migrate.PAGE))
+            await asyncio.sleep(pace.pause(migrate.PAGE if walk else 0))
         return done
 
     async def undo(

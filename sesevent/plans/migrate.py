@@ -19,7 +19,7 @@ from sesevent.ops import Plan, ask
 from sesevent.plans import audit, keeping
 from sesevent.storage import renewal
 from sesevent.storage.layout import EVENTS, PLURAL
-from sesevent.storage.older import Inspection, key_in
+from sesevent.storage.older import Inspection, look_at
 from sesevent.storage.operations import Count, Document
 from sesevent.storage.renewal import DUPLICATE_OF, Place
 
@@ -71,11 +71,10 @@ def policy_of(duplicates: str, by: str) -> Duplicates:
 def inspect_page(inspection: Inspection, place: Place, size: int = PAGE) -> Plan[Place | None]:
     """Look at the next rows; None at the end of all."""
     rows = yield from ask(renewal.next_page({}, place, size))
-    older = {
-        str(row["_id"]): key for row in rows if not row.get("received") and (key := key_in(row)) != str(row["_id"])
-    }
-    ours = (yield from _held_by_ours(set(older.values()))) if older else {}
-    inspection.see(rows, frozenset(ours))
+    seen = [look_at(row) for row in rows]
+    keys = {one.key for one in seen if not one.is_ours}
+    ours = (yield from _held_by_ours(keys)) if keys else {}
+    inspection.see(seen, frozenset(ours))
     behind = renewal.place_behind(rows, place, size)
     if behind is None:
         inspection.not_seen = max(0, (yield from ask(Count(EVENTS, {}))) - inspection.rows)

@@ -23,7 +23,7 @@ from sesevent.moments import read_moment
 from sesevent.sns.unwrap import unwrap
 from sesevent.storage.codec import event_inside, stored_event
 
-__all__ = ["FIVE", "ODDITIES", "SHAPES", "TIMES", "Inspection", "Keys", "Named", "key_in"]
+__all__ = ["FIVE", "ODDITIES", "SHAPES", "TIMES", "Inspection", "Keys", "Named", "Seen", "look_at"]
 
 FIVE: Final = ("Type", "MessageId", "Subject", "Message", "Timestamp")
 """The fields of the Mongoose schema."""
@@ -42,6 +42,13 @@ class Seen(NamedTuple):
 
     row: Mapping[str, Any]
     inside: Event | None
+    key: str
+    """The key of its event."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this library wrote it: then it stands under its key."""
+        return self.key == str(self.row["_id"])
 
     @property
     def type(self) -> object:
@@ -62,7 +69,7 @@ def _is_handshake(seen: Seen) -> bool:
 
 
 SHAPES: Final = (
-    Named("ours", "received by this library", lambda seen: bool(seen.row.get("received"))),
+    Named("ours", "written by this library", lambda seen: seen.is_ours),
     Named("envelope", "an SNS notification as it came; `MessageId` and `Timestamp` are SNS's",
           lambda seen: seen.type == "Notification" and seen.inside is not None),
     Named("normalised", "taken apart: `Type` is SES's word, and the SES event is in `Message`",
@@ -141,9 +148,13 @@ def _time(seen: Seen) -> str:
     return text if isinstance(text, str) else ""
 
 
-def key_in(row: Mapping[str, Any], inside: Event | None = None) -> str:
-    """The key of the event in a row; *inside*, where it was found already."""
-    return event_key(inside or stored_event(row).event).hex()
+def look_at(row: Mapping[str, Any]) -> Seen:
+    """A row, and what is in it; of one of ours, which is known, no more than its key."""
+    own = str(row["_id"])
+    if row.get("received"):
+        return Seen(row, None, own)
+    inside = event_inside(row)
+    return Seen(row, inside, event_key(inside or stored_event(row).event).hex())
 
 
 @dataclass
@@ -220,20 +231,18 @@ class Inspection:
         """Older rows that count for nothing, since another row holds the same event."""
         return self.same_as_ours + self.keys.repeated
 
-    def see(self, rows: Iterable[Mapping[str, Any]], ours: frozenset[str] = frozenset()) -> None:
-        """Look at rows. *ours* are the keys of their events that rows of this library hold."""
-        for row in rows:
+    def see(self, rows: Iterable[Seen], ours: frozenset[str] = frozenset()) -> None:
+        """Count rows. *ours* are the keys of their events that rows of this library hold."""
+        for seen in rows:
             self.rows += 1
-            inside = None if row.get("received") else event_inside(row)
-            key = str(row["_id"]) if row.get("received") else key_in(row, inside)
-            if key == str(row["_id"]):
+            if seen.is_ours:
                 self.shapes["ours"] += 1
                 continue
-            self._see_older(Seen(row, inside))
-            if key in ours:
+            self._see_older(seen)
+            if seen.key in ours:
                 self.same_as_ours += 1
             else:
-                self.keys.see(key)
+                self.keys.see(seen.key)
 
     def _see_older(self, seen: Seen) -> None:
         self.shapes[_first(SHAPES, seen)] += 1
