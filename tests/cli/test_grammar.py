@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, histories, monitor
+from sesevent.faces import analytics, audit, histories, migration, monitor
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -161,6 +161,7 @@ REACHED = {
     "EventStore.receive_many": "ingest",
     "EventStore.recipient": "recipient",
     "EventStore.reclassify": "reclassify",
+    "EventStore.reindex": "reindex",
     "EventStore.record_handshake": "(the webhook's: nobody confirms a subscription by hand)",
     "EventStore.status": "status",
     "EventStore.status_many": "status",
@@ -220,6 +221,9 @@ REACHED = {
     "Audit.latest": "audit list",
     "Audit.note": "(for code that does something: what commands do is noted by itself)",
     "Audit.verify": "audit verify",
+    "Migration.inspect": "migrate",
+    "Migration.run": "migrate",
+    "Migration.undo": "migrate",
     "RecipientHistory.decision": "recipient",
     "RecipientHistory.first": "recipient",
     "RecipientHistory.to_list": "recipient",
@@ -228,7 +232,7 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    analytics.Analytics, audit.Audit, histories.RecipientHistory,
+    analytics.Analytics, audit.Audit, histories.RecipientHistory, migration.Migration,
 )  # fmt: skip
 
 
