@@ -80,11 +80,14 @@ class Migration:
         ``_id`` into their field ``duplicateOf``, ``delete`` deletes those that tell no more than it (not what is held,
         and *by* whom is written into the audit trail).
 
-        Safe while others write, to run again, and several times at once; killed, it is simply run again. Raises
-        ConfigurationError for a policy there is none of, and where nobody says who deletes.
+        Safe while others write, to run again, and several times at once; killed, it is simply run again. What comes
+        while it runs may be left to the next run. Raises ConfigurationError for a policy there is none of, and where
+        nobody says who deletes.
         """
         policy, pace, done = migrate.policy_of(duplicates, by), Pace(rows_per_second), Migrated()
-        while given := self._perform(renewing.adopt_some(self._policy)):
+        given = renewing.PAGE
+        while given == renewing.PAGE:
+            given = self._perform(renewing.adopt_some(self._policy))
             done.rows += given
             if on_progress is not None:
                 on_progress(done)
@@ -106,7 +109,9 @@ class Migration:
         of this library stay as they are. Killed, it is simply run again.
         """
         pace, done = Pace(rows_per_second), Migrated()
-        while taken := self._perform(renewing.take_back_some(self._policy)):
+        taken = renewing.PAGE
+        while taken == renewing.PAGE:
+            taken = self._perform(renewing.take_back_some(self._policy))
             done.rows += taken
             if on_progress is not None:
                 on_progress(done)
@@ -158,11 +163,14 @@ class AsyncMigration:
         ``_id`` into their field ``duplicateOf``, ``delete`` deletes those that tell no more than it (not what is held,
         and *by* whom is written into the audit trail).
 
-        Safe while others write, to run again, and several times at once; killed, it is simply run again. Raises
-        ConfigurationError for a policy there is none of, and where nobody says who deletes.
+        Safe while others write, to run again, and several times at once; killed, it is simply run again. What comes
+        while it runs may be left to the next run. Raises ConfigurationError for a policy there is none of, and where
+        nobody says who deletes.
         """
         policy, pace, done = migrate.policy_of(duplicates, by), Pace(rows_per_second), Migrated()
-        while given := await self._perform(renewing.adopt_some(self._policy)):
+        given = renewing.PAGE
+        while given == renewing.PAGE:
+            given = await self._perform(renewing.adopt_some(self._policy))
             done.rows += given
             if on_progress is not None:
                 on_progress(done)
@@ -184,7 +192,9 @@ class AsyncMigration:
         of this library stay as they are. Killed, it is simply run again.
         """
         pace, done = Pace(rows_per_second), Migrated()
-        while taken := await self._perform(renewing.take_back_some(self._policy)):
+        taken = renewing.PAGE
+        while taken == renewing.PAGE:
+            taken = await self._perform(renewing.take_back_some(self._policy))
             done.rows += taken
             if on_progress is not None:
                 on_progress(done)

@@ -56,16 +56,17 @@ class Reindexed:
 def adopt_some(policy: Policy, size: int = PAGE) -> Plan[int]:
     """Give the next rows of older shapes their `derived`, and let what they touch follow.
 
-    Returns how many rows, 0 when none is left, nor anything that somebody else left undone.
+    Returns how many rows: fewer than *size* where none is left of those that were there, nor anything that somebody
+    else left undone. (Whoever waited for none to be left would never end where others write.)
     """
     rows = yield from ask(renewal.without_derived(size))
-    if not rows:
+    if rows:
+        page = yield from _note("give", rows)
+        yield from ask(renewal.give_derived(rows))
+        yield from _follow(policy, _with_todays(rows))
+        yield from ask(renewal.drop_page(page))
+    if len(rows) < size:
         yield from finish_others(policy)
-        return 0
-    page = yield from _note("give", rows)
-    yield from ask(renewal.give_derived(rows))
-    yield from _follow(policy, _with_todays(rows))
-    yield from ask(renewal.drop_page(page))
     return len(rows)
 
 
@@ -118,16 +119,16 @@ def renew(policy: Policy, rows: Sequence[Document]) -> Plan[Reindexed]:
 def take_back_some(policy: Policy, size: int = PAGE) -> Plan[int]:
     """Take back what the next rows of older shapes were given, and what followed from it.
 
-    Returns how many rows, 0 when none is left, nor anything that somebody else left undone.
+    Returns how many rows: fewer than *size* where none is left, nor anything that somebody else left undone.
     """
     rows = yield from ask(renewal.adopted(size))
-    if not rows:
+    if rows:
+        page = yield from _note("take", rows)
+        yield from ask(renewal.take_derived(rows))
+        yield from _unfollow(policy, _with_todays(rows))
+        yield from ask(renewal.drop_page(page))
+    if len(rows) < size:
         yield from finish_others(policy)
-        return 0
-    page = yield from _note("take", rows)
-    yield from ask(renewal.take_derived(rows))
-    yield from _unfollow(policy, _with_todays(rows))
-    yield from ask(renewal.drop_page(page))
     return len(rows)
 
 
