@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -18,7 +19,7 @@ def test_both_columns_find_the_same_rows(node_home: Path) -> None:
     names: dict[str, Any] = {}
     exec(blocks[0][1], names)
     try:
-        pairs = [(one[1], other[1]) for one, other in zip(blocks, blocks[1:], strict=False) if one[0] == "js"]
+        pairs = [(one[1], other[1]) for one, other in itertools.pairwise(blocks) if one[0] == "js"]
         assert len(pairs) == 7
         ours = []
         for _, python in pairs:
