@@ -50,8 +50,8 @@ from sesevent import (
     verify,
 )
 from sesevent.aio import Connecting
-from sesevent.analytics.journeys import Funnel
-from sesevent.analytics.results import Breakdown, Links, Overview, Reasons, Series
+from sesevent.analytics.journeys import Funnel, Links
+from sesevent.analytics.results import Breakdown, Overview, Reasons, Series
 from sesevent.faces.migration import AsyncMigration, Migration
 from sesevent.plans.dead_letters import Retried
 from sesevent.plans.migrate import Migrated
