@@ -46,6 +46,8 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             "archive",
             "retention",
             "tokens",
+            "compliance",
+            "storage",
             "serve",
             "report",
             "event",
