@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from sesevent.audit import AuditEntry
@@ -35,7 +36,7 @@ class Archiver(Protocol):
         but_not: Sequence[Chosen],
         on_progress: Callable[[Any], object] | None = None,
     ) -> Any:
-        """Archive the chosen events that happened before a time; returns what has ``events`` and ``deleted``."""
+        """Archive the chosen events that happened before a time; tells and returns what has ``day`` and ``deleted``."""
 
 
 class Due(NamedTuple):
@@ -120,6 +121,13 @@ def _go(work: _Work, some: Sequence[Document]) -> Plan[int]:
     return keeping.thin(some) if work.step.kind == "thin" else keeping.take_out(some)
 
 
+def _tell(step: Retained, on_progress: Callable[[Retained], object] | None, done: Any) -> None:
+    """Tell how far an archive is."""
+    step.events, step.day = done.deleted, done.day
+    if on_progress is not None:
+        on_progress(step)
+
+
 class Retaining:
     """Keep events no longer than a policy says: ``store.retention``. What is held stays, whatever it says."""
 
@@ -128,9 +136,13 @@ class Retaining:
         self._clock = clock
 
     def plan(self, policy: Retention) -> list[Due]:
-        """What would go if `run` were called now: how many events, by rule, step and month."""
+        """What would go if `run` were called now: how many events, by rule, step and month.
+
+        Now is the earlier of this clock's time and the database server's.
+        """
         found: list[Due] = []
-        for work in _works(policy, self._clock()):
+        now = self._perform(keeping.by_all_clocks(self._clock()))
+        for work in _works(policy, now):
             counts = keeping.months(work.since, work.step.before, work.chosen, work.but_not)
             found += _due(work, self._perform(counts))
         return found
@@ -150,14 +162,15 @@ class Retaining:
         no *archive*, and where a TTL index deletes after another time; and what archiving raises.
         """
         told: list[Retained] = []
-        works = _checked(_works(policy, self._clock()), archive)
+        now = self._perform(keeping.by_all_clocks(self._clock()))
+        works = _checked(_works(policy, now), archive)
         self._perform(expiry.refuse_other(policy))
         self._perform(_followed(policy, by, self._clock()))
         for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
-                done = archive.run(work.step.before, chosen=work.chosen, but_not=work.but_not)
-                told[-1].events = done.deleted
+                tell = partial(_tell, told[-1], on_progress)
+                tell(archive.run(work.step.before, chosen=work.chosen, but_not=work.but_not, on_progress=tell))
             else:
                 self._each_day(work, told[-1], by, on_progress)
         return told
@@ -208,9 +221,13 @@ class AsyncRetaining:
         self._clock = clock
 
     async def plan(self, policy: Retention) -> list[Due]:
-        """What would go if `run` were called now: how many events, by rule, step and month."""
+        """What would go if `run` were called now: how many events, by rule, step and month.
+
+        Now is the earlier of this clock's time and the database server's.
+        """
         found: list[Due] = []
-        for work in _works(policy, self._clock()):
+        now = await self._perform(keeping.by_all_clocks(self._clock()))
+        for work in _works(policy, now):
             counts = keeping.months(work.since, work.step.before, work.chosen, work.but_not)
             found += _due(work, await self._perform(counts))
         return found
@@ -230,14 +247,17 @@ class AsyncRetaining:
         no *archive*, and where a TTL index deletes after another time; and what archiving raises.
         """
         told: list[Retained] = []
-        works = _checked(_works(policy, self._clock()), archive)
+        now = await self._perform(keeping.by_all_clocks(self._clock()))
+        works = _checked(_works(policy, now), archive)
         await self._perform(expiry.refuse_other(policy))
         await self._perform(_followed(policy, by, self._clock()))
         for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
-                done = await asyncio.to_thread(archive.run, work.step.before, chosen=work.chosen, but_not=work.but_not)
-                told[-1].events = done.deleted
+                tell = partial(_tell, told[-1], on_progress)
+                here = partial(asyncio.get_running_loop().call_soon_threadsafe, tell)
+                chosen, but_not, before = work.chosen, work.but_not, work.step.before
+                tell(await asyncio.to_thread(archive.run, before, chosen=chosen, but_not=but_not, on_progress=here))
             else:
                 await self._each_day(work, told[-1], by, on_progress)
         return told

@@ -196,14 +196,16 @@ def first_between(since: str, before: str, conditions: Sequence[Filter], *, behi
     return Find(EVENTS, _all([window, *conditions]), (("Timestamp", 1), ("_id", 1)), 1, {"Timestamp": 1})
 
 
-def page_of(day: str, before: str, conditions: Sequence[Filter], after: Place | None, size: int) -> Find:
+def page_of(
+    day: str, before: str, conditions: Sequence[Filter], after: Place | None, size: int, *, raw: bool = False
+) -> Find:
     """Whole rows of a day that happened before a time, in order, behind a place."""
     until = min(next_day_of(day), before)
     window: list[Filter] = [{"Timestamp": {"$gte": day if after is None else after[0], "$lt": until}}]
     if after is not None:
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
-    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size)
+    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw)
 
 
 def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
@@ -213,9 +215,9 @@ def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate
     return Aggregate(EVENTS, [{"$match": _all([window, *conditions])}, {"$group": group}, {"$sort": {"_id": 1}}])
 
 
-def whole_events(identifiers: Sequence[Any]) -> Find:
+def whole_events(identifiers: Sequence[Any], *, raw: bool = False) -> Find:
     """These rows, as a majority of the members holds them."""
-    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True)
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw)
 
 
 def remove_events(documents: Sequence[Document], free: Filter) -> Remove:
