@@ -6,6 +6,7 @@ parameters and docstrings, is :mod:`sesevent.sync`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -44,6 +45,7 @@ from sesevent.plans import (
     lists,
     read,
     reclassify,
+    renewing,
     ses_list,
     status,
     suppress,
@@ -64,6 +66,7 @@ from sesevent.plans.receive import (
     store_together,
 )
 from sesevent.plans.reclassify import Reclassified
+from sesevent.plans.renewing import Reindexed
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
@@ -74,6 +77,7 @@ from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import CLOCK
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
+from sesevent.storage.renewal import Place
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -86,6 +90,7 @@ if TYPE_CHECKING:
     from sesevent.faces.audit import AsyncAudit
     from sesevent.faces.compliance import AsyncCompliance
     from sesevent.faces.keeping import AsyncKeeping
+    from sesevent.faces.migration import AsyncMigration
     from sesevent.faces.monitor import AsyncMonitor
     from sesevent.faces.retention import AsyncRetaining
     from sesevent.faces.storage import AsyncStorage
@@ -674,6 +679,13 @@ class AsyncEventStore:
         return AsyncStorage(self._perform, self._clock)
 
     @cached_property
+    def migration(self) -> AsyncMigration:
+        """Rows that another application wrote, and how they are taken over."""
+        from sesevent.faces.migration import AsyncMigration
+
+        return AsyncMigration(self._perform, self._clock, self._policy, self._collections[EVENTS].name)
+
+    @cached_property
     def tokens(self) -> AsyncTokens:
         """Who may use the HTTP API."""
         from sesevent.faces.tokens import AsyncTokens
@@ -879,8 +891,9 @@ class AsyncEventStore:
         others write, and to run again. Returns the number of rows; *on_progress* is told it
         after each page.
         """
-        done = 0
-        while adopted := await perform(read.adopt_some(self._policy), self._collections):
+        done, adopted = 0, renewing.PAGE
+        while adopted == renewing.PAGE:
+            adopted = await perform(renewing.adopt_some(self._policy), self._collections)
             done += adopted
             if on_progress is not None:
                 on_progress(done)
@@ -897,6 +910,28 @@ class AsyncEventStore:
             whole += page
             if on_progress is not None:
                 on_progress(whole)
+        return whole
+
+    async def reindex(
+        self, *, rows_per_second: float | None = None, on_progress: Callable[[Reindexed], object] | None = None
+    ) -> Reindexed:
+        """Make ``derived`` anew for rows of which an older version of this library, or other rules, made it.
+
+        Where it says something else afterwards, facts, suppression standings and rollups follow. It goes on where the
+        last one that was killed came to; safe while others write, and several times at once. At most
+        *rows_per_second* are touched, where that is given. *on_progress* is called after each page of five hundred.
+        """
+        from sesevent.faces.migration import Pace
+
+        name, pace, whole = self._collections[EVENTS].name, Pace(rows_per_second), Reindexed()
+        place: Place | None = await perform(renewing.begin(name), self._collections)
+        while place is not None:
+            page = await perform(renewing.reindex_page(self._policy, name, place, self._clock()), self._collections)
+            whole += page
+            place = page.place
+            if on_progress is not None:
+                on_progress(whole)
+            await asyncio.sleep(pace.pause(page.rows))
         return whole
 
     async def examine(self) -> list[doctor.Finding]:

@@ -6,6 +6,7 @@ parameters and docstrings, is :mod:`sesevent.aio`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
@@ -33,6 +34,7 @@ from sesevent.plans import (
     lists,
     read,
     reclassify,
+    renewing,
     ses_list,
     status,
     suppress,
@@ -53,6 +55,7 @@ from sesevent.plans.receive import (
     store_together,
 )
 from sesevent.plans.reclassify import Reclassified
+from sesevent.plans.renewing import Reindexed
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
@@ -63,6 +66,7 @@ from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import CLOCK
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
+from sesevent.storage.renewal import Place
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -75,6 +79,7 @@ if TYPE_CHECKING:
     from sesevent.faces.audit import Audit
     from sesevent.faces.compliance import Compliance
     from sesevent.faces.keeping import Keeping
+    from sesevent.faces.migration import Migration
     from sesevent.faces.monitor import Monitor
     from sesevent.faces.retention import Retaining
     from sesevent.faces.storage import Storage
@@ -645,6 +650,13 @@ class EventStore:
         return Storage(self._perform, self._clock)
 
     @cached_property
+    def migration(self) -> Migration:
+        """Rows that another application wrote, and how they are taken over."""
+        from sesevent.faces.migration import Migration
+
+        return Migration(self._perform, self._clock, self._policy, self._collections[EVENTS].name)
+
+    @cached_property
     def tokens(self) -> Tokens:
         """Who may use the HTTP API."""
         from sesevent.faces.tokens import Tokens
@@ -856,8 +868,9 @@ class EventStore:
         others write, and to run again. Returns the number of rows; *on_progress* is told it
         after each page.
         """
-        done = 0
-        while adopted := perform(read.adopt_some(self._policy), self._collections):
+        done, adopted = 0, renewing.PAGE
+        while adopted == renewing.PAGE:
+            adopted = perform(renewing.adopt_some(self._policy), self._collections)
             done += adopted
             if on_progress is not None:
                 on_progress(done)
@@ -874,6 +887,28 @@ class EventStore:
             whole += page
             if on_progress is not None:
                 on_progress(whole)
+        return whole
+
+    def reindex(
+        self, *, rows_per_second: float | None = None, on_progress: Callable[[Reindexed], object] | None = None
+    ) -> Reindexed:
+        """Make ``derived`` anew for rows of which an older version of this library, or other rules, made it.
+
+        Where it says something else afterwards, facts, suppression standings and rollups follow. It goes on where the
+        last one that was killed came to; safe while others write, and several times at once. At most
+        *rows_per_second* are touched, where that is given. *on_progress* is called after each page of five hundred.
+        """
+        from sesevent.faces.migration import Pace
+
+        name, pace, whole = self._collections[EVENTS].name, Pace(rows_per_second), Reindexed()
+        place: Place | None = perform(renewing.begin(name), self._collections)
+        while place is not None:
+            page = perform(renewing.reindex_page(self._policy, name, place, self._clock()), self._collections)
+            whole += page
+            place = page.place
+            if on_progress is not None:
+                on_progress(whole)
+            time.sleep(pace.pause(page.rows))
         return whole
 
     def examine(self) -> list[doctor.Finding]:

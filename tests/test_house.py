@@ -22,12 +22,13 @@ from sesevent.faces import (
     compliance,
     histories,
     keeping,
+    migration,
     monitor,
     retention,
     storage,
     tokens,
     watch,
-)  # fmt: skip
+)
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
 
@@ -47,6 +48,7 @@ FACES = [
     (analytics.Analytics, analytics.AsyncAnalytics),
     (audit.Audit, audit.AsyncAudit),
     (keeping.Keeping, keeping.AsyncKeeping),
+    (migration.Migration, migration.AsyncMigration),
     (retention.Retaining, retention.AsyncRetaining),
     (compliance.Compliance, compliance.AsyncCompliance),
     (storage.Storage, storage.AsyncStorage),

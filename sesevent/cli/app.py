@@ -26,6 +26,7 @@ from sesevent.cli import (
     monitor,
     options,
     project,
+    renewal,
     report,
     retention,
     rollup,
@@ -114,6 +115,8 @@ app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
+app.command("migrate")(renewal.migrate)
+app.command("reindex")(renewal.reindex)
 app.command("serve")(serve.serve)
 app.command("report")(report.report)
 app.command("health")(health.health)

@@ -165,7 +165,7 @@ class Retaining:
         now = self._perform(keeping.by_all_clocks(self._clock()))
         works = _checked(_works(policy, now), archive)
         self._perform(expiry.refuse_other(policy))
-        self._perform(_followed(policy, by, self._clock()))
+        self._perform(_followed(policy, by, now))
         for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
@@ -250,7 +250,7 @@ class AsyncRetaining:
         now = await self._perform(keeping.by_all_clocks(self._clock()))
         works = _checked(_works(policy, now), archive)
         await self._perform(expiry.refuse_other(policy))
-        await self._perform(_followed(policy, by, self._clock()))
+        await self._perform(_followed(policy, by, now))
         for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:

@@ -15,7 +15,7 @@ from pymongo.errors import InvalidName
 
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
-from sesevent.storage.layout import COLLECTIONS, DATABASE, EVENTS
+from sesevent.storage.layout import COLLECTIONS, DATABASE, EVENTS, UNFINISHED
 
 __all__ = ["DURABLE", "Settings", "client_options", "collections_of", "settings_of", "utc_now", "within"]
 
@@ -88,6 +88,7 @@ def collections_of(
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
     names = {name: name for name in COLLECTIONS} | {EVENTS: events_collection}
+    names[UNFINISHED] = UNFINISHED.replace(EVENTS, events_collection)
     try:
         found = client[database] if database else client.get_default_database(DATABASE)
         return {

@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, compliance, histories, monitor, storage
+from sesevent.faces import analytics, audit, compliance, histories, migration, monitor, storage
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -165,6 +165,7 @@ REACHED = {
     "EventStore.receive_many": "ingest",
     "EventStore.recipient": "recipient",
     "EventStore.reclassify": "reclassify",
+    "EventStore.reindex": "reindex",
     "EventStore.record_handshake": "(the webhook's: nobody confirms a subscription by hand)",
     "EventStore.status": "status",
     "EventStore.status_many": "status",
@@ -230,6 +231,9 @@ REACHED = {
     "Storage.report": "storage report",
     "Audit.note": "(for code that does something: what commands do is noted by itself)",
     "Audit.verify": "audit verify",
+    "Migration.inspect": "migrate",
+    "Migration.run": "migrate",
+    "Migration.undo": "migrate",
     "RecipientHistory.decision": "recipient",
     "RecipientHistory.first": "recipient",
     "RecipientHistory.to_list": "recipient",
@@ -238,7 +242,8 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    analytics.Analytics, audit.Audit, compliance.Compliance, histories.RecipientHistory, storage.Storage,
+    analytics.Analytics, audit.Audit, compliance.Compliance, histories.RecipientHistory, migration.Migration,
+    storage.Storage,
 )  # fmt: skip
 
 
