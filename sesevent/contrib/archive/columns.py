@@ -204,13 +204,25 @@ COLUMNS: Final = (
 """The columns, in order."""
 
 SCHEMA: Final = pa.schema([(column.name, column.type) for column in COLUMNS])
+_EACH: Final = {*SAID, "recipient_domains", "row"}
+"""Columns that speak of each event. What the others say is in its rest: the same for all of one rest."""
 _OF: Final = {column.name: column.of for column in COLUMNS}
 
 
 def table_of(documents: Sequence[Mapping[str, Any]]) -> Any:
     """Documents as Arrow's table."""
     rows = _Rows(documents)
-    return pa.Table.from_arrays([pa.array(rows.column(one.name), one.type) for one in COLUMNS], schema=SCHEMA)
+    like: dict[bytes, int] = {}
+    kinds = [like.setdefault(rest, len(like)) for rest in rows.column("row")]
+    few = _Rows(list(dict(zip(kinds, documents, strict=True)).values()))
+    spread = pa.array(kinds, pa.int32())
+    arrays = [
+        pa.array(rows.column(one.name), one.type)
+        if one.name in _EACH
+        else pa.array(few.column(one.name), one.type).take(spread)
+        for one in COLUMNS
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 def documents_in(batch: Any, *, passing: bool = False) -> list[Document]:
