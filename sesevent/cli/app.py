@@ -13,6 +13,7 @@ from sesevent.cli import (
     archive,
     audit,
     bounces,
+    compliance,
     config,
     dead_letters,
     demo,
@@ -25,15 +26,18 @@ from sesevent.cli import (
     monitor,
     options,
     project,
+    renewal,
     report,
     retention,
     rollup,
     serve,
     settings,
     status,
+    storage,
     suppression,
     testing,
     tokens,
+    unsubscribe,
     watch,
     worker,
 )
@@ -111,6 +115,8 @@ app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
+app.command("migrate")(renewal.migrate)
+app.command("reindex")(renewal.reindex)
 app.command("serve")(serve.serve)
 app.command("report")(report.report)
 app.command("health")(health.health)
@@ -128,3 +134,6 @@ app.add_typer(monitor.app, name="monitor")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(unsubscribe.app, name="unsubscribe")
+app.add_typer(storage.app, name="storage")
+app.add_typer(compliance.app, name="compliance")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from sesevent.storage.codec import legacy_derived
 from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Delete, Document, Insert, Update
 from sesevent.storage.standings import act_document, fact_document, standing_fields
@@ -17,8 +15,8 @@ from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.standing import Standing
 
 __all__ = [
-    "drop_dead_letters", "give_derived", "insert_audit", "insert_events", "insert_facts", "insert_standings",
-    "keep_dead_letters", "prefer_published", "put_bookmarks", "record_acts", "renew_derived", "renew_facts",
+    "drop_dead_letters", "insert_audit", "insert_events", "insert_facts", "insert_standings",
+    "keep_dead_letters", "prefer_published", "put_bookmarks", "record_acts", "renew_facts",
     "replace_standings",
 ]  # fmt: skip
 
@@ -83,27 +81,6 @@ def _renew_fact(document: Document) -> UpdateOne:
 def record_acts(acts: Sequence[tuple[str, Act]]) -> Insert:
     """Write down what was said about addresses; what was said already is said once."""
     return Insert(SUPPRESSION_ACTS, [act_document(address, act) for address, act in acts])
-
-
-def give_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
-    """Give rows of older shapes their `derived`, in place; the five strings and the ``_id`` stay."""
-    return Update(
-        EVENTS,
-        [
-            UpdateOne({"_id": row["_id"], "derived": None}, {"$set": {"derived": legacy_derived(row)}})
-            for row in documents
-        ],
-    )
-
-
-def renew_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
-    """Work out the `derived` of rows anew, in place, where nobody else has done so meanwhile."""
-    return Update(EVENTS, [_renew(row) for row in documents])
-
-
-def _renew(row: Mapping[str, Any]) -> UpdateOne:
-    same = {"_id": row["_id"], "derived.rules": row["derived"].get("rules")}
-    return UpdateOne(same, {"$set": {"derived": legacy_derived(row)}})
 
 
 def keep_dead_letters(documents: Sequence[Document]) -> Update:
