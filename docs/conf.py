@@ -33,7 +33,7 @@ from sesevent.cli import reference as cli_reference
 from sesevent.cli.app import EXIT_CODES
 from sesevent.cli.app import app as cli_app
 from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
-from sesevent.contrib.archive.columns import COLUMNS
+from sesevent.contrib.archive.columns import COLUMNS, in_sql
 from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
 from sesevent.events.identity import IDENTITY, UNKNOWN
@@ -94,6 +94,30 @@ _table(
     [(f"`{name}`", *held) for name, held in HELD.items()],
 )
 _table("archive", ("column", "type", "holds"), [(f"`{one.name}`", f"`{one.type}`", one.words) for one in COLUMNS])
+
+
+def _athena() -> str:
+    """The statement that makes an archive a table of Athena."""
+    columns = ",\n".join(f"  {one.name} {in_sql(one.type)}" for one in COLUMNS)
+    return f"""```sql
+CREATE EXTERNAL TABLE events (
+{columns}
+)
+PARTITIONED BY (day string)
+STORED AS PARQUET
+LOCATION 's3://bucket/prefix/events/'
+TBLPROPERTIES (
+  'projection.enabled' = 'true',
+  'projection.day.type' = 'date',
+  'projection.day.format' = 'yyyy-MM-dd',
+  'projection.day.range' = '2020-01-01,NOW',
+  'storage.location.template' = 's3://bucket/prefix/events/day=${{day}}/'
+);
+```
+"""
+
+
+(HERE / "reference" / "_table_athena.md").write_text(_athena(), encoding="utf-8")
 
 
 def _tree(error: type[SesEventError]) -> list[type[SesEventError]]:

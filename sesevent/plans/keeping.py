@@ -104,8 +104,9 @@ def documents(identifiers: Sequence[Any], *, raw: bool = False) -> Plan[list[Doc
 
 def take_out(some: Sequence[Document]) -> Plan[int]:
     """Delete rows that are still what they were when they were read; returns how many. Seal their days before."""
-    free = yield from _free()
-    gone: int = yield from ask(keeping.remove_events(some, free))
+    free, gone = (yield from _free()), 0
+    for delete in keeping.remove_events(some, free):
+        gone += yield from ask(delete)
     return gone
 
 

@@ -12,7 +12,7 @@ from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS
-from pymongo import DeleteOne, IndexModel, UpdateOne
+from pymongo import IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
@@ -21,7 +21,7 @@ from sesevent.storage.failures import DUPLICATE_KEY, refused
 __all__ = [
     "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
     "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream",
-    "Remove", "Update", "Updated",
+    "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -113,23 +113,6 @@ class Delete:
 
     def finish(self, outcome: Any) -> int:
         return int(outcome.deleted_count)
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Delete these documents, each guarded by a filter of its own, in no order. The result is how many were there."""
-
-    collection: str
-    filters: Sequence[Mapping[str, Any]]
-
-    def start(self, collections: Any) -> Any:
-        requests = [DeleteOne(dict(each)) for each in self.filters]
-        return collections[self.collection].bulk_write(requests, ordered=False)
-
-    def finish(self, outcome: Any) -> int:
-        if isinstance(outcome, BulkWriteError):
-            raise refused(outcome) from None
-        return int(outcome.bulk_api_result["nRemoved"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,16 @@ def test_a_policy_archives_where_it_says_so(
     policy = Retention.loads('[[rule]]\nwhy="x"\ntypes=["Bounce"]\nkeep=true\n[[rule]]\nwhy="x"\narchive="1 month"')
     number = rows.count_documents({})
     archive = Archive(store, Directory(tmp_path))
-    done = retained(lambda own: own.retention.run(policy, archive=archive))
+    told: list[tuple[int, str, str, int]] = []
+
+    def tell(step: Any) -> None:
+        told.append((step.rule, step.kind, step.day, step.events))
+
+    done = retained(lambda own: own.retention.run(policy, archive=archive, on_progress=tell))
+    assert len(told) > 3
+    assert {one[:2] for one in told} == {(2, "archive")}
+    assert [one[2:] for one in told] == sorted(one[2:] for one in told)
+    assert told[-1][3] == done[0].events
     assert rows.distinct("Type") == ["Bounce"]
     assert [step.events for step in done] == [number - rows.count_documents({})]
     assert sum(part.rows for part in archive.parts()) == done[0].events
