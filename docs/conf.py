@@ -58,6 +58,8 @@ from sesevent.suppression.rules import RULES
 from sesevent.suppression.standing import derive
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from llms import llms_text  # noqa: E402  # beside this file
 
 project = "sesevent"
 release = version = __version__
@@ -532,3 +534,13 @@ _ROOMS = {
     "errors | version": (_GROUND, "import nothing"),
 }
 _house()
+
+
+def setup(app: Any) -> None:
+    """Write `llms.txt` beside the pages."""
+    app.connect("build-finished", _write_llms_text)
+
+
+def _write_llms_text(app: Any, failed: Exception | None) -> None:
+    if failed is None:
+        (Path(app.outdir) / "llms.txt").write_text(llms_text(), encoding="utf-8")
