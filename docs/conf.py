@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +39,11 @@ from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
 from sesevent.contrib.archive.columns import COLUMNS, in_sql
 from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
+from sesevent.events import mail
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.machines import machines
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.events.part import Part
 from sesevent.monitoring.readings import READINGS
 from sesevent.monitoring.rules import DEFAULT_RULES
 from sesevent.monitoring.texts import amount, span
@@ -55,6 +60,8 @@ from sesevent.suppression.rules import RULES
 from sesevent.suppression.standing import derive
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from llms import llms_text  # noqa: E402  # beside this file
 
 project = "sesevent"
 release = version = __version__
@@ -138,6 +145,46 @@ _table(
         for word, cls in EVENT_CLASSES.items()
     ],
 )  # fmt: skip
+
+
+def _said_of(part: type[Part]) -> dict[str, str]:
+    """What stands behind each field of a part in its source."""
+    (tree,) = ast.parse(inspect.getsource(part)).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        field.target.id: " ".join(ast.literal_eval(said.value).replace("``", "`").split())
+        for field, said in pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        and isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant)
+    }  # fmt: skip
+
+
+def _type_of(annotation: str) -> str:
+    return f"`{annotation.removesuffix(' | None').replace('Moment', 'datetime')}`"
+
+
+def _fields(part: type[Part]) -> Iterator[tuple[str, str, str, str, str]]:
+    said, types = _said_of(part), inspect.get_annotations(part)
+    for number, (name, told) in enumerate(part.model_fields.items()):
+        head = f"`{part.__name__}`" if not number else ""
+        yield head, f"`{told.alias}`", f"`{name}`", _type_of(types[name]), said.get(name, "")
+
+
+def _parts() -> Iterator[type[Part]]:
+    """Every part of a payload: what all kinds have first, then kind by kind."""
+    modules = [mail, *[sys.modules[cls.__module__] for cls in EVENT_CLASSES.values()]]
+    for module in dict.fromkeys(modules):
+        for name in module.__all__:
+            one = getattr(module, name)
+            if isinstance(one, type) and issubclass(one, Part):
+                yield one
+
+
+_table(
+    "fields",
+    ("object", "AWS's name", "ours", "type", "what it holds"),
+    [row for part in _parts() for row in _fields(part)],
+)
 _table(
     "rules",
     ("rule", "reason in a decision", "what happened", "why so"),
@@ -519,3 +566,13 @@ _ROOMS = {
     "errors | version": (_GROUND, "import nothing"),
 }
 _house()
+
+
+def setup(app: Any) -> None:
+    """Write `llms.txt` beside the pages."""
+    app.connect("build-finished", _write_llms_text)
+
+
+def _write_llms_text(app: Any, failed: Exception | None) -> None:
+    if failed is None:
+        (Path(app.outdir) / "llms.txt").write_text(llms_text(), encoding="utf-8")
