@@ -99,7 +99,7 @@ def _retry(policy: Policy, find: Find, now: datetime) -> Plan[Retried]:
         retried.tried += 1
         retried.last = document["_id"]
         letter = dead_letter(document)
-        if letter.truncated:
+        if letter.truncated or letter.content is None:  # or nobody can read it: its key is lost
             continue
         prepared = Prepared()
         prepare(vouched(b"", "it was received before", _messages(letter)), letter.first_at, prepared)

@@ -22,9 +22,11 @@ from sesevent.storage.layout import (
     BOOKMARKS,
     DATABASE,
     DEAD_LETTERS,
+    ENCRYPTION,
     EVENTS,
     HEALTH,
     HOLDS,
+    KEYS,
     PLURAL,
     ROLLUP_HOURS,
     ROLLUPS,
@@ -106,7 +108,7 @@ def collections_of(
     """
     others = (
         SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
-        ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS,
+        ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS, KEYS, ENCRYPTION,
     )  # fmt: skip
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:

@@ -145,7 +145,7 @@ def page_of(day: str, before: str, conditions: Sequence[Filter], after: Place | 
     if after is not None:
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
-    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size)
+    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, as_stored=True)
 
 
 def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
@@ -157,7 +157,7 @@ def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate
 
 def whole_events(identifiers: Sequence[Any]) -> Find:
     """These rows, as a majority of the members holds them."""
-    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True)
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, as_stored=True)
 
 
 def remove_events(documents: Sequence[Document], free: Filter) -> Remove:

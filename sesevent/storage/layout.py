@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
-    "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS",
+    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "ENCRYPTION", "EVENTS",
+    "HEALTH", "HOLDS", "INDEXES", "KEYS", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS",
     "TOKENS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
@@ -38,6 +38,10 @@ HOLDS: Final = "ses_hold"
 """What must be kept, whatever retention says."""
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
+KEYS: Final = "ses_key"
+"""MongoDB's key vault: data keys, each wrapped."""
+ENCRYPTION: Final = "ses_encryption"
+"""The secret that wraps them, wrapped itself, and the ids of keys that were destroyed."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
