@@ -68,10 +68,18 @@ from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
+from sesevent.storage.connection import (
+    DURABLE,
+    Encrypts,
+    client_options,
+    collections_of,
+    settings_of,
+    utc_now,
+    within,
+)
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK
+from sesevent.storage.operations import CLOCK, SEALS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
@@ -84,6 +92,7 @@ from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 if TYPE_CHECKING:
     from sesevent.faces.analytics import AsyncAnalytics
     from sesevent.faces.audit import AsyncAudit
+    from sesevent.faces.encryption import AsyncEncrypting
     from sesevent.faces.keeping import AsyncKeeping
     from sesevent.faces.monitor import AsyncMonitor
     from sesevent.faces.retention import AsyncRetaining
@@ -581,10 +590,13 @@ class AsyncEventStore:
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = awaited(clock)
+        if encryption is not None:
+            self._collections[SEALS] = encryption.bound_to(client, self._collections[EVENTS].database.name)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
@@ -628,6 +640,13 @@ class AsyncEventStore:
         return AsyncKeeping(self._perform, self._clock)
 
     @cached_property
+    def encryption(self) -> AsyncEncrypting:
+        """The keys of what is kept encrypted. Raises ConfigurationError of a store that encrypts nothing."""
+        from sesevent.faces.encryption import AsyncEncrypting
+
+        return AsyncEncrypting(perform, self._collections, self._clock)
+
+    @cached_property
     def retention(self) -> AsyncRetaining:
         """How long events are kept."""
         from sesevent.faces.retention import AsyncRetaining
@@ -652,6 +671,7 @@ class AsyncEventStore:
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
         **options: Any,
     ) -> Connecting:
         """Connect to MongoDB and make sure that it answers.
@@ -659,7 +679,8 @@ class AsyncEventStore:
         *database* defaults to the URI's, then to ``cache``. *collection* is where events are
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
-        *write_concern* says otherwise. Further *options* go to PyMongo's client.
+        *write_concern* says otherwise. With *encryption* (`sesevent.contrib.encryption.Encryption`) what
+        is personal is kept encrypted. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -669,7 +690,13 @@ class AsyncEventStore:
         except (PyMongoError, ValueError) as error:
             raise translate(error) from error
         store = cls(
-            client, database=database, collection=collection, write_concern=write_concern, policy=policy, clock=clock
+            client,
+            database=database,
+            collection=collection,
+            write_concern=write_concern,
+            policy=policy,
+            clock=clock,
+            encryption=encryption,
         )
         return Connecting(store)
 

@@ -57,10 +57,18 @@ from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
+from sesevent.storage.connection import (
+    DURABLE,
+    Encrypts,
+    client_options,
+    collections_of,
+    settings_of,
+    utc_now,
+    within,
+)
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK
+from sesevent.storage.operations import CLOCK, SEALS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
@@ -73,6 +81,7 @@ from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 if TYPE_CHECKING:
     from sesevent.faces.analytics import Analytics
     from sesevent.faces.audit import Audit
+    from sesevent.faces.encryption import Encrypting
     from sesevent.faces.keeping import Keeping
     from sesevent.faces.monitor import Monitor
     from sesevent.faces.retention import Retaining
@@ -552,10 +561,13 @@ class EventStore:
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = clock
+        if encryption is not None:
+            self._collections[SEALS] = encryption.bound_to(client, self._collections[EVENTS].database.name)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
@@ -599,6 +611,13 @@ class EventStore:
         return Keeping(self._perform, self._clock)
 
     @cached_property
+    def encryption(self) -> Encrypting:
+        """The keys of what is kept encrypted. Raises ConfigurationError of a store that encrypts nothing."""
+        from sesevent.faces.encryption import Encrypting
+
+        return Encrypting(perform, self._collections, self._clock)
+
+    @cached_property
     def retention(self) -> Retaining:
         """How long events are kept."""
         from sesevent.faces.retention import Retaining
@@ -623,6 +642,7 @@ class EventStore:
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
         **options: Any,
     ) -> EventStore:
         """Connect to MongoDB and make sure that it answers.
@@ -630,7 +650,8 @@ class EventStore:
         *database* defaults to the URI's, then to ``cache``. *collection* is where events are
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
-        *write_concern* says otherwise. Further *options* go to PyMongo's client.
+        *write_concern* says otherwise. With *encryption* (`sesevent.contrib.encryption.Encryption`) what
+        is personal is kept encrypted. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -647,6 +668,7 @@ class EventStore:
                 write_concern=write_concern,
                 policy=policy,
                 clock=clock,
+                encryption=encryption,
             )
             perform(doctor.greet(), store._collections)
         except BaseException:

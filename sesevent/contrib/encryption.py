@@ -242,9 +242,9 @@ class DataKey:
         """The value again. Raises ValueError where it was not sealed with this key, or was changed since."""
         header, rest = sealed[:18], sealed[18:]
         plain = self._decrypt(header, rest)
-        size = 8 + len(plain)
+        size = 7 + len(plain)  # itself, the type, an empty name, and the end
         document = size.to_bytes(4, "little") + header[17:18] + b"\x00" + plain + b"\x00"
-        return bson.decode(document[:4] + document[4:], _CODEC)[""]
+        return bson.decode(document, _CODEC)[""]
 
     def wrap(self, material: bytes) -> bytes:
         """Another key's material, as a vault keeps it for a local master key."""

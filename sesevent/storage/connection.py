@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import pymongo
 from bson.codec_options import CodecOptions
@@ -36,7 +36,7 @@ from sesevent.storage.layout import (
     WATCHES,
 )
 
-__all__ = ["DURABLE", "Settings", "client_options", "collections_of", "settings_of", "utc_now", "within"]
+__all__ = ["DURABLE", "Encrypts", "Settings", "client_options", "collections_of", "settings_of", "utc_now", "within"]
 
 DURABLE: Final = WriteConcern(w="majority", j=True)
 """Acknowledged by a majority of the members, and in their journals: it survives any one of them."""
@@ -75,6 +75,13 @@ def settings_of(client: Any, write_concern: WriteConcern) -> Settings | None:
         pool._credentials is not None,
         concern.get("w") == "majority" and concern.get("j") is True,
     )
+
+
+class Encrypts(Protocol):
+    """What a store is told to encrypt with: `sesevent.contrib.encryption.Encryption`."""
+
+    def bound_to(self, client: Any, database: str) -> Any:
+        """What does so for a store over a client."""
 
 
 def utc_now() -> datetime:
