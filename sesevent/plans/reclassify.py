@@ -41,7 +41,12 @@ def next_page(policy: Policy, after: Cursor | None, size: int = PAGE) -> Plan[Re
     documents = yield from ask(query.page(size))
     if not documents:
         return None
-    yield from ask(writes.renew_derived(documents))
-    yield from mark(documents)
-    changed = yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in documents])
+    clear = [document for document in documents if "unreadable" not in document]
+    if len(clear) < len(documents):
+        left = [document for document in documents if "unreadable" in document]
+        yield from ask(writes.leave_derived(left, rules_version()))
+    if clear:
+        yield from ask(writes.renew_derived(clear))
+    yield from mark(clear)
+    changed = yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in clear])
     return Reclassified(len(documents), len(changed), stored_event(documents[-1]).cursor)

@@ -167,6 +167,11 @@ class Seals:
         """The same plan, encrypting."""
         return sealed(plan, self)
 
+    def text_of(self, value: Any) -> str | None:
+        """The text that was sealed beside events, where its key is at hand; one in the clear is itself."""
+        found = self.known.opened(value) if is_sealed(value) and self.known is not None else value
+        return found if isinstance(found, str) and not isinstance(found, Unreadable) else None
+
     def __repr__(self) -> str:
         return "<Seals>"
 
@@ -358,7 +363,7 @@ def _sealed_event(fields: Mapping[str, Any], identifier: Any, known: Known, seal
             told["Message"] = owner.random(text)
     if isinstance(subject := told.get("Subject"), str):
         told["Subject"] = owner.random(subject)
-    if isinstance(derived := told.get("derived"), dict):
+    if isinstance(derived := told.get("derived"), Mapping):
         told["derived"] = _sealed_derived(derived, owner, shared, known, seals)
     if isinstance(recipients := told.get("derived.recipients"), list):
         told["derived.recipients"] = _sealed_people(recipients, shared, known, seals)
@@ -366,14 +371,14 @@ def _sealed_event(fields: Mapping[str, Any], identifier: Any, known: Known, seal
     return told
 
 
-def _sealed_derived(derived: dict[str, Any], owner: Key, shared: Key, known: Known, seals: Seals) -> dict[str, Any]:
+def _sealed_derived(derived: Mapping[str, Any], owner: Key, shared: Key, known: Known, seals: Seals) -> dict[str, Any]:
     told = dict(derived)
     if recipients := told.get("recipients"):
         told["recipients"] = _sealed_people(recipients, shared, known, seals)
         told.setdefault(DOMAINS, _domains(recipients))
     link = (told.get("click") or {}).get("link")
     if isinstance(link, str):
-        told["click"] = told["click"] | {"link": owner.random(link), "page": shared.equal(page_of_link(link))}
+        told["click"] = {**told["click"], "link": owner.random(link), "page": shared.equal(page_of_link(link))}
     return told
 
 
@@ -449,6 +454,8 @@ def _finish(row: Document, known: Known) -> Document:
         named = [f"erased.{place}@erased.invalid" if isinstance(one, Unreadable) else one
                  for place, one in enumerate(people)]  # fmt: skip
         row["Message"] = without_tokens(text, row.get("_id"), named)
+        if isinstance(row.get("received"), dict):
+            row["received"].setdefault("protected", SEALED)  # the text is not the one that the key was made of
         _mark(row, people)
     return row
 

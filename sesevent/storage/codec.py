@@ -261,6 +261,15 @@ class StoredEvent:
         return at if isinstance(at, datetime) else None
 
     @property
+    def unreadable(self) -> str | None:
+        """Why what is personal in it cannot be read: ``erased``, ``key lost`` or ``damaged``; None where it can.
+
+        Of such a row type, time, message id and reasons are known still.
+        """
+        reason: str | None = self.document.get("unreadable")
+        return reason
+
+    @property
     def cursor(self) -> tuple[str | None, Any]:
         """Where this row stands in time order: hand it as *after* to continue behind it."""
         return self.document.get("Timestamp"), self.id

@@ -89,8 +89,10 @@ def _encryption(error: Exception) -> SesEventError:
     cause = getattr(error, "cause", None)
     if isinstance(cause, errors.PyMongoError) and not isinstance(cause, errors.EncryptionError):
         return translate(cause)
-    if "KMS" in str(cause) and "HTTP status" not in str(cause):  # a refusal has a status; silence has none
-        return StoreUnavailable("The key management service did not answer.", hint="It is safe to repeat.")
+    if "network error" in str(cause):  # libmongocrypt has no code for it
+        return StoreUnavailable(
+            "The key management service did not answer, or its certificate is not trusted.", hint="It is safe to repeat."
+        )
     return ConfigurationError(
         "The master key cannot be used: it is another than the one that data was encrypted with, or use is denied.",
         hint="Check the key that `encryption` names, its region, and the rights kms:Encrypt and kms:Decrypt.",

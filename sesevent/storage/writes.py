@@ -18,7 +18,7 @@ from sesevent.suppression.standing import Standing
 
 __all__ = [
     "drop_dead_letters", "give_derived", "insert_audit", "insert_events", "insert_facts", "insert_standings",
-    "keep_dead_letters", "prefer_published", "put_bookmarks", "record_acts", "renew_derived", "renew_facts",
+    "keep_dead_letters", "leave_derived", "prefer_published", "put_bookmarks", "record_acts", "renew_derived", "renew_facts",
     "replace_standings",
 ]  # fmt: skip
 
@@ -99,6 +99,11 @@ def give_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
 def renew_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
     """Work out the `derived` of rows anew, in place, where nobody else has done so meanwhile."""
     return Update(EVENTS, [_renew(row) for row in documents])
+
+
+def leave_derived(documents: Sequence[Mapping[str, Any]], edition: str) -> Update:
+    """Have rows of which nothing can be told anew, since nobody can read them, count as told by these rules."""
+    return Update(EVENTS, [UpdateOne({"_id": row["_id"]}, {"$set": {"derived.rules": edition}}) for row in documents])
 
 
 def _renew(row: Mapping[str, Any]) -> UpdateOne:
