@@ -567,7 +567,7 @@ class EventStore:
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = clock
         if encryption is not None:
-            self._collections[SEALS] = encryption.bound_to(client, self._collections[EVENTS].database.name)
+            self._collections[SEALS] = encryption.bound_to(client, self._collections[EVENTS].database)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy

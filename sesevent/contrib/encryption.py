@@ -45,6 +45,8 @@ except ImportError:
 __all__ = ["AwsKms", "DataKey", "Encryption", "LocalKey", "Master"]
 
 _MASTER: Final = 96  # bytes of a local master key, and of every data key
+_TEXT: Final = b"\x02"
+"""BSON's type of texts: https://bsonspec.org/spec.html."""
 _CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 
@@ -53,6 +55,8 @@ class LocalKey:
     """A master key of 96 random bytes, for development: whoever has it can read everything."""
 
     key: bytes
+    name: str = ""
+    """Tells it from another local key, where one takes the place of the other."""
 
     def __post_init__(self) -> None:
         if len(self.key) != _MASTER:
@@ -84,11 +88,14 @@ class LocalKey:
         """The key as base64, to be kept where secrets are kept: never beside the database."""
         return b64encode(self.key).decode("ascii")
 
-    provider = "local"
+    @property
+    def provider(self) -> str:
+        """How PyMongo, and the key vault, call it."""
+        return f"local:{self.name}" if self.name else "local"
 
     def providers(self) -> dict[str, Any]:
         """How PyMongo is told."""
-        return {"local": {"key": self.key}}
+        return {self.provider: {"key": self.key}}
 
     def master_key(self) -> dict[str, Any] | None:
         """What of it is written beside a data key: nothing."""
@@ -121,7 +128,10 @@ class AwsKms:
     ca_file: str | None = None
     """Certificates to trust at *endpoint*, instead of the system's."""
 
-    provider = "aws"
+    @property
+    def provider(self) -> str:
+        """How PyMongo, and the key vault, call it."""
+        return "aws"
 
     def providers(self) -> dict[str, Any]:
         """How PyMongo is told; nothing said: it looks for credentials itself."""
@@ -178,7 +188,7 @@ class Encryption:
             raise ConfigurationError(f"{path} is no TOML: {error}.") from None
         return cls(_master_in(told, place), bool(told.get("per_person", False)))
 
-    def bound_to(self, client: Any, database: str) -> Seals:
+    def bound_to(self, client: Any, database: Any) -> Seals:
         """What seals and opens for a store over *client*. It asks nobody yet."""
         engines = {MongoClient: ClientEncryption, AsyncMongoClient: AsyncClientEncryption}
         engine = next((made for kind, made in engines.items() if isinstance(client, kind)), None)
@@ -188,7 +198,7 @@ class Encryption:
         providers = {name: value for one in reversed(masters) for name, value in one.providers().items()}
         tls = {name: value for one in masters for name, value in (one.tls() or {}).items()}
         made = engine(
-            providers, f"{database}.{KEYS}", client, _CODEC, kms_tls_options=tls or None
+            providers, f"{database.name}.{KEYS}", client, _CODEC, kms_tls_options=tls or None
         )
         return Seals(made, self.master.provider, self.master.master_key(), self.per_person, DataKey)
 
@@ -242,6 +252,8 @@ class DataKey:
         """The value again. Raises ValueError where it was not sealed with this key, or was changed since."""
         header, rest = sealed[:18], sealed[18:]
         plain = self._decrypt(header, rest)
+        if header[17:18] == _TEXT:  # nearly all are
+            return plain[4:-1].decode("utf-8")
         size = 7 + len(plain)  # itself, the type, an empty name, and the end
         document = size.to_bytes(4, "little") + header[17:18] + b"\x00" + plain + b"\x00"
         return bson.decode(document, _CODEC)[""]
@@ -281,5 +293,8 @@ def _bits(header: bytes) -> bytes:
 
 def _bson(value: Any) -> tuple[bytes, bytes]:
     """A value's BSON type and bytes."""
+    if type(value) is str:
+        text = value.encode("utf-8")
+        return _TEXT, (len(text) + 1).to_bytes(4, "little") + text + b"\x00"
     document = bson.encode({"": value})
     return document[4:5], document[6:-1]

@@ -80,7 +80,7 @@ def settings_of(client: Any, write_concern: WriteConcern) -> Settings | None:
 class Encrypts(Protocol):
     """What a store is told to encrypt with: `sesevent.contrib.encryption.Encryption`."""
 
-    def bound_to(self, client: Any, database: str) -> Any:
+    def bound_to(self, client: Any, database: Any) -> Any:
         """What does so for a store over a client."""
 
 
