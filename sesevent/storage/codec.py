@@ -251,6 +251,8 @@ class StoredEvent:
     @cached_property
     def key(self) -> str:
         """The event key, 24 hexadecimal digits: equal for two rows that hold the same event."""
+        if self.unreadable is not None:
+            return str(self.id)
         return event_key(self.event).hex()
 
     @property
