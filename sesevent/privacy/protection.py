@@ -191,11 +191,6 @@ _DONE: Final[dict[str, str | None]] = {
     "user_agent": "userAgent",
     "links": "link",
 }
-    "subject": None,
-    "ip_address": "ipAddress",
-    "user_agent": "userAgent",
-    "links": "link",
-}
 """What the quick way edits, and under which key of a kind's own part."""
 _ONLY_IN: Final = {
     "link_tags": ("click",), "template_data": ("failure",), "content": ("receipt",),
