@@ -99,6 +99,10 @@ class Pseudonyms:
         """What an address, in normal form, is stored as from now on."""
         return self._of(normal) if self.writes else normal
 
+    def is_todays(self, name: str) -> bool:
+        """Whether new rows are stored under a form such as this."""
+        return name.startswith(f"p.{self.keys[0].id}.") if self.writes else not is_pseudonym(name)
+
     def forms(self, address: str) -> tuple[str, ...]:
         """Every form an address may be stored under; the first is the one that new rows have."""
         return self._forms(addresses.normal(address))
