@@ -197,9 +197,7 @@ class Encryption:
         masters = (self.master, *self.others)
         providers = {name: value for one in reversed(masters) for name, value in one.providers().items()}
         tls = {name: value for one in masters for name, value in (one.tls() or {}).items()}
-        made = engine(
-            providers, f"{database.name}.{KEYS}", client, _CODEC, kms_tls_options=tls or None
-        )
+        made = engine(providers, f"{database.name}.{KEYS}", client, _CODEC, kms_tls_options=tls or None)
         return Seals(made, self.master.provider, self.master.master_key(), self.per_person, DataKey)
 
 

@@ -1,6 +1,6 @@
 """The keys of a store that encrypts: ``store.encryption``, in both colours.
 
-A store makes them, and hands in its driver. The stories are told in :mod:`sesevent.plans.sealing`.
+A store makes them, and hands in its driver. The stories are told in :mod:`sesevent.plans.encryption`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from functools import partial
 from typing import Any
 
 from sesevent.errors import ConfigurationError
-from sesevent.plans import sealing
-from sesevent.plans.sealing import Encrypted, Seals, Status
+from sesevent.plans import encryption
+from sesevent.plans.encryption import Encrypted, Status
+from sesevent.plans.keys import Keyring
 from sesevent.storage.operations import SEALS
 
 __all__ = ["AsyncEncrypting", "Encrypting"]
 
 
-def _of(collections: Mapping[str, Any]) -> tuple[Seals, dict[str, Any]]:
+def _of(collections: Mapping[str, Any]) -> tuple[Keyring, dict[str, Any]]:
     """What encrypts, and the collections as they are without it: keys are kept as they are told."""
     if SEALS not in collections:
         raise ConfigurationError(
@@ -42,7 +43,7 @@ class Encrypting:
 
         The first question, or write, of a new database makes its keys.
         """
-        found: Status = self._perform(sealing.status(self._seals))
+        found: Status = self._perform(encryption.status(self._seals))
         return found
 
     def shred(self, address: str, *, by: str, why: str) -> int:
@@ -55,7 +56,7 @@ class Encrypting:
 
         It is written into the audit, without the address. Raises ConfigurationError where something is not said.
         """
-        gone: int = self._perform(sealing.shred(self._seals, address, by, why, self._clock()))
+        gone: int = self._perform(encryption.shred(self._seals, address, by, why, self._clock()))
         return gone
 
     def rotate(self, *, by: str, why: str) -> None:
@@ -64,14 +65,14 @@ class Encrypting:
         The one before is given besides, as one of ``Encryption.others``, until this is done. One small write; no row is
         touched. It is written into the audit.
         """
-        self._perform(sealing.rotate(self._seals, by, why, self._clock()))
+        self._perform(encryption.rotate(self._seals, by, why, self._clock()))
 
     def new_data_key(self, *, by: str, why: str) -> int:
         """Encrypt new rows with a new data key; returns how many there are now. Old rows stay readable.
 
         Other processes follow within a minute. It is written into the audit.
         """
-        keys: int = self._perform(sealing.new_data_key(self._seals, by, why, self._clock()))
+        keys: int = self._perform(encryption.new_data_key(self._seals, by, why, self._clock()))
         return keys
 
     def encrypt_existing(self, *, on_progress: Callable[[Encrypted], object] | None = None) -> Encrypted:
@@ -82,7 +83,7 @@ class Encrypting:
         """
         whole = Encrypted()
         while whole.place is not None:
-            whole = self._perform(sealing.encrypt_page(self._seals, whole))
+            whole = self._perform(encryption.encrypt_page(self._seals, whole))
             if on_progress is not None:
                 on_progress(whole)
         return whole
@@ -103,7 +104,7 @@ class AsyncEncrypting:
 
         The first question, or write, of a new database makes its keys.
         """
-        found: Status = await self._perform(sealing.status(self._seals))
+        found: Status = await self._perform(encryption.status(self._seals))
         return found
 
     async def shred(self, address: str, *, by: str, why: str) -> int:
@@ -116,7 +117,7 @@ class AsyncEncrypting:
 
         It is written into the audit, without the address. Raises ConfigurationError where something is not said.
         """
-        gone: int = await self._perform(sealing.shred(self._seals, address, by, why, self._clock()))
+        gone: int = await self._perform(encryption.shred(self._seals, address, by, why, self._clock()))
         return gone
 
     async def rotate(self, *, by: str, why: str) -> None:
@@ -125,14 +126,14 @@ class AsyncEncrypting:
         The one before is given besides, as one of ``Encryption.others``, until this is done. One small write; no row is
         touched. It is written into the audit.
         """
-        await self._perform(sealing.rotate(self._seals, by, why, self._clock()))
+        await self._perform(encryption.rotate(self._seals, by, why, self._clock()))
 
     async def new_data_key(self, *, by: str, why: str) -> int:
         """Encrypt new rows with a new data key; returns how many there are now. Old rows stay readable.
 
         Other processes follow within a minute. It is written into the audit.
         """
-        keys: int = await self._perform(sealing.new_data_key(self._seals, by, why, self._clock()))
+        keys: int = await self._perform(encryption.new_data_key(self._seals, by, why, self._clock()))
         return keys
 
     async def encrypt_existing(self, *, on_progress: Callable[[Encrypted], object] | None = None) -> Encrypted:
@@ -143,7 +144,7 @@ class AsyncEncrypting:
         """
         whole = Encrypted()
         while whole.place is not None:
-            whole = await self._perform(sealing.encrypt_page(self._seals, whole))
+            whole = await self._perform(encryption.encrypt_page(self._seals, whole))
             if on_progress is not None:
                 on_progress(whole)
         return whole

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import bson
 from bson import ObjectId
@@ -32,6 +32,9 @@ from sesevent.moments import format_moment, read_moment
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.unwrap import unwrap
 
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protected
+
 __all__ = [
     "DERIVED_VERSION",
     "ENGAGEMENT",
@@ -40,8 +43,10 @@ __all__ = [
     "derived_of",
     "document_fields",
     "document_of",
+    "is_protected",
     "is_too_large",
     "legacy_derived",
+    "protect",
     "received_of",
     "stored_event",
 ]
@@ -62,6 +67,27 @@ def document_of(event: Essentials, message: UnverifiedMessage, now: datetime) ->
     document = _fields(event)
     document["received"] = received_of(message, now)
     return document
+
+
+def protect(document: dict[str, Any], protected: Protected, version: str) -> None:
+    """Have the document of an event say no more than *protected* does, by the privacy policy of this *version*.
+
+    Its key stays that of the event as it came, so a repeat is one, whatever the keys are by then. So do figures: what
+    it counts as, how long it took, why it failed, whether a machine read.
+    """
+    document["Message"], derived = protected.text, document["derived"]
+    document.pop("Subject", None)
+    if protected.subject is not None:
+        document["Subject"] = protected.subject
+    if protected.recipients:
+        derived["recipients"] = protected.recipients
+    if "click" in derived:
+        derived["click"] = {} if protected.link is None else {"link": protected.link}
+    if protected.tags is not None:
+        for name in ("tags", *_TAGS.values()):
+            derived.pop(name, None)
+        _add_tags(derived, protected.tags)
+    document["received"]["protected"] = version
 
 
 def is_too_large(document: Mapping[str, Any]) -> bool:
@@ -208,6 +234,8 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     """The `derived` of a row in an older shape: as ours, and SES's words where the columns hold others."""
     event = _event_of(document).essentials
     derived = derived_of(event)
+    if is_protected(document):
+        return derived | _kept_figures(document)
     if (key := key_of(event).hex()) != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
     if event.type != document.get("Type"):
@@ -217,6 +245,20 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     if derived.keys().isdisjoint(("key", "messageId", "type")):  # those rows are looked at more closely
         _add_group(derived, event, _text(document, "Timestamp") or "")
     return derived
+
+
+def is_protected(document: Mapping[str, Any]) -> bool:
+    """Whether a row says less than the event did that arrived: its key, and some figures, no more follow from it."""
+    return "unreadable" in document or "protected" in (document.get("received") or {})
+
+
+def _kept_figures(document: Mapping[str, Any]) -> dict[str, Any]:
+    known = document.get("derived") or {}
+    return {name: known[name] for name in _FIGURES if name in known}
+
+
+_FIGURES: Final = ("group", "took", "machine", "recipients")
+"""What of `derived` is worked out before an event is protected."""
 
 
 @dataclass(frozen=True, slots=False, repr=False)
@@ -251,9 +293,7 @@ class StoredEvent:
     @cached_property
     def key(self) -> str:
         """The event key, 24 hexadecimal digits: equal for two rows that hold the same event."""
-        if self.unreadable is not None:
-            return str(self.id)
-        return event_key(self.event).hex()
+        return str(self.id) if is_protected(self.document) else event_key(self.event).hex()
 
     @property
     def received_at(self) -> datetime | None:

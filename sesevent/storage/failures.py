@@ -85,13 +85,14 @@ def _configuration(error: Exception) -> SesEventError:
 
 
 def _encryption(error: Exception) -> SesEventError:
-    """What PyMongo's encryption raised: the cause is the driver's, libmongocrypt's, or that of its connection to KMS."""
+    """What PyMongo's encryption raised: the cause is the driver's or libmongocrypt's."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, errors.PyMongoError) and not isinstance(cause, errors.EncryptionError):
         return translate(cause)
     if "network error" in str(cause):  # libmongocrypt has no code for it
         return StoreUnavailable(
-            "The key management service did not answer, or its certificate is not trusted.", hint="It is safe to repeat."
+            "The key management service did not answer, or its certificate is not trusted.",
+            hint="It is safe to repeat.",
         )
     return ConfigurationError(
         "The master key cannot be used: it is another than the one that data was encrypted with, or use is denied.",

@@ -234,9 +234,12 @@ class AuditPage(BaseModel):
     entries: list[AuditEntryModel]
 
 
+_AS_THEY_ARE: Final = frozenset((str, int, float, bool))
+
+
 def plain(value: Any) -> Any:
     """Values as JSON has them, in every depth: times as text, dataclasses and named tuples as objects."""
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if value is None or type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, datetime):
         return format_moment(value)
@@ -250,7 +253,7 @@ def plain(value: Any) -> Any:
         return plain(named())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(member) for member in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
-    return str(value)
+    return value if isinstance(value, (str, int, float)) else str(value)
 
 
 def event_shape(stored: StoredEvent) -> dict[str, Any]:

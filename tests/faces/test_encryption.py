@@ -14,7 +14,7 @@ from payloads import all_genuine, notification, payload
 from sesevent import AsyncEventStore, ConfigurationError, EventStore
 from sesevent.analytics.measures import Window
 from sesevent.contrib.encryption import Encryption, LocalKey
-from sesevent.plans.sealing import Encrypted
+from sesevent.plans.encryption import Encrypted
 from sesevent.storage.sealing import TABLE, is_sealed, sealed_in
 
 MASTER = LocalKey(b"m" * 96)
@@ -212,7 +212,9 @@ def test_old_and_new_rows_are_read_side_by_side(run: Run, tables: Any, encryptio
     assert tables["ses_suppression_act"].count_documents({}) == acts + 2
     run(after, encryption)
     left = everything(tables)
-    assert [line[:2000] for line in left.splitlines() if any(one in line for one in ("ann@", "ben@", "cid@", "dan@"))] == []
+    assert [
+        line[:2000] for line in left.splitlines() if any(one in line for one in ("ann@", "ben@", "cid@", "dan@"))
+    ] == []
 
 
 def test_a_long_list_is_told_page_by_page(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

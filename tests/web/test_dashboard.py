@@ -395,6 +395,13 @@ def test_a_page_weighs_less_than_300_kb_without_a_cache(filled: Any) -> None:
     assert weight < 300_000
 
 
+def test_a_page_tells_how_long_its_data_took(filled: Any) -> None:
+    """And how long all of it, which browsers show."""
+    told = dict(part.split(";dur=") for part in filled.get("/explore").headers["server-timing"].split(", "))
+
+    assert 0 < float(told["data"]) <= float(told["page"])
+
+
 def test_an_application_s_own_authentication_needs_no_door(serve_api: Callable[..., Any]) -> None:
     """Who is not known there is told to log in there."""
 
