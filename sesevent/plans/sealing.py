@@ -258,7 +258,9 @@ def _sealed_event(fields: Mapping[str, Any], identifier: Any, known: Known, seal
     return told
 
 
-def _sealed_derived(derived: Mapping[str, Any], owner: Key, shared: Key, known: Known, seals: Keyring) -> dict[str, Any]:
+def _sealed_derived(
+    derived: Mapping[str, Any], owner: Key, shared: Key, known: Known, seals: Keyring
+) -> dict[str, Any]:
     told = dict(derived)
     if recipients := told.get("recipients"):
         told["recipients"] = _sealed_people(recipients, shared, known, seals)

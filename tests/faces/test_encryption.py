@@ -18,6 +18,7 @@ from sesevent.plans.encryption import Encrypted
 from sesevent.storage.sealing import TABLE, is_sealed, sealed_in
 
 MASTER = LocalKey(b"m" * 96)
+ONE_KEY = Encryption(MASTER)
 ANN, BEN, CID = "ann@example.com", "ben@example.net", "cid@example.org"
 KINDS = ("Send", "Delivery", "Open", "Click", "Bounce", "Complaint")
 Run = Callable[..., Any]
@@ -28,7 +29,7 @@ def run(request: pytest.FixtureRequest, mongodb_uri: str, database: str, mongo_c
     """Run a body with a store of one colour, encrypting as asked; None: not at all."""
     face = EventStore if request.param == "sync" else AsyncEventStore
 
-    def go(body: Callable[[Face], Awaitable[Any]], encryption: Encryption | None = Encryption(MASTER)) -> Any:
+    def go(body: Callable[[Face], Awaitable[Any]], encryption: Encryption | None = ONE_KEY) -> Any:
         stores = Stores(request.param, mongo_client[database], lambda: face.connect(
             mongodb_uri, database=database, encryption=encryption))  # fmt: skip
         return stores(body)
