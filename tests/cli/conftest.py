@@ -49,7 +49,7 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             "serve",
             "report",
             "event",
-        ):
+        ) or (arguments[0] == "encryption" and arguments[1] != "key"):
             places = ["--database", database]
         if arguments[:2] == ("worker", "sqs"):
             places = ["--database", database]

@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, histories, monitor
+from sesevent.faces import analytics, audit, encryption, histories, monitor
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -40,6 +40,7 @@ NO_TABLE = {
     "classify": "always JSON lines, or sentences with --explain",
     "suppression export": "writes a file whose form --format names",
     "audit key": "writes a file and tells nothing",
+    "encryption key": "writes a file and tells nothing",
     "privacy key": "prints a key as processes are given it",
     "audit export": "always JSON lines, with hashes over them",
     "testing samples": "always JSON lines: `sesevent ingest -` reads them",
@@ -223,6 +224,11 @@ REACHED = {
     "Audit.latest": "audit list",
     "Audit.note": "(for code that does something: what commands do is noted by itself)",
     "Audit.verify": "audit verify",
+    "Encrypting.encrypt_existing": "encryption apply",
+    "Encrypting.new_data_key": "encryption new-key",
+    "Encrypting.rotate": "encryption rotate",
+    "Encrypting.shred": "encryption shred",
+    "Encrypting.status": "encryption status",
     "RecipientHistory.decision": "recipient",
     "RecipientHistory.first": "recipient",
     "RecipientHistory.to_list": "recipient",
@@ -231,7 +237,7 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    analytics.Analytics, audit.Audit, histories.RecipientHistory,
+    analytics.Analytics, audit.Audit, encryption.Encrypting, histories.RecipientHistory,
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -244,3 +245,26 @@ def test_a_kms_that_cannot_be_trusted_or_refuses_is_told_apart(mongodb_uri: str,
     with pytest.raises(ConfigurationError, match="master key"):
         EventStore.connect(mongodb_uri, database=database, encryption=Encryption(wrong))
     EventStore.connect(mongodb_uri, database=database, encryption=Encryption(key)).close()
+
+
+def test_any_of_mongodbs_drivers_reads_rows_by_itself(mongodb_uri: str, database: str) -> None:
+    """With the master key it opens the ring, and with what is in that every row, by its own automatic decryption."""
+    from pymongo import MongoClient
+    from pymongo.encryption import ClientEncryption
+    from pymongo.encryption_options import AutoEncryptionOpts
+
+    key = LocalKey.new()
+    event = payload("Bounce")
+    with EventStore.connect(mongodb_uri, database=database, encryption=Encryption(key, per_person=True)) as store:
+        store.receive_many(all_genuine([notification(event)]))
+    vault = f"{database}.ses_key"
+    with MongoClient(mongodb_uri) as client:
+        engine = ClientEncryption({"local": {"key": key.key}}, vault, client, client.codec_options)
+        ring = engine.decrypt(client[database]["ses_encryption"].find_one({"_id": "ring"})["wrapped"])
+        engine.close()
+    options = AutoEncryptionOpts({"local:sesevent": {"key": ring["wrap"]}}, vault, bypass_auto_encryption=True)
+    with MongoClient(mongodb_uri, auto_encryption_opts=options) as client:
+        row = client[database]["ses_event"].find_one()
+
+    assert json.loads(row["Message"]) == event
+    assert (row["Subject"], row["derived"]["recipients"]) == ("Hello", ["ann@example.com"])
