@@ -68,18 +68,18 @@ class LocalKey:
         return cls(os.urandom(_MASTER))
 
     @classmethod
-    def of_text(cls, text: str) -> LocalKey:
+    def of_text(cls, text: str, name: str = "") -> LocalKey:
         """The key in a text, as ``text`` tells it. Raises ConfigurationError where there is none in it."""
         try:
-            return cls(b64decode(text.strip(), validate=True))
+            return cls(b64decode(text.strip(), validate=True), name)
         except (Base64Error, ValueError):
             raise ConfigurationError("That is no local master key: it is base64 of 96 bytes.") from None
 
     @classmethod
-    def of_file(cls, path: str | Path) -> LocalKey:
+    def of_file(cls, path: str | Path, name: str = "") -> LocalKey:
         """The key in a file. Raises ConfigurationError where it cannot be read, or holds none."""
         try:
-            return cls.of_text(Path(path).read_text(encoding="ascii"))
+            return cls.of_text(Path(path).read_text(encoding="ascii"), name)
         except (OSError, UnicodeDecodeError):
             raise ConfigurationError(f"The master key's file {path} cannot be read.") from None
 
@@ -175,9 +175,9 @@ class Encryption:
 
     @classmethod
     def load(cls, path: str | Path) -> Encryption:
-        """What a TOML file says: ``per_person``, and either ``[local] key_file`` or ``[aws]`` with `AwsKms`'s fields.
+        """What a TOML file says: ``per_person``, and ``[local]`` or ``[aws]``.
 
-        A relative ``key_file`` lies beside it. Raises ConfigurationError for anything else.
+        The one has ``key_file``, and ``name`` where there are several, the other the fields of `AwsKms`. A relative ``key_file`` lies beside it. Raises ConfigurationError for anything else.
         """
         place = Path(path)
         try:
@@ -195,6 +195,9 @@ class Encryption:
         if engine is None:
             raise ConfigurationError("Encryption needs a MongoDB: the store in memory has no key vault.")
         masters = (self.master, *self.others)
+        local = [one.provider for one in masters if isinstance(one, LocalKey)]
+        if len(set(local)) < len(local):
+            raise ConfigurationError("Two local master keys have the same name.", hint="Name the new one: name=…")
         providers = {name: value for one in reversed(masters) for name, value in one.providers().items()}
         tls = {name: value for one in masters for name, value in (one.tls() or {}).items()}
         made = engine(providers, f"{database.name}.{KEYS}", client, _CODEC, kms_tls_options=tls or None)
@@ -207,7 +210,7 @@ def _master_in(told: Mapping[str, Any], place: Path) -> Master:
         raise ConfigurationError(f"{place} names one master key, [local] or [aws], and per_person, and nothing else.")
     try:
         if "local" in told:
-            return LocalKey.of_file(place.parent / told["local"]["key_file"])
+            return LocalKey.of_file(place.parent / told["local"]["key_file"], told["local"].get("name", ""))
         return AwsKms(**told["aws"])
     except (KeyError, TypeError):
         raise ConfigurationError(f"{place} does not say what its master key needs.") from None

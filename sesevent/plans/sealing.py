@@ -302,6 +302,9 @@ def _sealed_update(name: str, update: UpdateOne, known: Known, seals: Keyring, i
             operator: seal(name, told, identifier, known, seals, in_clear) if operator in _SET else told
             for operator, told in change.items()
         }
+        written = change.get("$set", {})
+        if name == EVENTS and SEALED not in written and ("Message" in written or "Message" in change.get("$unset", ())):
+            change["$unset"] = {**change.get("$unset", {}), SEALED: ""}  # whom the text before named
     return UpdateOne(condition, change, upsert=bool(update._upsert))
 
 
