@@ -177,7 +177,8 @@ class Encryption:
     def load(cls, path: str | Path) -> Encryption:
         """What a TOML file says: ``per_person``, and ``[local]`` or ``[aws]``.
 
-        The one has ``key_file``, and ``name`` where there are several, the other the fields of `AwsKms`. A relative ``key_file`` lies beside it. Raises ConfigurationError for anything else.
+        The one has ``key_file``, and ``name`` where there are several, the other the fields of `AwsKms`.
+        A relative ``key_file`` lies beside it. Raises ConfigurationError for anything else.
         """
         place = Path(path)
         try:
