@@ -32,9 +32,17 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(**HERE)
 def types(session: nox.Session) -> None:
-    """Types of the package (mypy --strict and pyright)."""
+    """Types of the package, and those its users see (mypy --strict and pyright)."""
     session.run("mypy", external=True)
+    session.run("mypy", "tests/typing/public.py", external=True)
     session.run("pyright", external=True)
+    session.run("pyright", "tests/typing/public.py", external=True)
+
+
+@nox.session(**HERE)
+def api(session: nox.Session) -> None:
+    """Write the snapshot of public names and signatures anew: what changes in it belongs into the changelog."""
+    session.run("python", "tests/api/snapshot.py", external=True)
 
 
 @nox.session(**HERE)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 from sesevent.bounces import rules_version
 from sesevent.ops import Plan, ask
-from sesevent.plans.marking import mark
-from sesevent.plans.suppress import follow
-from sesevent.storage import reads, writes
-from sesevent.storage.codec import legacy_derived, stored_event
+from sesevent.plans import renewing
+from sesevent.storage import reads
+from sesevent.storage.codec import stored_event
 from sesevent.storage.reads import Cursor
 from sesevent.suppression.policy import Policy
 
@@ -40,13 +39,7 @@ def next_page(policy: Policy, after: Cursor | None, size: int = PAGE) -> Plan[Re
     query = replace(reads.classified_by_others(rules_version()), after=after)
     documents = yield from ask(query.page(size))
     if not documents:
+        yield from renewing.finish_others(policy)
         return None
-    clear = [document for document in documents if "unreadable" not in document]
-    if len(clear) < len(documents):
-        left = [document for document in documents if "unreadable" in document]
-        yield from ask(writes.leave_derived(left, rules_version()))
-    if clear:
-        yield from ask(writes.renew_derived(clear))
-    yield from mark(clear)
-    changed = yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in clear])
-    return Reclassified(len(documents), len(changed), stored_event(documents[-1]).cursor)
+    done = yield from renewing.renew(policy, documents)
+    return Reclassified(len(documents), done.standings, stored_event(documents[-1]).cursor)

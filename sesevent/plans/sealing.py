@@ -101,7 +101,7 @@ def _find(operation: Find, known: Known, seals: Seals) -> Plan[Any]:
         clear = name in known.in_clear and bool((yield Find(name, {"_id": behind}, limit=1, projection={"_id": 1})))
     condition = seal_filter(name, asked, partial(_forms, known, name), clear=clear)
     rows = yield replace(operation, filter=condition)
-    if operation.as_stored:
+    if operation.as_stored or operation.raw:
         return rows
     return (yield from _open_all(rows, known, seals))
 

@@ -11,17 +11,49 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import IndexModel, UpdateOne
 
 from sesevent import addresses
 from sesevent.errors import ConfigurationError
 from sesevent.storage.layout import EVENTS, HOLDS
-from sesevent.storage.operations import Aggregate, Delete, Document, Find, Insert, Remove, Update
+from sesevent.storage.operations import (
+    Aggregate,
+    CreateIndexes,
+    DatabaseCommand,
+    Delete,
+    Document,
+    Find,
+    Insert,
+    Remove,
+    Update,
+)
 
 __all__ = [
-    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_month", "drop_hold",
-    "first_between", "hold_in", "holds", "insert_hold", "is_day", "next_day_of", "not_held", "page_of",
-    "remove_events", "thin_events", "whole_events",
+    "EVERYTHING",
+    "EXPIRY",
+    "FIRST_DAY",
+    "Chosen",
+    "Filter",
+    "Hold",
+    "HoldKind",
+    "Place",
+    "all_indexes",
+    "by_month",
+    "drop_hold",
+    "expire_after",
+    "expire_otherwise",
+    "first_between",
+    "hold_in",
+    "holds",
+    "insert_hold",
+    "is_day",
+    "never_expire",
+    "next_day_of",
+    "not_held",
+    "page_of",
+    "remove_events",
+    "thin_events",
+    "whole_events",
 ]  # fmt: skip
 
 Filter = Mapping[str, Any]
@@ -120,6 +152,32 @@ def not_held(found: Iterable[Hold], forms: Callable[[str], Sequence[str]] = lamb
     return {"$nor": [*held, {"derived": None}]} if held else {}
 
 
+# ── expiry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+EXPIRY: Final = "expiry"
+"""The TTL index, where somebody chose one: MongoDB deletes what its field says is older."""
+
+
+def expire_after(seconds: int) -> CreateIndexes:
+    """Have MongoDB delete events by itself. Rows without `derived`, and those whose time cannot be told, stay."""
+    return CreateIndexes(EVENTS, [IndexModel([("derived.at", 1)], name=EXPIRY, expireAfterSeconds=seconds)])
+
+
+def expire_otherwise(seconds: int) -> DatabaseCommand:
+    """Have it delete them sooner or later than before."""
+    return DatabaseCommand({"collMod": "", "index": {"name": EXPIRY, "expireAfterSeconds": seconds}}, EVENTS)
+
+
+def never_expire() -> DatabaseCommand:
+    """Have it delete them no more."""
+    return DatabaseCommand({"dropIndexes": "", "index": EXPIRY}, EVENTS)
+
+
+def all_indexes() -> DatabaseCommand:
+    """The indexes of the events, as they were made."""
+    return DatabaseCommand({"listIndexes": ""}, EVENTS)
+
+
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -142,14 +200,16 @@ def first_between(since: str, before: str, conditions: Sequence[Filter], *, behi
     return Find(EVENTS, _all([window, *conditions]), (("Timestamp", 1), ("_id", 1)), 1, {"Timestamp": 1})
 
 
-def page_of(day: str, before: str, conditions: Sequence[Filter], after: Place | None, size: int) -> Find:
+def page_of(
+    day: str, before: str, conditions: Sequence[Filter], after: Place | None, size: int, *, raw: bool = False
+) -> Find:
     """Whole rows of a day that happened before a time, in order, behind a place."""
     until = min(next_day_of(day), before)
     window: list[Filter] = [{"Timestamp": {"$gte": day if after is None else after[0], "$lt": until}}]
     if after is not None:
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
-    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, as_stored=True)
+    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw, as_stored=True)
 
 
 def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
@@ -159,9 +219,9 @@ def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate
     return Aggregate(EVENTS, [{"$match": _all([window, *conditions])}, {"$group": group}, {"$sort": {"_id": 1}}])
 
 
-def whole_events(identifiers: Sequence[Any]) -> Find:
+def whole_events(identifiers: Sequence[Any], *, raw: bool = False) -> Find:
     """These rows, as a majority of the members holds them."""
-    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, as_stored=True)
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw, as_stored=True)
 
 
 def remove_events(documents: Sequence[Document], free: Filter) -> Remove:

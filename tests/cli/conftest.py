@@ -28,6 +28,8 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
                 "timeline",
                 "doctor",
                 "reclassify",
+                "reindex",
+                "migrate",
                 "watch",
                 "project",
                 "status",
