@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from payloads import payload
 
 
+@pytest.mark.timeout(900)  # many processes
 def test_from_a_key_to_a_shredded_person(sesevent: Any, tmp_path: Path, tables: Any) -> None:
     """A file, events, what is kept, rotation, an end; commands that are told no key can read nothing."""
     for name in ("old", "new"):
@@ -31,12 +34,10 @@ def test_from_a_key_to_a_shredded_person(sesevent: Any, tmp_path: Path, tables: 
         json.loads(line) for line in sesevent("events", "--recipient", "ann@example.com", **old).stdout.splitlines()
     ]
     assert sorted(row["type"] for row in rows) == ["Bounce", "Send"]
-    assert sesevent("suppression", "check", "ann@example.com", **old).returncode == 3
     assert "encrypts nothing" in sesevent("encryption", "status").stderr
 
     rotated = sesevent("encryption", "rotate", "--before", str(tmp_path / "old.toml"), "--by", "ann", **new)
     assert json.loads(rotated.stdout)["provider"] == "local:new", rotated.stderr
-    assert "master key" in sesevent("encryption", "status", **old).stderr
     assert json.loads(sesevent("encryption", "new-key", "--by", "ann", **new).stdout) == {"data_keys": 2}
 
     gone = [sesevent("encryption", "shred", "ANN@example.com", "--why", "asked", "--by", "ann", **new) for _ in "12"]
