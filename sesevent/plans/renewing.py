@@ -98,6 +98,12 @@ def _bookmark() -> str:
 
 def renew(policy: Policy, rows: Sequence[Document]) -> Plan[Reindexed]:
     """Make the `derived` of rows anew, in place. Only where it says something else does anything follow."""
+    lost = [row for row in rows if "unreadable" in row]
+    if lost:
+        yield from ask(renewal.leave_derived(lost, rules_version()))
+        rows = [row for row in rows if "unreadable" not in row]
+        if not rows:
+            return Reindexed(len(lost))
     page = yield from _note("renew", rows)
     yield from ask(renewal.renew_derived(rows))
     todays = _with_todays(rows)
@@ -110,7 +116,7 @@ def renew(policy: Policy, rows: Sequence[Document]) -> Plan[Reindexed]:
     if gone:
         standings = standings + (yield from _forget(policy, before, gone))
     yield from ask(renewal.drop_page(page))
-    return Reindexed(len(rows), len(after), len(standings))
+    return Reindexed(len(lost) + len(rows), len(after), len(standings))
 
 
 # ── taken back ──────────────────────────────────────────────────────────────────────────────────────────────────────
