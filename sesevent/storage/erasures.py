@@ -1,0 +1,475 @@
+"""How a person is taken out of a row, and what is kept of it: the list of the erased, and receipts.
+
+A row keeps its id, its time and everything that is counted; where the person's address stood stands a *mark*, the same
+for everybody at a provider (`erased@gmail.com`) or at any other domain (`erased@erased.invalid`). Of a mail to nobody
+else only what an allow-list names is left. The list of the erased holds keyed hashes, and the keys are not in the
+database. Next: :mod:`sesevent.plans.erased`, which asks the list, and :mod:`sesevent.plans.privacy`, which erases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+from pymongo import UpdateOne
+
+from sesevent import addresses, jsontext
+from sesevent.analytics.groups import group_of
+from sesevent.analytics.providers import OTHER, provider_of
+from sesevent.errors import ConfigurationError
+from sesevent.privacy.rewriting import Rewriter
+from sesevent.storage.codec import ENGAGEMENT, MARK
+from sesevent.storage.layout import DEAD_LETTERS, ERASURES, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
+from sesevent.storage.operations import Delete, Document, Find, Insert, Update
+from sesevent.storage.standings import FACT, act_document, act_in, fact_document, fact_in, with_id
+from sesevent.suppression.facts import Act
+
+__all__ = [
+    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "among_erased", "begun", "delete_acts", "delete_standings",
+    "erasing_in", "erasures", "finished", "forget", "insert_acts", "letter_without", "moved", "named_in", "noted_letters",
+    "noted_part", "older_rows_naming", "part_key", "put_letters", "put_rows", "receipt_of", "rows_naming",
+    "rows_of_mails", "rows_saying", "without",
+]  # fmt: skip
+
+NOWHERE: Final = "erased.invalid"
+"""A domain that nobody has (RFC 2606): of keyed hashes, and of marks of people whose domain may tell who they are."""
+_COMMON_KEPT: Final = frozenset({"from", "to", "date"})
+"""Of the common headers of a mail to one person: the others may say anything."""
+_OWN_DETAILS: Final = ("ipAddress", "link", "linkTags")
+"""Of an open or a click: from where, and where to; links hold tokens."""
+
+
+class Person(NamedTuple):
+    """Whom something is about."""
+
+    address: str
+    """In normal form."""
+    forms: tuple[str, ...]
+    """Everything that the address may be stored as: itself, its pseudonyms."""
+    hash: str
+    """The keyed hash, by the newest key; empty where there are no keys."""
+    hashes: tuple[str, ...]
+    """…by each of them."""
+
+    @property
+    def mark_domain(self) -> str:
+        """The domain of marks: what many share tells nothing, and figures by provider stay."""
+        domain = self.address.rpartition("@")[2]
+        return NOWHERE if provider_of(domain) == OTHER else domain
+
+    def __repr__(self) -> str:
+        return f"<Person {self.hash or addresses.mask(self.address)}>"
+
+
+# ── a row without a person ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def without(document: Mapping[str, Any], person: Person) -> Document | None:
+    """A row of any shape without a person; None where it does not name them."""
+    scrubbed = _Scrubbed(document, person)
+    return scrubbed.document if scrubbed.changed else None
+
+
+class _Scrubbed:
+    """One row, without one person."""
+
+    def __init__(self, document: Mapping[str, Any], person: Person) -> None:
+        self._person = person
+        derived: Mapping[str, Any] = document.get("derived") or {}
+        message = document.get("Message")
+        payload = _payload(message)
+        mark = _free_mark(person, derived, message if isinstance(message, str) else str(message))
+        named = {**dict.fromkeys(person.forms, mark)}
+        self._rewriter = Rewriter(named.get, {"to": list(person.forms), "in": payload})
+        self._own = not set(person.forms).isdisjoint(derived.get("recipients", ()))
+        self.document = dict(document)
+        self._sole = False
+        if payload is not None:
+            self._put_message(payload, derived, message)
+        elif isinstance(message, str):
+            self.document["Message"] = self._rewriter.text(message, "sentence")
+        self._put_subject()
+        if "derived" in document and derived:
+            self.document["derived"] = self._derived(derived)
+        self._sweep(mark)
+        self.changed = self.document != document
+        if self.changed and derived:
+            self._count(derived)
+
+    def _put_message(self, payload: Any, derived: Mapping[str, Any], message: Any) -> None:
+        written = self._rewriter.written(payload)
+        if not self._own and written == payload:
+            return
+        inner, put_back = _event_in(written)
+        self._sole = self._own and _is_alone(_event_in(payload)[0], derived, self._person)
+        if inner is not None:
+            self._clear(inner, derived)
+            put_back(inner)
+        if written != payload:
+            self.document["Message"] = jsontext.encode(written) if isinstance(message, str) else written
+
+    def _clear(self, event: dict[str, Any], derived: Mapping[str, Any]) -> None:
+        """Take out what is the person's without naming them."""
+        if self._own and event.get("eventType") in ENGAGEMENT:
+            body = event.get(str(event["eventType"]).lower())
+            gone = _OWN_DETAILS if "machine" in derived else (*_OWN_DETAILS, "userAgent")  # a proxy's says who it is
+            for name in gone if isinstance(body, dict) else ():
+                body.pop(name, None)
+        mail = event.get("mail")
+        if not self._sole or not isinstance(mail, dict):
+            return
+        if "headers" in mail:
+            mail["headers"] = []
+        if isinstance(common := mail.get("commonHeaders"), dict):
+            mail["commonHeaders"] = {name: value for name, value in common.items() if name in _COMMON_KEPT}
+
+    def _put_subject(self) -> None:
+        subject = self.document.get("Subject")
+        if self._sole:
+            self.document.pop("Subject", None)
+        elif isinstance(subject, str):
+            self.document["Subject"] = self._rewriter.text(subject, "subject")
+
+    def _derived(self, derived: Mapping[str, Any]) -> Document:
+        told = {name: value if name == "group" else self._rewriter.written(value, name)
+                for name, value in derived.items()}  # fmt: skip
+        if self._own and isinstance(click := told.get("click"), dict):
+            told["click"] = {name: value for name, value in click.items() if name != "link"}
+        return told
+
+    def _sweep(self, mark: str) -> None:
+        """Where an address stands in a way that nobody thought of, it is written over as text."""
+        text = self.document.get("Message")
+        if isinstance(text, str):
+            for form in self._person.forms:
+                if form in text.lower():
+                    self.document["Message"] = text = re.sub(re.escape(form), mark, text, flags=re.IGNORECASE)
+
+    def _count(self, before: Mapping[str, Any]) -> None:
+        """Say how many were taken out. Whoever changes a row changes its `derived`: others see it by that."""
+        derived = self.document["derived"]
+        derived["erased"] = int(before.get("erased", 0)) + 1
+        if "group" in before:
+            told = [str(self.document.get(name, "")) for name in ("Type", "Timestamp", "MessageId")]
+            if (group := group_of(*told, derived)) is not None:
+                derived["group"] = group
+
+
+def _payload(message: Any) -> Any:
+    """What `Message` says, decoded; None where it is no JSON."""
+    if isinstance(message, Mapping):
+        return message
+    if not isinstance(message, str):
+        return None
+    try:
+        return jsontext.decode(message)
+    except ValueError:
+        return None
+
+
+def _event_in(payload: Any) -> tuple[dict[str, Any] | None, Any]:
+    """The event in a payload, and how it is put back: an older row may hold it in SNS's envelope."""
+    if not isinstance(payload, dict):
+        return None, None
+    text = payload.get("Message")
+    if "mail" in payload or not isinstance(text, str):
+        return payload, lambda event: None
+    try:
+        inner = jsontext.decode(text)
+    except ValueError:
+        return None, None
+    if not isinstance(inner, dict):
+        return None, None
+    return inner, lambda event: payload.__setitem__("Message", jsontext.encode(event))
+
+
+def _is_alone(event: Mapping[str, Any] | None, derived: Mapping[str, Any], person: Person) -> bool:
+    """Whether a mail went to nobody else."""
+    mail = (event or {}).get("mail")
+    destination = mail.get("destination") if isinstance(mail, Mapping) else None
+    people = destination if isinstance(destination, list) and destination else derived.get("recipients", ())
+    return all(isinstance(one, str) and addresses.normal(one) in person.forms for one in people)
+
+
+def _free_mark(person: Person, derived: Mapping[str, Any], text: str) -> str:
+    """A mark that nobody has in this row, or two people would count as one."""
+    taken = derived.get("recipients", ())
+    number, mark = 1, f"erased@{person.mark_domain}"
+    while mark in taken or mark in text:
+        number += 1
+        mark = f"erased.{number}@{person.mark_domain}"
+    return mark
+
+
+def named_in(document: Mapping[str, Any]) -> list[str]:
+    """Whom a row names, in normal form: those it concerns, and all to whom the mail went."""
+    found = list((document.get("derived") or {}).get("recipients", ()))
+    message = document.get("Message")
+    if isinstance(message, str) and message.count("@") < 2:
+        return found
+    event, _ = _event_in(_payload(message))
+    mail = (event or {}).get("mail")
+    destination = mail.get("destination") if isinstance(mail, Mapping) else None
+    if isinstance(destination, list):
+        found += [addresses.normal(one) for one in destination if isinstance(one, str)]
+    return list(dict.fromkeys(one for one in found if not MARK.fullmatch(one)))
+
+
+# ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_BY_TIME: Final = (("Timestamp", 1), ("_id", 1))
+
+
+def rows_naming(forms: Collection[str], size: int = 0, *, narrow: bool = False) -> Find:
+    """Rows that concern somebody; *narrow*: their ids, and those of their mails."""
+    told = {"MessageId": 1, "derived.messageId": 1} if narrow else None
+    return Find(EVENTS, _concerning(forms), _BY_TIME, size, told)
+
+
+def rows_of_mails(mails: Sequence[str], forms: Collection[str]) -> Find:
+    """The other rows of these mails: SES names all recipients of a mail in each."""
+    there = {"$in": list(mails)}
+    return Find(EVENTS, {"$or": [{"MessageId": there}, {"derived.messageId": there}], "$nor": [_concerning(forms)]})
+
+
+def _concerning(forms: Collection[str]) -> dict[str, Any]:
+    return {"derived.recipients": {"$in": list(forms)}}
+
+
+def older_rows_naming(forms: Collection[str], size: int) -> Find:
+    """Rows without `derived` whose text names somebody: they have an index of their own."""
+    return Find(EVENTS, {"derived": None, **_saying(forms)}, (), size)
+
+
+def rows_saying(forms: Collection[str], after: Any, size: int) -> Find:
+    """Any row whose text names somebody, by id: no index helps."""
+    behind = {} if after is None else {"_id": {"$gt": after}}
+    return Find(EVENTS, behind | _saying(forms), (("_id", 1),), size)
+
+
+def _saying(forms: Collection[str]) -> dict[str, Any]:
+    pattern = "(?i)" + "|".join(map(re.escape, forms))
+    return {"$or": [{"Message": {"$regex": pattern}}, {"Subject": {"$regex": pattern}},
+                    {"derived.source": {"$in": list(forms)}}]}  # fmt: skip
+
+
+def put_rows(changes: Sequence[tuple[Mapping[str, Any], Document]]) -> Update:
+    """Replace rows, each where it is still what it was when it was read."""
+    return Update(EVENTS, [_put_row(before, after) for before, after in changes])
+
+
+def _put_row(before: Mapping[str, Any], after: Document) -> UpdateOne:
+    told = {name: value for name, value in after.items() if before.get(name) != value}
+    gone = dict.fromkeys(before.keys() - after.keys(), "")
+    change = {"$set": told} | ({"$unset": gone} if gone else {})
+    return UpdateOne({"_id": before["_id"], "derived": before.get("derived")}, change)
+
+
+# ── what is said of people ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def moved(document: Mapping[str, Any], to: str, forms: Collection[str]) -> Document:
+    """A fact or an act about somebody, about the same by another name. Its id tells nothing of the old one."""
+    if document["act"] == FACT:
+        return fact_document(to, fact_in(document))
+    act = act_in(document)
+    words = {name: _without_forms(getattr(act, name), forms) for name in ("by", "note")}
+    return act_document(to, with_id(to, act._replace(**words)))
+
+
+def _without_forms(text: str, forms: Collection[str]) -> str:
+    for form in forms:
+        text = re.sub(re.escape(form), "the person", text, flags=re.IGNORECASE)
+    return text
+
+
+def wish(erasing: Erasing) -> Document:
+    """The act that keeps an erased person from being mailed."""
+    return act_document(erasing.hash, with_id(erasing.hash, Act(erasing.at, "", "erase", origin="privacy")))
+
+
+def insert_acts(documents: Sequence[Document]) -> Insert:
+    """Write down what was said, where it is not."""
+    return Insert(SUPPRESSION_ACTS, documents)
+
+
+def delete_acts(identifiers: Sequence[str]) -> Delete:
+    """Forget what was said."""
+    return Delete(SUPPRESSION_ACTS, {"_id": {"$in": list(identifiers)}})
+
+
+def delete_standings(forms: Collection[str]) -> Delete:
+    """Forget how somebody stands."""
+    return Delete(SUPPRESSION, {"_id": {"$in": list(forms)}})
+
+
+# ── dead letters ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def letter_without(content: bytes, person: Person) -> bytes | None:
+    """What could not be understood, without somebody; None where it does not name them. It need be no text."""
+    mark = f"erased@{person.mark_domain}".encode()
+    found = content
+    for form in person.forms:
+        spelled = form.encode("utf-8", "surrogatepass")
+        for spelling in (spelled, *(spelled.replace(b"@", sign) for sign in _SIGNS)):
+            found = re.sub(re.escape(spelling), mark, found, flags=re.IGNORECASE)
+    return None if found == content else found
+
+
+_SIGNS: Final = (b"%40", b"\\u0040", b"%2540", b"=40")
+
+
+def put_letters(changes: Sequence[tuple[Any, bytes, bytes]]) -> Update:
+    """Replace what dead letters hold: id, what it was, what it is now. The id stays: the same that comes again is this."""
+    return Update(
+        DEAD_LETTERS,
+        [UpdateOne({"_id": key, "content": before}, {"$set": {"content": after}}) for key, before, after in changes],
+    )
+
+
+# ── the list of the erased ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class ErasureReceipt:
+    """What an erasure did, or would do. It names nobody."""
+
+    person: str
+    """The keyed hash of the address."""
+    at: datetime
+    """When it began. Mails from before are erased again wherever they come from."""
+    by: str
+    why: str
+    keep_do_not_mail: bool
+    events: int
+    """Events it was taken out of."""
+    said: int
+    """Facts and acts about the person."""
+    standings: int
+    dead_letters: int
+    archived: int
+    """Events in archives that it was taken out of."""
+    parts: int
+    """Parts of archives that were written anew for it."""
+    finished: datetime | None
+    """None where it is not done yet: erase again, and it goes on."""
+    dry_run: bool = False
+
+
+class Erasing(NamedTuple):
+    """An erasure as it is kept in the list."""
+
+    hash: str
+    at: datetime
+    by: str
+    why: str
+    keep: bool
+    counts: Mapping[str, int]
+    letters: Mapping[str, int]
+    parts: Mapping[str, int]
+    finished: datetime | None
+
+    def covers(self, sent: datetime | None) -> bool:
+        """Whether events of a mail that was sent then are erased."""
+        return self.keep or sent is None or sent <= self.at
+
+
+def erasing_in(document: Mapping[str, Any]) -> Erasing:
+    """An erasure in a document."""
+    return Erasing(
+        document["_id"], document["at"], document["by"], document["why"], document["keep"], document["counts"],
+        document.get("letters", {}), document.get("parts", {}), document.get("finished"),
+    )  # fmt: skip
+
+
+def receipt_of(erasing: Erasing, *, dry_run: bool = False) -> ErasureReceipt:
+    """What is told of an erasure."""
+    counts = erasing.counts
+    return ErasureReceipt(
+        erasing.hash, erasing.at, erasing.by, erasing.why, erasing.keep, counts["events"], counts["said"],
+        counts["standings"], counts.get("dead_letters", len(erasing.letters)),
+        counts.get("archived", sum(erasing.parts.values())), counts.get("parts", len(erasing.parts)),
+        erasing.finished, dry_run,
+    )  # fmt: skip
+
+
+def among_erased(hashes: Iterable[str]) -> Find:
+    """Those of these hashes that are in the list, durably."""
+    return Find(ERASURES, {"_id": {"$in": list(hashes)}}, durable=True)
+
+
+def erasures(after: str | None, size: int) -> Find:
+    """The list, by hash."""
+    return Find(ERASURES, {} if after is None else {"_id": {"$gt": after}}, (("_id", 1),), size)
+
+
+def begun(erasing: Erasing) -> Update:
+    """Put an erasure into the list; one that is finished begins anew."""
+    told = {"at": erasing.at, "by": erasing.by, "why": erasing.why, "keep": erasing.keep, "counts": erasing.counts}
+    change = {"$set": told, "$unset": {"finished": "", "letters": "", "parts": ""}}
+    return Update(ERASURES, [UpdateOne({"_id": erasing.hash}, change, upsert=True)])
+
+
+def noted_letters(erasing: Erasing, identifiers: Iterable[Any]) -> Update:
+    """Say, before it is done, which dead letters are changed: told twice it counts once."""
+    told = {f"letters.{identifier}": 1 for identifier in identifiers}
+    return Update(ERASURES, [UpdateOne({"_id": erasing.hash}, {"$set": told})])
+
+
+def noted_part(erasing: Erasing, key: str, events: int) -> Update:
+    """Say, before it is done, in how many events of a part of an archive somebody is."""
+    return Update(ERASURES, [UpdateOne({"_id": erasing.hash}, {"$set": {f"parts.{key}": events}})])
+
+
+def part_key(url: str, data: str) -> str:
+    """A name for a part of an archive."""
+    return blake2b(f"{url}\x1f{data}".encode(), digest_size=12).hexdigest()
+
+
+def finished(erasing: Erasing, now: datetime) -> tuple[Erasing, Update]:
+    """An erasure that is done, and how that is kept: what it did in numbers, and nothing that leads anywhere."""
+    told = receipt_of(erasing)
+    names = ("events", "said", "standings", "dead_letters", "archived", "parts")
+    counts = {name: int(getattr(told, name)) for name in names}
+    change = {"$set": {"finished": now, "counts": counts}, "$unset": {"letters": "", "parts": ""}}
+    done = erasing._replace(counts=counts, letters={}, parts={}, finished=now)
+    return done, Update(ERASURES, [UpdateOne({"_id": erasing.hash}, change)])
+
+
+def forget(hashes: Iterable[str]) -> Delete:
+    """Take somebody off the list."""
+    return Delete(ERASURES, {"_id": {"$in": list(hashes)}})
+
+
+def sent_at(document: Mapping[str, Any]) -> datetime | None:
+    """When the mail of an event was sent; None where that cannot be told."""
+    derived = document.get("derived") or {}
+    at = derived.get("at")
+    if not isinstance(at, datetime):
+        return None
+    took = derived.get("took", 0)
+    try:
+        return at - timedelta(milliseconds=took)
+    except (OverflowError, TypeError):
+        return at
+
+
+class _NoKeys:
+    """What a store without keys knows of people."""
+
+
+def person_of(address: str, pseudonyms: Any) -> Person:
+    """A person by address. Raises ConfigurationError for what is no address."""
+    if not addresses.is_one(address):
+        raise ConfigurationError("What was given is not one e-mail address.", hint="Nothing was done.")
+    normal = addresses.normal(address)
+    if pseudonyms is None:
+        return Person(normal, (normal,), "", ())
+    hashes = tuple(pseudonyms.erased_forms(normal))
+    forms = tuple(dict.fromkeys([normal, *(one for one in pseudonyms.forms(normal) if one not in hashes)]))
+    return Person(normal, forms, hashes[0], hashes)
