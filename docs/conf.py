@@ -475,9 +475,9 @@ _ROOMS = {
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
     "monitoring": (_PURE, "is something wrong?"),
-    "suppression | analytics | audit | retention": (
+    "privacy | suppression | analytics | audit | retention": (
         _PURE,
-        "what it means for the next send | in numbers | a chain of acts | how long",
+        "what of people | for the next send | in numbers | a chain of acts | how long",
     ),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
