@@ -590,6 +590,107 @@ def test_a_day_that_was_not_counted_yet_is_counted_before_it_goes(store: Any, di
     assert counted(store, *window) == before
 
 
+# ── changed ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def forgotten(document: dict[str, Any]) -> dict[str, Any]:
+    text = bson.encode(document).lower()
+    return document if b"ann@example.com" not in text else {"_id": document["_id"], "Timestamp": document["Timestamp"]}
+
+
+def fill_with_ann(store: Any, events: int = 300, mails: int = 3) -> dict[str, bytes]:
+    fill(store, events)
+    for number in range(mails):
+        about = {"to": ["Ann@example.com", "ben@example.com"], "message_id": f"m{number}"}
+        told = testing.payloads.send(sent=START + timedelta(days=number), **about)
+        store.receive(trusted(told, because="a test's own"))
+    return in_database(store)
+
+
+def test_what_is_archived_of_a_person_is_changed_wherever_it_is_and_nothing_else(store: Any, place: Place) -> None:
+    """Parts without the person stay as they are; dry, it is only counted; twice is once."""
+    everything = fill_with_ann(store)
+    archive = Archive(store, place, part_events=50)
+    archive.run(BEFORE)
+    before = list(archive.parts())
+
+    asked: list[str] = []
+
+    def change(document: dict[str, Any]) -> dict[str, Any]:
+        asked.append(str(document["_id"]))
+        return forgotten(document)
+
+    dry = archive.change(change, texts=["ann@EXAMPLE.com"], dry_run=True)
+    assert (dry.parts, dry.rewritten, dry.changed, dry.removed) == (len(before), 3, 3, 0)
+    assert len(asked) == 3
+    assert list(archive.parts()) == before
+    assert archive.change(change, texts=["ann@EXAMPLE.com"]) == dry
+    archived = dict(in_archive(archive))
+    assert archived == {key: bson.encode(forgotten(bson.decode(row))) for key, row in everything.items()}
+    assert archive.verify().intact
+    assert len([part for part in archive.parts() if part in before]) == len(before) - 3
+    assert archive.change(change, texts=["ann@EXAMPLE.com"]).rewritten == 0
+
+    gone = archive.change(lambda _: None, since=START, until=START)
+    assert gone.removed == len([row for row in map(bson.decode, everything.values()) if row["Timestamp"] < "2024-05-02"])
+    assert archive.verify().intact
+
+
+def test_a_change_that_was_killed_is_done_by_doing_it_again(
+    store: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between every two steps: no event is lost, and each is as it was or as it shall be."""
+    steps = Steps(monkeypatch, directory)
+    everything = fill_with_ann(store, 6, 1)
+    archive = Archive(store, directory)
+    archive.run(BEFORE)
+    files = {key: directory.read(key) for key in directory.list("")}
+    shall = {key: bson.encode(forgotten(bson.decode(row))) for key, row in everything.items()}
+    steps.count = 0
+    archive.change(forgotten, texts=["ann@example.com"])
+    total = steps.count
+    assert total > 10
+    for number in range(1, total + 1):
+        for after in (False, True):
+            steps.kill_at = -1
+            for key in [*directory.list("")]:
+                directory.delete(key)
+            for key, content in files.items():
+                directory.claim(key, content)
+            steps.count, steps.kill_at, steps.after = 0, number, after
+            with pytest.raises(Killed):
+                archive.change(forgotten, texts=["ann@example.com"])
+            steps.kill_at = -1
+            assert all(row in (everything[key], shall[key]) for key, row in in_archive(archive))
+            assert len(in_archive(archive)) == len(everything)
+            archive.change(forgotten, texts=["ann@example.com"])
+            assert dict(in_archive(archive)) == shall
+            assert len(in_archive(archive)) == len(everything)
+
+
+def test_a_change_reaches_what_comes_to_a_day_meanwhile(
+    store: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archiver that works at the same time takes the number of the part that was to be: both go on."""
+    everything = fill_with_ann(store)
+    Archive(store, directory).run(BEFORE, chosen=Chosen(("Send",)))
+    real, raced = directory.claim, []
+
+    def claim(key: str, content: bytes) -> bool:
+        if not raced:
+            raced.append(key)
+            Archive(store, Directory(directory.root)).run(BEFORE)
+        return real(key, content)
+
+    monkeypatch.setattr(directory, "claim", claim)
+    archive = Archive(store, directory)
+    archive.change(forgotten, texts=["ann@example.com"])
+    assert raced
+    shall = {key: bson.encode(forgotten(bson.decode(row))) for key, row in everything.items()}
+    assert dict(in_archive(archive)) == shall
+    assert len(in_archive(archive)) == len(everything)
+
+
 # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -7,7 +7,7 @@ deletes; one behind it leaves events in both places, and the next run finds them
 not the first to claim a number begins the part again, so two at once archive each event once. No clock decides.
 
 `Archive.rewrite` is for whoever must change what was archived, such as an erasure. For asyncio run it in a
-thread with a store of its own. Next: :mod:`sesevent.contrib.archive.query`.
+thread with a store of its own. Next: :mod:`sesevent.contrib.archive.changing`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import bson
 from bson import ObjectId
 
+from sesevent.contrib.archive.changing import Change, Changed, change_all
 from sesevent.contrib.archive.columns import id_of
 from sesevent.contrib.archive.files import Kind, kind_named
 from sesevent.contrib.archive.manifest import (
@@ -137,6 +138,10 @@ class Archive:
 
     def _manifest(self, key: str) -> Manifest:
         return read_manifest(self._place.read(key), key)
+
+    def parts_of(self, day: str) -> list[Manifest]:
+        """The parts of one day (``2024-05-01``)."""
+        return live(self._all_of(day))
 
     def _all_of(self, day: str) -> list[Manifest]:
         return [self._manifest(key) for key in self._place.list(f"{MANIFESTS}{day}/")]
@@ -253,7 +258,28 @@ class Archive:
 
     # ── changing it ──
 
-    def rewrite(self, part: Manifest, change: Callable[[Document], Document | None]) -> Manifest:
+    def change(
+        self,
+        change: Change,
+        *,
+        texts: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        dry_run: bool = False,
+        on_progress: Callable[[Changed], object] | None = None,
+    ) -> Changed:
+        """Change what is archived, wherever it stands, such as the events of a person who is to be forgotten.
+
+        *change* is given each document in which one of *texts* stands anywhere, in whatever case (none: each
+        document), and answers with what takes its place: an equal one where nothing is to change, another with the
+        same `_id`, or None to leave it out. It may be asked more than once. Only parts with something to change are
+        rewritten, as `rewrite` does it: a crash leaves each as it was or as it shall be, and who does it again does
+        what is left. With *dry_run* it is only counted. Raises ArchiveError where the place fails, or where others
+        keep working on a day.
+        """
+        return change_all(self, change, texts, since, until, dry_run, on_progress or _silent)
+
+    def rewrite(self, part: Manifest, change: Change) -> Manifest:
         """Replace a part by one with its documents changed (None: left out). Returns the part that holds now.
 
         It is read back and compared before it counts; what it replaces is deleted then. Raises ArchiveError where
