@@ -71,7 +71,7 @@ from sesevent.storage.codec import StoredEvent
 from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK
+from sesevent.storage.operations import CLOCK, PSEUDONYMS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from sesevent.faces.audit import AsyncAudit
     from sesevent.faces.keeping import AsyncKeeping
     from sesevent.faces.monitor import AsyncMonitor
+    from sesevent.faces.privacy import AsyncPrivacy
     from sesevent.faces.retention import AsyncRetaining
     from sesevent.faces.tokens import AsyncTokens
 
@@ -585,6 +586,7 @@ class AsyncEventStore:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = awaited(clock)
+        self._collections[PSEUDONYMS] = awaited(lambda: None)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
@@ -633,6 +635,13 @@ class AsyncEventStore:
         from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def privacy(self) -> AsyncPrivacy:
+        """A person's rights."""
+        from sesevent.faces.privacy import AsyncPrivacy
+
+        return AsyncPrivacy(self._perform, self._clock, self._policy)
 
     @cached_property
     def tokens(self) -> AsyncTokens:

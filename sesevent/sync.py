@@ -60,7 +60,7 @@ from sesevent.storage.codec import StoredEvent
 from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK
+from sesevent.storage.operations import CLOCK, PSEUDONYMS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.suppression import files
@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from sesevent.faces.audit import Audit
     from sesevent.faces.keeping import Keeping
     from sesevent.faces.monitor import Monitor
+    from sesevent.faces.privacy import Privacy
     from sesevent.faces.retention import Retaining
     from sesevent.faces.tokens import Tokens
 
@@ -556,6 +557,7 @@ class EventStore:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = clock
+        self._collections[PSEUDONYMS] = lambda: None
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
@@ -604,6 +606,13 @@ class EventStore:
         from sesevent.faces.retention import Retaining
 
         return Retaining(self._perform, self._clock)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """A person's rights."""
+        from sesevent.faces.privacy import Privacy
+
+        return Privacy(self._perform, self._clock, self._policy)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -16,7 +16,7 @@ from sesevent import aio, payloads, sync
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
-from sesevent.faces import analytics, audit, histories, keeping, monitor, retention, tokens, watch
+from sesevent.faces import analytics, audit, histories, keeping, monitor, privacy, retention, tokens, watch
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
 
@@ -37,6 +37,7 @@ FACES = [
     (audit.Audit, audit.AsyncAudit),
     (keeping.Keeping, keeping.AsyncKeeping),
     (retention.Retaining, retention.AsyncRetaining),
+    (privacy.Privacy, privacy.AsyncPrivacy),
     (tokens.Tokens, tokens.AsyncTokens),
 ]
 

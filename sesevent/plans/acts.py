@@ -12,7 +12,7 @@ from sesevent import addresses
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit
+from sesevent.plans import audit, erased
 from sesevent.plans.suppress import check, everything_about, follow, of_tenant, rederive
 from sesevent.storage import reads, writes
 from sesevent.storage.codec import stored_event
@@ -35,11 +35,16 @@ PAGE = 500  # addresses, acts or events
 
 def say(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]:
     """Write acts down and let the standings follow; returns the changed ones. Saying twice is saying once."""
-    acts = [(normal, with_id(normal, act)) for address, act in said for normal in (addresses.normal(address),)]
+    normals = [addresses.normal(address) for address, _ in said]
+    names = yield from erased.names_of(normals)
+    named = [(names.get(normal, normal), act) for normal, (_, act) in zip(normals, said, strict=True)]
+    acts = [(name, with_id(name, act)) for name, act in named]
     if not acts:
         return []
     yield from ask(writes.record_acts(acts))
-    return (yield from rederive(policy, [normal for normal, _ in acts]))
+    changed = yield from rederive(policy, [name for name, _ in acts])
+    yield from erased.settle(policy, normals)
+    return changed
 
 
 def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
@@ -48,7 +53,9 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     Raises ConfigurationError where it is not one address: it would be said of nobody.
     """
     _require_one(address)
-    known = with_id(addresses.normal(address), act)
+    normal = addresses.normal(address)
+    names = yield from erased.names_of([normal])
+    known = with_id(names.get(normal, normal), act)
     # First into the audit, so that nothing is done unseen; the id leads to the person while the act is kept.
     yield from audit.note(act_entry(known), once=known.id)
     yield from say(policy, [(address, act)])
@@ -74,6 +81,11 @@ def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     not say that it overrides that.
     """
     _require_one(address)
+    if (yield from erased.names_of([addresses.normal(address)])):
+        raise ConfigurationError(
+            "This person's data was erased, with the wish not to be mailed.",
+            hint="Take the person off the list of the erased first, and say why: store.privacy.readmit.",
+        )
     documents = yield from ask(reads.standings_of([addresses.normal(address)]))
     for document in documents if not act.override else ():
         for holding in of_tenant(document, act.tenant).holdings:

@@ -20,7 +20,7 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError, StoreConflict
 from sesevent.moments import format_moment
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit
+from sesevent.plans import audit, erased
 from sesevent.plans.marking import GRACE, mark
 from sesevent.plans.rollup import roll_day
 from sesevent.storage import keeping, rollups, writes
@@ -107,10 +107,15 @@ def thin(some: Sequence[Document]) -> Plan[int]:
 
 
 def put_back(some: Sequence[Document]) -> Plan[int]:
-    """Insert rows that are not there, as they were; returns how many. No standing changes for it."""
+    """Insert rows that are not there, as they were; returns how many. No standing changes for it.
+
+    Those who were erased since are taken out of them.
+    """
     if not some:
         return 0
-    fresh = yield from ask(writes.insert_events(some))
+    rows, listed = yield from erased.rows_without(some)
+    fresh = yield from ask(writes.insert_events(rows))
+    yield from erased.put_again(rows, listed)
     yield from mark(some)
     return sum(fresh)
 

@@ -10,6 +10,7 @@ from sesevent import addresses
 from sesevent.errors import StoreConflict, StoreError
 from sesevent.ops import Plan, ask
 from sesevent.storage import reads, writes
+from sesevent.storage.codec import MARK
 from sesevent.storage.operations import Document
 from sesevent.storage.standings import EVIDENCE, FACT, act_in, fact_in, facts_in, standings_in
 from sesevent.suppression.decision import Decision, decide, decide_no_address, decide_without_store
@@ -93,11 +94,14 @@ def touch(document: Document, touched: set[str], delivered: set[str]) -> bool:
     """
     derived = document["derived"]
     kind = derived.get("type", document["Type"])  # a row may hold an SNS envelope
+    people = derived.get("recipients", ())
+    if "erased" in derived:  # a mark is nobody
+        people = [person for person in people if not MARK.fullmatch(person)]
     if kind in EVIDENCE:
-        touched.update(derived.get("recipients", ()))
+        touched.update(people)
         return True
     if kind == "Delivery":
-        delivered.update(derived.get("recipients", ()))
+        delivered.update(people)
     return False
 
 

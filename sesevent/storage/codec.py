@@ -8,6 +8,7 @@ Three shapes exist. Ours: the five strings as the Mongoose schema means them, `d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ __all__ = [
     "DERIVED_VERSION",
     "ENGAGEMENT",
     "IDENTITY_KINDS",
+    "MARK",
     "StoredEvent",
     "derived_of",
     "document_fields",
@@ -50,6 +52,8 @@ IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
 """Kinds that SES may report twice: by event publishing, and by identity notifications."""
 ENGAGEMENT: Final = ("Open", "Click")
 """Kinds that a person or a machine causes."""
+MARK: Final = re.compile(r"erased(?:\.[1-9]\d*)?@[^@]+")
+"""What stands in place of an erased person's address, in rows whose ``derived.erased`` says so."""
 _MOST_PEOPLE: Final = 10_000  # SES itself takes 50; some 100,000 entries of an index are more than one write may hold
 _LARGEST: Final = 16 * 2**20  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-limit-BSON-Document-Size
 DERIVED_VERSION: Final = 3
@@ -208,8 +212,10 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     """The `derived` of a row in an older shape: as ours, and SES's words where the columns hold others."""
     event = _event_of(document).essentials
     derived = derived_of(event)
-    if (key := key_of(event).hex()) != str(document["_id"]):
+    if (key := _key_in(document) or key_of(event).hex()) != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
+    if "erased" in (known := document.get("derived") or {}):
+        derived["erased"] = known["erased"]
     if event.type != document.get("Type"):
         derived["type"] = event.type
     if event.message_id and event.message_id != document.get("MessageId"):
@@ -217,6 +223,12 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     if derived.keys().isdisjoint(("key", "messageId", "type")):  # those rows are looked at more closely
         _add_group(derived, event, _text(document, "Timestamp") or "")
     return derived
+
+
+def _key_in(document: Mapping[str, Any]) -> str | None:
+    """The key of a row that a person was taken out of: it says no more what it follows from."""
+    derived = document.get("derived") or {}
+    return derived.get("key", str(document["_id"])) if "erased" in derived else None
 
 
 @dataclass(frozen=True, slots=False, repr=False)
@@ -251,7 +263,7 @@ class StoredEvent:
     @cached_property
     def key(self) -> str:
         """The event key, 24 hexadecimal digits: equal for two rows that hold the same event."""
-        return event_key(self.event).hex()
+        return _key_in(self.document) or event_key(self.event).hex()
 
     @property
     def received_at(self) -> datetime | None:

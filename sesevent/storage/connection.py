@@ -22,6 +22,7 @@ from sesevent.storage.layout import (
     BOOKMARKS,
     DATABASE,
     DEAD_LETTERS,
+    ERASURES,
     EVENTS,
     HEALTH,
     HOLDS,
@@ -106,7 +107,7 @@ def collections_of(
     """
     others = (
         SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
-        ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS,
+        ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS, ERASURES,
     )  # fmt: skip
     names = {name: name for name in others} | {EVENTS: events_collection}
     try:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from pymongo import UpdateOne
@@ -29,10 +28,10 @@ from sesevent.storage.standings import FACT, act_document, act_in, fact_document
 from sesevent.suppression.facts import Act
 
 __all__ = [
-    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "among_erased", "begun", "delete_acts", "delete_standings",
+    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "among_erased", "begun", "counted", "delete_acts", "delete_standings",
     "erasing_in", "erasures", "finished", "forget", "insert_acts", "letter_without", "moved", "named_in", "noted_letters",
-    "noted_part", "older_rows_naming", "part_key", "put_letters", "put_rows", "receipt_of", "rows_naming",
-    "rows_of_mails", "rows_saying", "without",
+    "older_rows_naming", "person_of", "put_letters", "put_rows", "receipt_of", "rows_naming",
+    "rows_of_mails", "rows_saying", "sent_at", "wish", "without", "without_forms",
 ]  # fmt: skip
 
 NOWHERE: Final = "erased.invalid"
@@ -63,6 +62,25 @@ class Person(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<Person {self.hash or addresses.mask(self.address)}>"
+
+
+def spellings(person: Person) -> list[str]:
+    """Texts, in lower case, one of which stands in whatever names somebody: as links and codes spell them, too."""
+    local, _, domain = person.address.rpartition("@")
+    written = f"{local}@{_unicode(domain)}"
+    plain = dict.fromkeys([*person.forms, written])
+    return [*plain, *(form.replace("@", sign) for form in plain for sign in _SIGNS)]
+
+
+_SIGNS: Final = ("%40", "\\u0040", "%2540", "=40", "=")
+"""What stands for the @ in links, in JSON, in quoted-printable and in return paths."""
+
+
+def _unicode(domain: str) -> str:
+    try:
+        return domain.encode("ascii").decode("idna")
+    except (UnicodeError, ValueError):
+        return domain
 
 
 # ── a row without a person ──────────────────────────────────────────────────────────────────────────────────────────
@@ -107,6 +125,9 @@ class _Scrubbed:
         inner, put_back = _event_in(written)
         self._sole = self._own and _is_alone(_event_in(payload)[0], derived, self._person)
         if inner is not None:
+            inner.pop(
+                "content", None
+            )  # of an inbound mail: MIME, which may name them in as many ways as there are codes
             self._clear(inner, derived)
             put_back(inner)
         if written != payload:
@@ -117,8 +138,9 @@ class _Scrubbed:
         if self._own and event.get("eventType") in ENGAGEMENT:
             body = event.get(str(event["eventType"]).lower())
             gone = _OWN_DETAILS if "machine" in derived else (*_OWN_DETAILS, "userAgent")  # a proxy's says who it is
-            for name in gone if isinstance(body, dict) else ():
-                body.pop(name, None)
+            if isinstance(body, dict):
+                for name in gone:
+                    body.pop(name, None)
         mail = event.get("mail")
         if not self._sole or not isinstance(mail, dict):
             return
@@ -154,8 +176,8 @@ class _Scrubbed:
         derived = self.document["derived"]
         derived["erased"] = int(before.get("erased", 0)) + 1
         if "group" in before:
-            told = [str(self.document.get(name, "")) for name in ("Type", "Timestamp", "MessageId")]
-            if (group := group_of(*told, derived)) is not None:
+            kind, stamp, mail = [str(self.document.get(name, "")) for name in ("Type", "Timestamp", "MessageId")]
+            if (group := group_of(kind, stamp, mail, derived)) is not None:
                 derived["group"] = group
 
 
@@ -240,21 +262,25 @@ def _concerning(forms: Collection[str]) -> dict[str, Any]:
     return {"derived.recipients": {"$in": list(forms)}}
 
 
-def older_rows_naming(forms: Collection[str], size: int) -> Find:
+def older_rows_naming(person: Person, size: int) -> Find:
     """Rows without `derived` whose text names somebody: they have an index of their own."""
-    return Find(EVENTS, {"derived": None, **_saying(forms)}, (), size)
+    return Find(EVENTS, {"derived": None, **_saying(person)}, (), size)
 
 
-def rows_saying(forms: Collection[str], after: Any, size: int) -> Find:
+def rows_saying(person: Person, after: Any, size: int) -> Find:
     """Any row whose text names somebody, by id: no index helps."""
     behind = {} if after is None else {"_id": {"$gt": after}}
-    return Find(EVENTS, behind | _saying(forms), (("_id", 1),), size)
+    return Find(EVENTS, behind | _saying(person), (("_id", 1),), size)
 
 
-def _saying(forms: Collection[str]) -> dict[str, Any]:
-    pattern = "(?i)" + "|".join(map(re.escape, forms))
-    return {"$or": [{"Message": {"$regex": pattern}}, {"Subject": {"$regex": pattern}},
-                    {"derived.source": {"$in": list(forms)}}]}  # fmt: skip
+def _saying(person: Person) -> dict[str, Any]:
+    pattern = "(?i)" + "|".join(map(re.escape, spellings(person)))
+    # An object in place of the text is an older application's.
+    texts = [{name: {"$regex": pattern}} for name in ("Message", "Subject", *_OBJECTS)]
+    return {"$or": [*texts, {"derived.source": {"$in": list(person.forms)}}]}
+
+
+_OBJECTS: Final = ("Message.mail.destination", "Message.mail.source", "Message.Message")
 
 
 def put_rows(changes: Sequence[tuple[Mapping[str, Any], Document]]) -> Update:
@@ -277,11 +303,12 @@ def moved(document: Mapping[str, Any], to: str, forms: Collection[str]) -> Docum
     if document["act"] == FACT:
         return fact_document(to, fact_in(document))
     act = act_in(document)
-    words = {name: _without_forms(getattr(act, name), forms) for name in ("by", "note")}
-    return act_document(to, with_id(to, act._replace(**words)))
+    told = act._replace(by=without_forms(act.by, forms), note=without_forms(act.note, forms))
+    return act_document(to, with_id(to, told))
 
 
-def _without_forms(text: str, forms: Collection[str]) -> str:
+def without_forms(text: str, forms: Collection[str]) -> str:
+    """A sentence of somebody's, without the person it names."""
     for form in forms:
         text = re.sub(re.escape(form), "the person", text, flags=re.IGNORECASE)
     return text
@@ -314,18 +341,13 @@ def letter_without(content: bytes, person: Person) -> bytes | None:
     """What could not be understood, without somebody; None where it does not name them. It need be no text."""
     mark = f"erased@{person.mark_domain}".encode()
     found = content
-    for form in person.forms:
-        spelled = form.encode("utf-8", "surrogatepass")
-        for spelling in (spelled, *(spelled.replace(b"@", sign) for sign in _SIGNS)):
-            found = re.sub(re.escape(spelling), mark, found, flags=re.IGNORECASE)
+    for spelling in spellings(person):
+        found = re.sub(re.escape(spelling.encode("utf-8", "surrogatepass")), mark, found, flags=re.IGNORECASE)
     return None if found == content else found
 
 
-_SIGNS: Final = (b"%40", b"\\u0040", b"%2540", b"=40")
-
-
 def put_letters(changes: Sequence[tuple[Any, bytes, bytes]]) -> Update:
-    """Replace what dead letters hold: id, what it was, what it is now. The id stays: the same that comes again is this."""
+    """Replace what dead letters hold: id, before, after. The ids stay: what comes again is still known."""
     return Update(
         DEAD_LETTERS,
         [UpdateOne({"_id": key, "content": before}, {"$set": {"content": after}}) for key, before, after in changes],
@@ -371,8 +393,10 @@ class Erasing(NamedTuple):
     keep: bool
     counts: Mapping[str, int]
     letters: Mapping[str, int]
-    parts: Mapping[str, int]
+    """Dead letters that were changed; when all is done only how many."""
     finished: datetime | None
+    aliases: Sequence[str] = ()
+    """The person's pseudonyms: a row that comes back may have no other name."""
 
     def covers(self, sent: datetime | None) -> bool:
         """Whether events of a mail that was sent then are erased."""
@@ -383,7 +407,7 @@ def erasing_in(document: Mapping[str, Any]) -> Erasing:
     """An erasure in a document."""
     return Erasing(
         document["_id"], document["at"], document["by"], document["why"], document["keep"], document["counts"],
-        document.get("letters", {}), document.get("parts", {}), document.get("finished"),
+        document.get("letters", {}), document.get("finished"), document.get("aliases", ()),
     )  # fmt: skip
 
 
@@ -392,15 +416,15 @@ def receipt_of(erasing: Erasing, *, dry_run: bool = False) -> ErasureReceipt:
     counts = erasing.counts
     return ErasureReceipt(
         erasing.hash, erasing.at, erasing.by, erasing.why, erasing.keep, counts["events"], counts["said"],
-        counts["standings"], counts.get("dead_letters", len(erasing.letters)),
-        counts.get("archived", sum(erasing.parts.values())), counts.get("parts", len(erasing.parts)),
-        erasing.finished, dry_run,
+        counts["standings"], counts.get("dead_letters", len(erasing.letters)), counts.get("archived", 0),
+        counts.get("parts", 0), erasing.finished, dry_run,
     )  # fmt: skip
 
 
-def among_erased(hashes: Iterable[str]) -> Find:
-    """Those of these hashes that are in the list, durably."""
-    return Find(ERASURES, {"_id": {"$in": list(hashes)}}, durable=True)
+def among_erased(hashes: Iterable[str], pseudonyms: Sequence[str] = ()) -> Find:
+    """Those of these hashes, and of these pseudonyms, that are in the list, durably."""
+    ids: dict[str, Any] = {"_id": {"$in": list(hashes)}}
+    return Find(ERASURES, {"$or": [ids, {"aliases": {"$in": list(pseudonyms)}}]} if pseudonyms else ids, durable=True)
 
 
 def erasures(after: str | None, size: int) -> Find:
@@ -411,7 +435,9 @@ def erasures(after: str | None, size: int) -> Find:
 def begun(erasing: Erasing) -> Update:
     """Put an erasure into the list; one that is finished begins anew."""
     told = {"at": erasing.at, "by": erasing.by, "why": erasing.why, "keep": erasing.keep, "counts": erasing.counts}
-    change = {"$set": told, "$unset": {"finished": "", "letters": "", "parts": ""}}
+    if erasing.aliases:
+        told["aliases"] = list(erasing.aliases)
+    change = {"$set": told, "$unset": {"finished": "", "letters": ""}}
     return Update(ERASURES, [UpdateOne({"_id": erasing.hash}, change, upsert=True)])
 
 
@@ -421,14 +447,10 @@ def noted_letters(erasing: Erasing, identifiers: Iterable[Any]) -> Update:
     return Update(ERASURES, [UpdateOne({"_id": erasing.hash}, {"$set": told})])
 
 
-def noted_part(erasing: Erasing, key: str, events: int) -> Update:
-    """Say, before it is done, in how many events of a part of an archive somebody is."""
-    return Update(ERASURES, [UpdateOne({"_id": erasing.hash}, {"$set": {f"parts.{key}": events}})])
-
-
-def part_key(url: str, data: str) -> str:
-    """A name for a part of an archive."""
-    return blake2b(f"{url}\x1f{data}".encode(), digest_size=12).hexdigest()
+def counted(erasing: Erasing, counts: Mapping[str, int]) -> Update:
+    """Keep what was done so far."""
+    told = {f"counts.{name}": count for name, count in counts.items()}
+    return Update(ERASURES, [UpdateOne({"_id": erasing.hash}, {"$set": told})])
 
 
 def finished(erasing: Erasing, now: datetime) -> tuple[Erasing, Update]:
@@ -436,8 +458,8 @@ def finished(erasing: Erasing, now: datetime) -> tuple[Erasing, Update]:
     told = receipt_of(erasing)
     names = ("events", "said", "standings", "dead_letters", "archived", "parts")
     counts = {name: int(getattr(told, name)) for name in names}
-    change = {"$set": {"finished": now, "counts": counts}, "$unset": {"letters": "", "parts": ""}}
-    done = erasing._replace(counts=counts, letters={}, parts={}, finished=now)
+    change = {"$set": {"finished": now, "counts": counts}, "$unset": {"letters": ""}}
+    done = erasing._replace(counts=counts, letters={}, finished=now)
     return done, Update(ERASURES, [UpdateOne({"_id": erasing.hash}, change)])
 
 
@@ -457,10 +479,6 @@ def sent_at(document: Mapping[str, Any]) -> datetime | None:
         return at - timedelta(milliseconds=took)
     except (OverflowError, TypeError):
         return at
-
-
-class _NoKeys:
-    """What a store without keys knows of people."""
 
 
 def person_of(address: str, pseudonyms: Any) -> Person:

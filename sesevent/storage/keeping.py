@@ -20,8 +20,8 @@ from sesevent.storage.operations import Aggregate, Delete, Document, Find, Inser
 
 __all__ = [
     "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_month", "drop_hold",
-    "first_between", "hold_in", "holds", "insert_hold", "is_day", "next_day_of", "not_held", "page_of",
-    "remove_events", "thin_events", "whole_events",
+    "first_between", "first_held", "hold_in", "holds", "insert_hold", "is_day", "is_held", "next_day_of", "not_held",
+    "page_of", "remove_events", "thin_events", "whole_events",
 ]  # fmt: skip
 
 Filter = Mapping[str, Any]
@@ -99,6 +99,31 @@ def drop_hold(identifier: str) -> Delete:
 
 def not_held(found: Iterable[Hold]) -> Filter:
     """Events that nothing holds. Rows of which it cannot be told whom they concern count as held, if any person is."""
+    held = _held(found)
+    return {"$nor": [*held, {"derived": None}]} if held else {}
+
+
+def first_held(forms: Sequence[str], found: Iterable[Hold]) -> Find | None:
+    """An event about somebody that something holds; None where nothing is held."""
+    held = _held(found)
+    return Find(EVENTS, {"derived.recipients": {"$in": list(forms)}, "$or": held}, (), 1, {"_id": 1}) if held else None
+
+
+def is_held(document: Mapping[str, Any], found: Iterable[Hold]) -> bool:
+    """Whether something holds a row that was read."""
+    derived: Mapping[str, Any] = document.get("derived") or {}
+    campaigns = {derived.get("campaign")}
+    for tag in derived.get("tags", ()):
+        campaigns.update(tag["values"] if tag["name"] == "campaign" else ())
+    of = {
+        "address": set(derived.get("recipients", ())),
+        "message": {document.get("MessageId"), derived.get("messageId")},
+        "campaign": campaigns,
+    }
+    return any((addresses.normal(one.value) if one.kind == "address" else one.value) in of[one.kind] for one in found)
+
+
+def _held(found: Iterable[Hold]) -> list[Filter]:
     by_kind: dict[str, list[str]] = {}
     for hold in found:
         by_kind.setdefault(hold.kind, []).append(hold.value)
@@ -113,7 +138,7 @@ def not_held(found: Iterable[Hold]) -> Filter:
             {"derived.campaign": names},
             {"derived.tags": {"$elemMatch": {"name": "campaign", "values": names}}},
         ]
-    return {"$nor": [*held, {"derived": None}]} if held else {}
+    return held
 
 
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────

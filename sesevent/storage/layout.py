@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
-    "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS",
+    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "ERASURES", "EVENTS",
+    "HEALTH", "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS",
     "TOKENS", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
@@ -36,6 +36,8 @@ ROLLUP_HOURS: Final = "ses_rollup_hour"
 """…and how each of them stands."""
 HOLDS: Final = "ses_hold"
 """What must be kept, whatever retention says."""
+ERASURES: Final = "ses_erasure"
+"""Who was erased, as keyed hashes, and what that did."""
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
 PLURAL: Final = "ses_events"
@@ -100,6 +102,8 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         # Empty but for what is being told.
         Index("untold", ("at", "_id"), "what are people still to be told?", {"tell": True}),
     ),
+    # Asked by keyed hash, which is its `_id`.
+    ERASURES: (Index("alias", ("aliases",), "was whoever has this pseudonym erased?", {"aliases": {"$exists": True}}),),
     ROLLUP_HOURS: (Index("dirty", ("dirty", "_id"), "what must be counted again?", {"dirty": True}),),
 }  # fmt: skip
 

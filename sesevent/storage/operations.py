@@ -18,7 +18,8 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
+    "CLOCK", "PATIENCE", "PSEUDONYMS", "AdminCommand", "Aggregate", "AskPseudonyms", "Change",
+    "CloseStream", "Command", "Count", "CreateIndexes",
     "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Update",
     "Updated",
 ]  # fmt: skip
@@ -244,6 +245,21 @@ class Now:
         return collections[CLOCK]()
 
     def finish(self, outcome: datetime) -> datetime:
+        return outcome
+
+
+PSEUDONYMS: Final = "pseudonyms"
+"""Among a store's collections: what gives what makes pseudonyms and keyed hashes, or None of a store without keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskPseudonyms:
+    """What makes pseudonyms and keyed hashes; None where the store has no keys."""
+
+    def start(self, collections: Any) -> Any:
+        return collections[PSEUDONYMS]()
+
+    def finish(self, outcome: Any) -> Any:
         return outcome
 
 

@@ -102,7 +102,8 @@ def renew_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
 
 
 def _renew(row: Mapping[str, Any]) -> UpdateOne:
-    same = {"_id": row["_id"], "derived.rules": row["derived"].get("rules")}
+    # Nor has a person been taken out of it: that must not come back.
+    same = {"_id": row["_id"], **{f"derived.{name}": row["derived"].get(name) for name in ("rules", "erased")}}
     return UpdateOne(same, {"$set": {"derived": legacy_derived(row)}})
 
 

@@ -632,7 +632,9 @@ def test_what_is_archived_of_a_person_is_changed_wherever_it_is_and_nothing_else
     assert archive.change(change, texts=["ann@EXAMPLE.com"]).rewritten == 0
 
     gone = archive.change(lambda _: None, since=START, until=START)
-    assert gone.removed == len([row for row in map(bson.decode, everything.values()) if row["Timestamp"] < "2024-05-02"])
+    assert gone.removed == len(
+        [row for row in map(bson.decode, everything.values()) if row["Timestamp"] < "2024-05-02"]
+    )
     assert archive.verify().intact
 
 
