@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from sesevent.ops import Plan
-from sesevent.plans import keeping, privacy
+from sesevent.plans import keeping, personal, privacy
 from sesevent.plans.privacy import Work
-from sesevent.storage.erasures import ErasureReceipt, receipt_of
+from sesevent.privacy.papers import SECTIONS, JsonPaper, PagePaper, Thing
+from sesevent.storage.erasures import ErasureReceipt, Person, receipt_of, spellings, without
+from sesevent.storage.personal import event_thing
+from sesevent.suppression.files import Target, writing
 from sesevent.suppression.policy import Policy
 
 __all__ = ["AsyncPrivacy", "Changeable", "ErasureProgress", "ErasureReceipt", "Privacy"]
@@ -33,7 +37,7 @@ class Changeable(Protocol):
         dry_run: bool = False,
         on_progress: Callable[[Any], object] | None = None,
     ) -> Any:
-        """Change each archived document in which one of *texts* stands; tells of what has ``changed`` and ``rewritten``."""
+        """Change each archived document in which a text stands; tells of what has ``changed`` and ``rewritten``."""
 
 
 @dataclass
@@ -44,6 +48,57 @@ class ErasureProgress:
     """Events that the person was taken out of."""
     archived: int = 0
     """…in archives."""
+
+
+class Papers:
+    """What an export is written on."""
+
+    def __init__(
+        self, person: Person, papers: Sequence[JsonPaper | PagePaper], on_progress: Callable[[int], object] | None
+    ) -> None:
+        self._person, self._papers, self._on_progress = person, papers, on_progress
+        self._seen: set[str] = set()
+        self.counts: dict[str, int] = dict.fromkeys(SECTIONS, 0)
+
+    def add(self, things: Sequence[Thing]) -> None:
+        """Write some things down."""
+        for thing in things:
+            if thing.section == "events":  # what is in two places is told once
+                if thing.what["id"] in self._seen:
+                    continue
+                self._seen.add(thing.what["id"])
+            self.counts[thing.section] += 1
+            for paper in self._papers:
+                paper.add(thing)
+        if self._on_progress is not None and things:
+            self._on_progress(sum(self.counts.values()))
+
+    def archived(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Write an archived event down, if the person is in it; it stays as it is."""
+        if without(document, self._person) is not None:
+            self.add([event_thing(document, self._person, archived=True)])
+        return document
+
+
+@contextmanager
+def writing_down(
+    person: Person,
+    now: datetime,
+    json: Target | None,
+    page: Target | None,
+    on_progress: Callable[[int], object] | None,
+) -> Iterator[Papers]:
+    """Papers for an export, whole when all went well."""
+    with ExitStack() as files:
+        kinds: list[tuple[type[JsonPaper | PagePaper], Target | None]] = [(JsonPaper, json), (PagePaper, page)]
+        papers = [
+            kind(files.enter_context(writing(target)), person.address, now)
+            for kind, target in kinds
+            if target is not None
+        ]
+        yield Papers(person, papers, on_progress)
+        for paper in papers:
+            paper.end()
 
 
 class _Told:
@@ -93,6 +148,46 @@ class Privacy:
         self._clock = clock
         self._policy = policy
 
+    def export(
+        self,
+        address: str,
+        json: Target | None = None,
+        *,
+        by: str,
+        why: str = "",
+        page: Target | None = None,
+        archives: Sequence[Changeable] = (),
+        on_progress: Callable[[int], object] | None = None,
+    ) -> dict[str, int]:
+        """Write down everything that is held about a person: for a machine (*json*), and to be read (*page*, HTML).
+
+        That is events, those in *archives* too, what is noted, said and decided about mailing the person, messages that
+        could not be read, holds, and what the audit trail tells of all this. Other recipients of the same mails stay
+        hidden. Both are paths, replaced when all is written, or open files; memory stays bounded. Returns how many
+        things there are of each kind; *on_progress* is told of how many so far. That it was asked for is written into
+        the audit trail, without the address.
+
+        Raises ConfigurationError for what is no address, or where it is not said who asks.
+        """
+        now = self._clock()
+        person = self._perform(personal.begin(address, by, why, now))
+        with writing_down(person, now, json, page, on_progress) as told:
+            for find in personal.finds_before:
+                self._find(find, person, told)
+            for archive in archives:
+                archive.change(told.archived, texts=spellings(person), dry_run=True)
+            for find in personal.finds_after:
+                self._find(find, person, told)
+        return told.counts
+
+    def _find(self, find: personal.Find, person: Person, told: Papers) -> None:
+        place: Any = None
+        while True:
+            things, place = self._perform(find(person, place))
+            told.add(things)
+            if place is None:
+                break
+
     def erase(
         self,
         address: str,
@@ -107,12 +202,13 @@ class Privacy:
     ) -> ErasureReceipt:
         """Erase a person: take the address, and what is the person's own, out of all that is kept.
 
-        Events stay, with their ids, their times and all that is counted of them; a mark stands where the address stood,
-        and of mails to nobody else subject, headers, links, IP addresses and user agents go. Of several recipients the
-        others stay. Facts and acts move to a keyed hash, and so that nobody mails the person again the hash is kept from
-        mail, whatever comes later; without *keep_do_not_mail* nothing is kept of them, and mail that is sent from now on
-        is stored as anybody's. Dead letters, and *archives* (`sesevent.contrib.archive.Archive`, of a blocking store),
-        are rewritten. What comes of old mails later, or out of a backup, is erased again when it is stored.
+        Events stay, with their ids, their times and all that is counted of them; a mark stands where the address
+        stood, and of mails to nobody else subject, headers, links, IP addresses and user agents go. Of several
+        recipients the others stay. Facts and acts move to a keyed hash, and so that nobody mails the person again the
+        hash is kept from mail, whatever comes later; without *keep_do_not_mail* nothing is kept of them, and mail that
+        is sent from now on is stored as anybody's. Dead letters, and *archives* (`sesevent.contrib.archive.Archive`,
+        of a blocking store), are rewritten. What comes of old mails later, or out of a backup, is erased again when it
+        is stored.
 
         It may be killed at any point: erase again, and it goes on. Erasing twice is erasing once. *thorough* reads the
         whole log for texts that name the person without concerning them, such as inbound mail. With *dry_run* nothing
@@ -192,6 +288,46 @@ class AsyncPrivacy:
         self._clock = clock
         self._policy = policy
 
+    async def export(
+        self,
+        address: str,
+        json: Target | None = None,
+        *,
+        by: str,
+        why: str = "",
+        page: Target | None = None,
+        archives: Sequence[Changeable] = (),
+        on_progress: Callable[[int], object] | None = None,
+    ) -> dict[str, int]:
+        """Write down everything that is held about a person: for a machine (*json*), and to be read (*page*, HTML).
+
+        That is events, those in *archives* too, what is noted, said and decided about mailing the person, messages that
+        could not be read, holds, and what the audit trail tells of all this. Other recipients of the same mails stay
+        hidden. Both are paths, replaced when all is written, or open files; memory stays bounded. Returns how many
+        things there are of each kind; *on_progress* is told of how many so far. That it was asked for is written into
+        the audit trail, without the address.
+
+        Raises ConfigurationError for what is no address, or where it is not said who asks.
+        """
+        now = self._clock()
+        person = await self._perform(personal.begin(address, by, why, now))
+        with writing_down(person, now, json, page, on_progress) as told:
+            for find in personal.finds_before:
+                await self._find(find, person, told)
+            for archive in archives:
+                await asyncio.to_thread(archive.change, told.archived, texts=spellings(person), dry_run=True)
+            for find in personal.finds_after:
+                await self._find(find, person, told)
+        return told.counts
+
+    async def _find(self, find: personal.Find, person: Person, told: Papers) -> None:
+        place: Any = None
+        while True:
+            things, place = await self._perform(find(person, place))
+            told.add(things)
+            if place is None:
+                break
+
     async def erase(
         self,
         address: str,
@@ -206,12 +342,13 @@ class AsyncPrivacy:
     ) -> ErasureReceipt:
         """Erase a person: take the address, and what is the person's own, out of all that is kept.
 
-        Events stay, with their ids, their times and all that is counted of them; a mark stands where the address stood,
-        and of mails to nobody else subject, headers, links, IP addresses and user agents go. Of several recipients the
-        others stay. Facts and acts move to a keyed hash, and so that nobody mails the person again the hash is kept from
-        mail, whatever comes later; without *keep_do_not_mail* nothing is kept of them, and mail that is sent from now on
-        is stored as anybody's. Dead letters, and *archives* (`sesevent.contrib.archive.Archive`, of a blocking store),
-        are rewritten. What comes of old mails later, or out of a backup, is erased again when it is stored.
+        Events stay, with their ids, their times and all that is counted of them; a mark stands where the address
+        stood, and of mails to nobody else subject, headers, links, IP addresses and user agents go. Of several
+        recipients the others stay. Facts and acts move to a keyed hash, and so that nobody mails the person again the
+        hash is kept from mail, whatever comes later; without *keep_do_not_mail* nothing is kept of them, and mail that
+        is sent from now on is stored as anybody's. Dead letters, and *archives* (`sesevent.contrib.archive.Archive`,
+        of a blocking store), are rewritten. What comes of old mails later, or out of a backup, is erased again when it
+        is stored.
 
         It may be killed at any point: erase again, and it goes on. Erasing twice is erasing once. *thorough* reads the
         whole log for texts that name the person without concerning them, such as inbound mail. With *dry_run* nothing

@@ -22,7 +22,7 @@ from sesevent.plans.marking import mark
 from sesevent.plans.suppress import follow
 from sesevent.storage import erasures, reads, writes
 from sesevent.storage.codec import legacy_derived
-from sesevent.storage.erasures import ErasureReceipt, Erasing, Person
+from sesevent.storage.erasures import Erasing, ErasureReceipt, Person
 from sesevent.storage.keeping import Hold, first_held, is_held
 from sesevent.storage.operations import AskPseudonyms, Document
 from sesevent.suppression.policy import Policy

@@ -28,10 +28,11 @@ from sesevent.storage.standings import FACT, act_document, act_in, fact_document
 from sesevent.suppression.facts import Act
 
 __all__ = [
-    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "among_erased", "begun", "counted", "delete_acts", "delete_standings",
-    "erasing_in", "erasures", "finished", "forget", "insert_acts", "letter_without", "moved", "named_in", "noted_letters",
-    "older_rows_naming", "person_of", "put_letters", "put_rows", "receipt_of", "rows_naming",
-    "rows_of_mails", "rows_saying", "sent_at", "wish", "without", "without_forms",
+    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "among_erased", "begun", "counted", "delete_acts",
+    "delete_standings", "erasing_in", "erasures", "event_in", "finished", "forget", "insert_acts", "letter_names",
+    "letter_without", "moved", "named_in", "noted_letters", "older_rows_naming", "payload_of", "person_of",
+    "put_letters", "put_rows", "receipt_of", "rows_naming", "rows_of_mails", "rows_saying", "sent_at", "wish",
+    "without", "without_forms",
 ]  # fmt: skip
 
 NOWHERE: Final = "erased.invalid"
@@ -99,7 +100,7 @@ class _Scrubbed:
         self._person = person
         derived: Mapping[str, Any] = document.get("derived") or {}
         message = document.get("Message")
-        payload = _payload(message)
+        payload = payload_of(message)
         mark = _free_mark(person, derived, message if isinstance(message, str) else str(message))
         named = {**dict.fromkeys(person.forms, mark)}
         self._rewriter = Rewriter(named.get, {"to": list(person.forms), "in": payload})
@@ -122,8 +123,8 @@ class _Scrubbed:
         written = self._rewriter.written(payload)
         if not self._own and written == payload:
             return
-        inner, put_back = _event_in(written)
-        self._sole = self._own and _is_alone(_event_in(payload)[0], derived, self._person)
+        inner, put_back = event_in(written)
+        self._sole = self._own and _is_alone(event_in(payload)[0], derived, self._person)
         if inner is not None:
             inner.pop(
                 "content", None
@@ -181,7 +182,7 @@ class _Scrubbed:
                 derived["group"] = group
 
 
-def _payload(message: Any) -> Any:
+def payload_of(message: Any) -> Any:
     """What `Message` says, decoded; None where it is no JSON."""
     if isinstance(message, Mapping):
         return message
@@ -193,13 +194,13 @@ def _payload(message: Any) -> Any:
         return None
 
 
-def _event_in(payload: Any) -> tuple[dict[str, Any] | None, Any]:
+def event_in(payload: Any) -> tuple[dict[str, Any] | None, Any]:
     """The event in a payload, and how it is put back: an older row may hold it in SNS's envelope."""
     if not isinstance(payload, dict):
         return None, None
     text = payload.get("Message")
     if "mail" in payload or not isinstance(text, str):
-        return payload, lambda event: None
+        return payload, lambda _: None
     try:
         inner = jsontext.decode(text)
     except ValueError:
@@ -233,7 +234,7 @@ def named_in(document: Mapping[str, Any]) -> list[str]:
     message = document.get("Message")
     if isinstance(message, str) and message.count("@") < 2:
         return found
-    event, _ = _event_in(_payload(message))
+    event, _ = event_in(payload_of(message))
     mail = (event or {}).get("mail")
     destination = mail.get("destination") if isinstance(mail, Mapping) else None
     if isinstance(destination, list):
@@ -344,6 +345,12 @@ def letter_without(content: bytes, person: Person) -> bytes | None:
     for spelling in spellings(person):
         found = re.sub(re.escape(spelling.encode("utf-8", "surrogatepass")), mark, found, flags=re.IGNORECASE)
     return None if found == content else found
+
+
+def letter_names(content: bytes, person: Person) -> bool:
+    """Whether what could not be understood names somebody."""
+    text = content.lower()
+    return any(spelling.encode("utf-8", "surrogatepass") in text for spelling in spellings(person))
 
 
 def put_letters(changes: Sequence[tuple[Any, bytes, bytes]]) -> Update:
