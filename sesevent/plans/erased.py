@@ -59,7 +59,7 @@ def among(people: Iterable[str]) -> Plan[Listed]:
     found: dict[str, Erased] = {}
     for row in rows:
         erasing = erasures.erasing_in(row)
-        named = asked.intersection(erasing.aliases)
+        named = {one for one in hidden if erasures.alias_of(one) in erasing.aliases}
         for address in {*named, of[erasing.hash]} if erasing.hash in of else named:
             found[address] = Erased(erasures.person_of(address, pseudonyms), erasing)
     return found

@@ -80,13 +80,17 @@ def _prepared(address: str, keep: bool, by: str, why: str, thorough: bool, now: 
     known = listed[person.address].erasing if listed else None
     if known is not None and known.finished is None:
         return Work(person, known, thorough), True
-    at = now.astimezone(UTC)
     counts = yield from _counted(person, thorough)
     erasing = Erasing(
-        known.hash if known else person.hash, at.replace(microsecond=at.microsecond // 1000 * 1000), by,
-        erasures.without_forms(why, person.forms), keep, counts, {}, None, person.forms[1:],
+        known.hash if known else person.hash, _kept(now), by,
+        erasures.without_forms(why, person.forms), keep, counts, {}, None, erasures.aliases_of(person),
     )  # fmt: skip
     return Work(person, erasing, thorough), False
+
+
+def _kept(now: datetime) -> datetime:
+    """A time as MongoDB keeps it."""
+    return now.astimezone(UTC).replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _known(address: str) -> Plan[Person]:
@@ -258,7 +262,7 @@ def is_done(work: Work) -> Plan[bool]:
 def end(work: Work, now: datetime) -> Plan[ErasureReceipt]:
     """Write down what was done, and tell it."""
     (row,) = yield from ask(erasures.among_erased([work.erasing.hash]))
-    done, kept = erasures.finished(erasures.erasing_in(row), now)
+    done, kept = erasures.finished(erasures.erasing_in(row), _kept(now))
     yield from audit.note(_entry("erasure ends", done, dict(done.counts), now))
     yield from ask(kept)
     return erasures.receipt_of(done)

@@ -11,7 +11,7 @@ from sesevent.errors import StoreConflict, StoreError
 from sesevent.ops import Plan, ask
 from sesevent.storage import reads, writes
 from sesevent.storage.codec import MARK
-from sesevent.storage.operations import Document
+from sesevent.storage.operations import AskPseudonyms, Document
 from sesevent.storage.standings import EVIDENCE, FACT, act_in, fact_in, facts_in, standings_in
 from sesevent.suppression.decision import Decision, decide, decide_no_address, decide_without_store
 from sesevent.suppression.facts import Act, Fact
@@ -52,8 +52,11 @@ def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: d
     normals = addresses.normals_of(asked)
     known = dict.fromkeys([normal for normal in normals if normal is not None])  # the server likes them in order
     mailboxes = {normal: mailbox for normal in known if (mailbox := policy.mailbox(normal))} if policy.plus_tags else {}
-    documents = (yield from ask(reads.standings_of(known, set(mailboxes.values())))) if known else []
-    kept = {document["_id"]: decide(policy, of_tenant(document, tenant), stream, now) for document in documents}
+    pseudonyms = yield from ask(AskPseudonyms())
+    names = {form: normal for normal in known for form in pseudonyms.forms(normal)} if pseudonyms else {}
+    documents = (yield from ask(reads.standings_of(names or known, set(mailboxes.values())))) if known else []
+    told = [(document["_id"], decide(policy, of_tenant(document, tenant), stream, now)) for document in documents]
+    kept = _by_name(told, names) if names else dict(told)
     if mailboxes:
         _share(policy, kept, mailboxes)
     # Of most nothing is known, and the same answer does for all of them.
@@ -65,6 +68,14 @@ def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: d
         else found
         for address, normal in zip(asked, normals, strict=True)
     )  # fmt: skip
+
+
+def _by_name(told: Sequence[tuple[str, Decision]], names: Mapping[str, str]) -> dict[str, Decision]:
+    """What was decided for everything that somebody is stored as, by the address; the strongest refusal goes first."""
+    kept: dict[str, Decision] = {}
+    for form, decision in sorted(told, key=lambda one: (one[1].allowed, strength(one[1].rule))):
+        kept.setdefault(names.get(form, form), decision.same_for(names.get(form, form)))
+    return kept
 
 
 def _share(policy: Policy, kept: dict[str, Decision], mailboxes: Mapping[str, str]) -> None:

@@ -20,6 +20,7 @@ from sesevent import addresses, jsontext
 from sesevent.analytics.groups import group_of
 from sesevent.analytics.providers import OTHER, provider_of
 from sesevent.errors import ConfigurationError
+from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.privacy.rewriting import Rewriter
 from sesevent.storage.codec import ENGAGEMENT, MARK
 from sesevent.storage.layout import DEAD_LETTERS, ERASURES, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
@@ -431,7 +432,21 @@ def receipt_of(erasing: Erasing, *, dry_run: bool = False) -> ErasureReceipt:
 def among_erased(hashes: Iterable[str], pseudonyms: Sequence[str] = ()) -> Find:
     """Those of these hashes, and of these pseudonyms, that are in the list, durably."""
     ids: dict[str, Any] = {"_id": {"$in": list(hashes)}}
-    return Find(ERASURES, {"$or": [ids, {"aliases": {"$in": list(pseudonyms)}}]} if pseudonyms else ids, durable=True)
+    return Find(
+        ERASURES,
+        {"$or": [ids, {"aliases": {"$in": list(map(alias_of, pseudonyms))}}]} if pseudonyms else ids,
+        durable=True,
+    )
+
+
+def aliases_of(person: Person) -> tuple[str, ...]:
+    """The person's pseudonyms as the list has them: without a domain, which may tell who it is."""
+    return tuple([alias_of(form) for form in person.forms if is_pseudonym(form)])
+
+
+def alias_of(pseudonym: str) -> str:
+    """A pseudonym without its domain."""
+    return pseudonym.partition("@")[0]
 
 
 def erasures(after: str | None, size: int) -> Find:

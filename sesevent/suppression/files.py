@@ -429,4 +429,4 @@ def _reported() -> Iterator[None]:
         yield
     except OSError as error:
         told = error.strerror or type(error).__name__
-        raise ConfigurationError(f"The file cannot be used: {told}.") from error
+        raise ConfigurationError(f"The list's file cannot be used: {told}.") from error
