@@ -134,20 +134,38 @@ def reduce(policy: Policy, one: Erased) -> Plan[None]:
 
     The hash is kept from mail before the address is forgotten: at no time may it be mailed.
     """
-    person, erasing = one
-    forms = person.forms if erasing.keep else (*person.forms, *person.hashes)
     for _ in range(_TRIES):
-        rows = yield from ask(reads.acts_about(forms))
-        if erasing.keep:
-            told = [erasures.moved(row, erasing.hash, person.forms) for row in rows]
-            yield from ask(erasures.insert_acts([erasures.wish(erasing), *told]))
-            yield from rederive(policy, [erasing.hash])
-        if rows:
-            yield from ask(erasures.delete_acts([row["_id"] for row in rows]))
-        yield from ask(erasures.delete_standings(forms))
-        if not rows:
+        if not (yield from (_hidden if one.erasing.keep else _dropped)(policy, one)):
             return
     raise StoreConflict("Others kept saying something of a person who is being erased.", hint="It is safe to repeat.")
+
+
+def _hidden(policy: Policy, one: Erased) -> Plan[bool]:
+    """Whether there was something to be known of the hash."""
+    person, erasing = one
+    rows = yield from ask(reads.acts_about(person.forms))
+    told = [erasures.moved(row, erasing.hash, person.forms) for row in rows]
+    yield from ask(erasures.insert_acts([erasures.wish(erasing), *told]))
+    yield from rederive(policy, [erasing.hash])
+    if rows:
+        yield from ask(erasures.delete_acts([row["_id"] for row in rows]))
+    yield from ask(erasures.delete_standings(person.forms))
+    return bool(rows)
+
+
+def _dropped(policy: Policy, one: Erased) -> Plan[bool]:
+    """Whether there was something to be forgotten: what happened since then stays."""
+    person, erasing = one
+    forms = (*person.forms, *person.hashes)
+    rows = yield from ask(reads.acts_about(forms))
+    old = [row["_id"] for row in rows if row["at"] <= erasing.at]
+    if old:
+        yield from ask(erasures.delete_acts(old))
+    if len(old) < len(rows):
+        yield from rederive(policy, {row["address"] for row in rows if row["_id"] not in old})
+    else:
+        yield from ask(erasures.delete_standings(forms))
+    return bool(old)
 
 
 def give_back(policy: Policy, person: Person) -> Plan[None]:

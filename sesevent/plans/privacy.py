@@ -252,11 +252,13 @@ def archived(work: Work, changed: int, parts: int) -> Plan[None]:
 
 def is_done(work: Work) -> Plan[bool]:
     """Whether nothing is left: somebody who did not know of the erasure yet may have written meanwhile."""
-    forms = work.person.forms
-    for asked in (erasures.rows_naming(forms, 1), reads.acts_about(forms), reads.standings_of(forms)):
-        if (yield from ask(asked)):
-            return False
-    return True
+    forms, erasing = work.person.forms, work.erasing
+    if (yield from ask(erasures.rows_naming(forms, 1))):
+        return False
+    said = yield from ask(reads.acts_about(forms))
+    if erasing.keep:
+        return not said and not (yield from ask(reads.standings_of(forms)))
+    return all(row["at"] > erasing.at for row in said)
 
 
 def end(work: Work, now: datetime) -> Plan[ErasureReceipt]:
