@@ -10,15 +10,16 @@ Next: :mod:`sesevent.privacy.policy`, which says what is to become of whom.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.errors import MessageError
 from email.header import decode_header, make_header
+from functools import lru_cache
 from typing import Any, Final, Union
 from urllib.parse import unquote
 
 from sesevent import addresses, jsontext
 
-__all__ = ["PLACES", "Replace", "Rewriter", "rewrite"]
+__all__ = ["PLACES", "Replace", "Rewriter", "mailboxes_in", "people_in", "rewrite"]
 
 Replace = Callable[[str], Union[str, None]]
 """What is to be written for an address, in normal form; None, or the same, where it stays."""
@@ -71,7 +72,7 @@ def rewrite(text: str, replace: Replace) -> str:
     Raises ValueError, which does not quote it, for text that is not JSON.
     """
     whole = jsontext.decode(text)
-    written = Rewriter(replace, whole).written(whole)
+    written = Rewriter(replace, people_in(whole)).written(whole)
     if written == whole:
         return text
     if isinstance(written, dict):
@@ -82,36 +83,42 @@ def rewrite(text: str, replace: Replace) -> str:
 class Rewriter:
     """Writes over addresses in decoded payloads that concern the same people."""
 
-    def __init__(self, replace: Replace, payload: Any) -> None:
+    def __init__(self, replace: Replace, people: Iterable[str]) -> None:
+        """*people*: the addresses, in normal form, that the payload names in fields of their own."""
         self._replace = replace
         self._new: dict[str, str] = {}
-        self._people = {normal: normal.replace("@", "=", 1) for normal in _people_in("", payload)}
+        self._people = {normal: normal.replace("@", "=", 1) for normal in people}
 
     def written(self, value: Any, name: str = "") -> Any:
         """A value of a field of this name, rewritten."""
         kind = type(value)
         if kind is str:
+            if "@" not in value and "%" not in value and "=?" not in value:
+                return value
             return self.text(value, PLACES.get(name.lower()))
         if kind is list:
             return [self.written(member, name) for member in value]
         if kind is not dict:
             return value
         if header := _header_name(value):
-            return {key: self.text(member, PLACES.get(header)) if key == "value" else member
-                    for key, member in value.items()}  # fmt: skip
-        return {self.text(key, SENTENCE): self.written(member, key) for key, member in value.items()}
+            return {
+                key: self.text(member, PLACES.get(header)) if key == "value" else member
+                for key, member in value.items()
+            }
+        return {self.text(key, SENTENCE) if "@" in key else key: self.written(member, key)
+                for key, member in value.items()}  # fmt: skip
 
     def text(self, text: str, place: str | None) -> str:
         """A text, read as texts are in this place."""
         if "@" not in text and "%" not in text and "=?" not in text:
             return text
         if text[:1] in _OPENS and (nested := _nested(text)) is not None:
-            written = Rewriter(self._replace, nested).written(nested)
+            written = Rewriter(self._replace, people_in(nested)).written(nested)
             return text if written == nested else jsontext.encode(written)
         if place is None:
-            place = PEOPLE if addresses.is_one(text) else SENTENCE
+            place = SENTENCE if mailbox_in(text) is None else PEOPLE
         if place == PEOPLE:
-            return "".join([self._mailbox(part) for part in _parts(text)])
+            return "".join([self._mailbox(part) for part in parts_of(text)])
         if place == IDS:
             return self._sentence(text, only_known=True)
         return self._sentence(text)
@@ -125,9 +132,9 @@ class Rewriter:
 
     def _mailbox(self, text: str) -> str:
         """One mailbox of a list: of one that is written over nothing else is left."""
-        if not addresses.is_one(text):
+        normal = mailbox_in(text)
+        if normal is None:
             return self._sentence(text)
-        normal = addresses.normal(text)
         if "=" in normal and self._of_return_path(normal) is not None:
             return self._sentence(text)
         new = self.new(normal)
@@ -205,10 +212,26 @@ def _people_in(name: str, value: Any) -> Iterator[str]:
         for member in value:
             yield from _people_in(name, member)
     elif type(value) is str and PLACES.get(name.lower()) == PEOPLE:
-        yield from (addresses.normal(part) for part in _parts(value) if addresses.is_one(part))
+        yield from mailboxes_in(value)
 
 
-def _parts(text: str) -> list[str]:
+@lru_cache(4096)  # each stands in a payload several times, and the sender's in all of them
+def mailbox_in(text: str) -> str | None:
+    """The address, in normal form, of a text that is one mailbox; None where it is none."""
+    return addresses.normal(text) if addresses.is_one(text) else None
+
+
+def mailboxes_in(text: str) -> list[str]:
+    """The addresses, in normal form, in a header's text."""
+    return [normal for part in parts_of(text) if (normal := mailbox_in(part)) is not None]
+
+
+def people_in(payload: Any) -> set[str]:
+    """The addresses, in normal form, that stand in a payload where people are named."""
+    return set(_people_in("", payload))
+
+
+def parts_of(text: str) -> list[str]:
     """The mailboxes of a list, and what stands between them."""
     if "," not in text and ";" not in text:
         return [text]

@@ -58,6 +58,24 @@ class Web:
         self._figures: Any = None
         self._registry: Any = None
 
+    def counted(self, store: Any) -> Any:
+        """The same store, and what it receives is told by `metrics`; uncounted where Prometheus's client is absent."""
+        try:
+            registry = self._measured()
+        except ImportError:
+            return store
+        received = import_module("sesevent.contrib.measurements").Received()
+        import_module("sesevent.contrib.prometheus").count(received, registry=registry)
+        return received.counting(store)
+
+    def _measured(self) -> Any:
+        if self._registry is None:
+            contrib, client = import_module("sesevent.contrib.prometheus"), import_module("prometheus_client")
+            self._figures = import_module("sesevent.contrib.measurements").AsyncStoreFigures(self.store)
+            self._registry = client.CollectorRegistry()
+            contrib.export(None, self._figures, registry=self._registry)
+        return self._registry
+
     async def reach(self) -> None:
         """Make sure that the store answers. Raises StoreUnavailable where it does not, in time."""
         try:
@@ -67,13 +85,9 @@ class Web:
 
     async def metrics(self) -> str:
         """What is measured, as Prometheus reads it. Raises MissingExtra where that is not installed."""
-        contrib, client = import_module("sesevent.contrib.prometheus"), import_module("prometheus_client")
-        if self._figures is None:
-            self._figures = import_module("sesevent.contrib.measurements").AsyncStoreFigures(self.store)
-            self._registry = client.CollectorRegistry()
-            contrib.export(None, self._figures, registry=self._registry)
+        registry = self._measured()
         await self._figures.refresh()
-        told: bytes = client.generate_latest(self._registry)
+        told: bytes = import_module("prometheus_client").generate_latest(registry)
         return told.decode()
 
     async def close(self) -> None:
@@ -118,14 +132,16 @@ def create_app(
     app.state.web = Web(store, auth, limits, clock, stream)
     app.router.route_class = Guarded
     for routes in ROUTES:
-        routes.add_to(app, store)
+        routes.add_to(app)
     if webhook is not None:
-        app.router.routes.append(Route(webhook_path, asgi.webhook(store, **webhook), methods=["POST"]))
+        app.router.routes.append(
+            Route(webhook_path, asgi.webhook(app.state.web.counted(store), **webhook), methods=["POST"])
+        )
     tell_problems(app)
     if dashboard:
         from sesevent.web import dashboard as pages  # where nobody looks no templates are loaded
 
-        pages.add_to(app, store, ses_account)
+        pages.add_to(app, ses_account)
     app.add_middleware(BodyLimit, largest=limits.body)
     app.add_middleware(_SafeHeaders)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it

@@ -40,8 +40,6 @@ class Route(NamedTuple):
     path: str
     endpoint: Callable[..., Any]
     needs: str | None
-    offered: str | None
-    """What the store must offer for it, such as ``analytics.summary``; None where every store does."""
     options: Mapping[str, Any]
 
 
@@ -66,17 +64,14 @@ class Routes:
 
     def _declare(self, method: str, path: str, needs: str | None, options: dict[str, Any]) -> Callable[[Any], Any]:
         def declare(endpoint: Any) -> Any:
-            offered = options.pop("offered", None)
-            self._declared.append(Route(method, path, endpoint, needs, offered, options))
+            self._declared.append(Route(method, path, endpoint, needs, options))
             return endpoint
 
         return declare
 
-    def add_to(self, app: FastAPI, store: object) -> None:
-        """Have *app* answer those that *store* can answer."""
+    def add_to(self, app: FastAPI) -> None:
+        """Have *app* answer them."""
         for route in self._declared:
-            if not _offers(store, route.offered):
-                continue
             options: dict[str, Any] = {"response_model": None} | dict(route.options)
             problems = {*options.pop("problems", ()), *_ALWAYS, *(() if route.needs is None else _GUARDED)}
             if route.method == "POST":
@@ -95,12 +90,6 @@ class Routes:
                 openapi_extra={SCOPE: route.needs or _PUBLIC} | options.pop("extra", {}),
                 **options,
             )
-
-
-def _offers(store: Any, name: str | None) -> bool:
-    for part in (name or "").split(".") if name else ():
-        store = getattr(store, part, None)
-    return store is not None
 
 
 class _Held(Response):

@@ -1,7 +1,8 @@
 """Texts that clients hand back unread and unchanged: cursors, and sessions of the dashboard.
 
-They are sealed (encrypted, and proven to be ours), with a key that all processes over one store share: where a page
-ends may be an address. https://github.com/fernet/spec/blob/master/Spec.md tells of the form.
+They are sealed (encrypted, and proven to be ours) by AES-GCM, with a key that all processes over one store share: where
+a page ends may be an address. Its nonces are random, good for 2**32 texts a key:
+https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf, 8.3.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
 
 from bson import json_util
 from bson.errors import BSONError
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sesevent import addresses
 from sesevent.web.problems import Refused
@@ -24,6 +27,8 @@ from sesevent.web.problems import Refused
 __all__ = ["Sealer"]
 
 _LONGEST: Final = 4096
+_NONCE: Final = 12  # bytes
+_TEXT: Final = b"="  # with which no JSON begins
 _IN_UTC: Final = json_util.JSONOptions(tz_aware=True)
 
 
@@ -32,24 +37,28 @@ class Sealer:
 
     def __init__(self, key: Callable[[], Awaitable[bytes]]) -> None:
         self._key = key
-        self._fernet: Fernet | None = None
+        self._cipher: AESGCM | None = None
         self._known: bytes | None = None
 
     async def seal(self, purpose: str, value: Any) -> str:
         """*value*, of what JSON and BSON know, as text that only opens for the same purpose."""
-        text = json_util.dumps([purpose, value], separators=(",", ":"))
-        return (await self._opened()).encrypt(text.encode()).decode().rstrip("=")
+        plain = _TEXT + value.encode() if isinstance(value, str) else json_util.dumps(value).encode()
+        nonce = os.urandom(_NONCE)
+        sealed = nonce + (await self._opened()).encrypt(nonce, plain, purpose.encode())
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     async def open(self, purpose: str, text: str) -> Any:
         """What was sealed; None where it is not ours, or was sealed for something else."""
         if len(text) > _LONGEST:
             return None
         try:
-            padded = text.encode() + b"=" * (-len(text) % 4)
-            told = json_util.loads((await self._opened()).decrypt(padded), json_options=_IN_UTC)
-        except (InvalidToken, ValueError, TypeError, BSONError):
+            sealed = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
+            plain = (await self._opened()).decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose.encode())
+            if plain.startswith(_TEXT):
+                return plain[len(_TEXT) :].decode()
+            return json_util.loads(plain, json_options=_IN_UTC)
+        except (InvalidTag, ValueError, TypeError, BSONError):
             return None
-        return told[1] if told[0] == purpose else None
 
     async def cursor(self, asked: object, place: Any) -> str:
         """Where the next page of a question begins."""
@@ -72,10 +81,10 @@ class Sealer:
         told = hmac.digest(await self._shared(), addresses.normal(address).encode(), "sha256")
         return f"person {told[:12].hex()}"
 
-    async def _opened(self) -> Fernet:
-        if self._fernet is None:
-            self._fernet = Fernet(base64.urlsafe_b64encode(await self._shared()))
-        return self._fernet
+    async def _opened(self) -> AESGCM:
+        if self._cipher is None:
+            self._cipher = AESGCM(hmac.digest(await self._shared(), b"sealed texts", "sha256"))
+        return self._cipher
 
     async def _shared(self) -> bytes:
         if self._known is None:

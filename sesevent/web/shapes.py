@@ -22,8 +22,8 @@ from sesevent.web.asked import Window
 
 __all__ = [
     "AuditPage", "DeadLetterPage", "DeadLetterWhole", "DecisionModel", "Decisions", "EventDetail", "EventModel",
-    "EventPage", "Free", "HistoryModel", "SuppressionPage", "Timeline", "audit_shape", "dead_letter_shape",
-    "decision_shape", "event_detail", "event_shape", "history_shape", "plain",
+    "EventPage", "Free", "HistoryModel", "ImportedModel", "Simulated", "SuppressionPage", "Timeline",
+    "audit_shape", "dead_letter_shape", "decision_shape", "event_detail", "event_shape", "history_shape", "plain",
 ]  # fmt: skip
 
 _EVENT_EXAMPLE: Final[dict[str, Any]] = {
@@ -142,6 +142,42 @@ class SuppressionPage(Decisions):
     next: str | None
 
 
+class ChangeModel(BaseModel):
+    """Somebody about whom another policy would decide otherwise."""
+
+    address: str
+    stream: str
+    tenant: str
+    before: DecisionModel
+    after: DecisionModel
+
+
+class Simulated(BaseModel):
+    """What another policy would change."""
+
+    policy_version: str
+    changes: list[ChangeModel]
+    complete: bool = Field(description="False where there may be more than are told: the command line tells all.")
+
+
+class ProblemModel(BaseModel):
+    """A line that was not understood."""
+
+    path: str
+    message: str
+    line: int | None
+
+
+class ImportedModel(BaseModel):
+    """What became of a list."""
+
+    read: int = Field(description="Rows that were understood.")
+    recorded: int = Field(description="Those of them that said something new.")
+    changed: int = Field(description="Standings that changed.")
+    failed: int = Field(description="Lines that were not understood.")
+    problems: list[ProblemModel] = Field(description="What was wrong with them; the first hundred.")
+
+
 class HistoryModel(BaseModel):
     """How one address came to stand as it does."""
 
@@ -198,9 +234,12 @@ class AuditPage(BaseModel):
     entries: list[AuditEntryModel]
 
 
+_AS_THEY_ARE: Final = frozenset((str, int, float, bool))
+
+
 def plain(value: Any) -> Any:
     """Values as JSON has them, in every depth: times as text, dataclasses and named tuples as objects."""
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if value is None or type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, datetime):
         return format_moment(value)
@@ -214,7 +253,7 @@ def plain(value: Any) -> Any:
         return plain(named())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(member) for member in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
-    return str(value)
+    return value if isinstance(value, (str, int, float)) else str(value)
 
 
 def event_shape(stored: StoredEvent) -> dict[str, Any]:

@@ -22,6 +22,7 @@ WRITES = {
     "/suppression/import": {"addresses": "ben@example.com"},
     "/suppression/simulate": {"policy": "name = 'other'"},
     "/health/retry": {"id": "0" * 24},
+    "/health/purge": {"id": "0" * 24, "why": "because"},
     "/login": {"token": "wrong"},
 }
 """What each form is sent, so that it would do something."""
@@ -90,7 +91,7 @@ def test_forms_that_change_something_need_more_than_to_read() -> None:
     assert needs == {
         "/recipient": "read", "/suppression/simulate": "read", "/recipient/{sealed}/reactivate": "suppress",
         "/recipient/{sealed}/suppress": "suppress", "/suppression/import": "suppress", "/suppression/drift": "admin",
-        "/health/retry": "admin", "/login": None, "/logout": None,
+        "/health/retry": "admin", "/health/purge": "admin", "/login": None, "/logout": None,
     }  # fmt: skip
 
 
@@ -346,6 +347,22 @@ def test_dead_letters_are_tried_again_by_who_may(filled: Any) -> None:
     assert "needs the scope admin" in words(filled.get("/health", "read")).text
 
 
+def test_dead_letters_are_forgotten_with_a_reason_and_never_without(filled: Any) -> None:
+    """Which the audit holds."""
+    letter = filled.store.dead_letters.list()[0].id
+    silent = filled.http.post("/health/purge", data={"id": letter}, headers=filled.headers("admin"))
+    kept = filled.store.dead_letters.count()
+    told = {"id": letter, "why": "a test of ours"}
+    answer = filled.http.post("/health/purge", data=told, headers=filled.headers("admin"))
+
+    assert (silent.status_code, kept) == (400, 1)
+    assert "1 forgotten" in words(filled.get(answer.headers["location"], "admin")).text
+    assert filled.store.dead_letters.count() == 0
+    assert [(one.act, one.by, one.why) for one in filled.store.audit.latest(limit=1)] == [
+        ("dead letters purged", "admin", "a test of ours"),
+    ]
+
+
 def test_a_path_that_there_is_none_of_is_a_page_for_people_and_a_problem_for_programs(api: Any) -> None:
     """As who asks accepts it."""
     page = api.http.get("/nothing/here", headers={"Accept": "text/html"})
@@ -376,6 +393,13 @@ def test_a_page_weighs_less_than_300_kb_without_a_cache(filled: Any) -> None:
 
     assert len(loaded) >= 5
     assert weight < 300_000
+
+
+def test_a_page_tells_how_long_its_data_took(filled: Any) -> None:
+    """And how long all of it, which browsers show."""
+    told = dict(part.split(";dur=") for part in filled.get("/explore").headers["server-timing"].split(", "))
+
+    assert 0 < float(told["data"]) <= float(told["page"])
 
 
 def test_an_application_s_own_authentication_needs_no_door(serve_api: Callable[..., Any]) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from sesevent import Verifier
+from sesevent.testing.payloads import SENT
+from sesevent.testing.signing import TOPIC, Signer
 from sesevent.web.routes.analytics import QUESTIONS
 from web_fixtures import mail, take
 
@@ -34,16 +38,8 @@ def asked(api: Any, path: str, **query: str) -> Any:
     return answer
 
 
-def offered(api: Any, name: str) -> None:
-    store = api.store
-    for part in name.split("."):
-        if (store := getattr(store, part, None)) is None:
-            pytest.skip(f"this store has no {name}")
-
-
 def test_what_became_of_a_mail_is_told(filled: Any) -> None:
     """Of one, of many, as its events, and of everything a person was sent."""
-    offered(filled, "status")
     assert asked(filled, "/v1/messages/m").json()["state"] == "delivered"
     assert [one["type"] for one in asked(filled, "/v1/messages/m/events").json()["events"]] == [
         "Send",
@@ -65,7 +61,6 @@ def test_what_became_of_a_mail_is_told(filled: Any) -> None:
 
 def test_the_mails_of_a_person_are_paged(api: Any) -> None:
     """By a cursor."""
-    offered(api, "recipient")
     now = datetime.now(timezone.utc)
     take(api.store, *[mail("send", to=ANN, message_id=f"m-{n}", sent=now - timedelta(hours=n + 1)) for n in range(5)])
     seen, cursor = [], ""
@@ -80,7 +75,6 @@ def test_the_mails_of_a_person_are_paged(api: Any) -> None:
 @pytest.mark.parametrize("question", QUESTIONS, ids=[one.path for one in QUESTIONS])
 def test_every_question_is_answered_as_json_and_as_a_table(filled: Any, question: Any) -> None:
     """Without anybody's address in it."""
-    offered(filled, f"analytics.{question.method}")
     query = {
         "by": {"dimension": "source"},
         "compare": {"before_since": "14d", "before_until": "7d", "after_since": "7d", "after_until": "0d"},
@@ -95,7 +89,6 @@ def test_every_question_is_answered_as_json_and_as_a_table(filled: Any, question
 
 def test_what_cannot_be_asked_is_told(filled: Any) -> None:
     """With what is wrong with it."""
-    offered(filled, "analytics.summary")
     for query, status in (
         ({"since": "soon"}, 422), ({"since": "1850-01-01"}, 422), ({"since": "2020-01-01"}, 400), ({"tz": "No/Where"}, 400),
         ({"since": "1d", "until": "2d"}, 400), ({"since": "99999d"}, 422),
@@ -107,7 +100,6 @@ def test_what_cannot_be_asked_is_told(filled: Any) -> None:
 
 def test_reports_tell_why_and_show_the_latest(filled: Any) -> None:
     """Of bounces and of complaints."""
-    offered(filled, "analytics.by")
     bounces = asked(filled, "/v1/reports/bounces", since="1d").json()
     complaints = asked(filled, "/v1/reports/complaints", since="1d").json()
 
@@ -118,7 +110,6 @@ def test_reports_tell_why_and_show_the_latest(filled: Any) -> None:
 
 def test_alarms_are_told_acknowledged_and_silenced(api: Any) -> None:
     """By whom, for the audit."""
-    offered(api, "monitor.states")
     api.store.monitor.evaluate()
     alarm = asked(api, "/v1/alarms").json()["alarms"][0]["id"]
     known = api.post("/v1/alarms/acknowledge", {"alarm": alarm, "why": "on it"}, "admin")
@@ -136,8 +127,22 @@ def test_alarms_are_told_acknowledged_and_silenced(api: Any) -> None:
 
 def test_health_and_figures_are_told(api: Any) -> None:
     """For people, and for Prometheus."""
-    offered(api, "health")
     pytest.importorskip("prometheus_client")
 
     assert asked(api, "/v1/health").json()["status"] in ("ok", "degraded")
     assert "sesevent_health{" in asked(api, "/metrics").text
+
+
+def test_what_the_webhook_received_is_counted(serve_api: Callable[..., Any]) -> None:
+    """From the first event on, whether or not anybody asked before."""
+    pytest.importorskip("prometheus_client")
+    signer = Signer()
+    at_signing = Verifier(topics=TOPIC, certificates=signer.certificates, clock=lambda: SENT)
+    api = serve_api(webhook={"verifier": at_signing})
+    body, headers = signer.notification(mail()), {"x-amz-sns-message-type": "Notification"}
+    for _ in range(2):
+        assert api.http.post("/ses", content=body, headers=headers).status_code == 200
+    told = asked(api, "/metrics").text
+
+    assert 'sesevent_events_total{outcome="fresh",type="Bounce"} 1.0' in told
+    assert 'sesevent_events_total{outcome="duplicate",type="Bounce"} 1.0' in told

@@ -103,3 +103,56 @@ def test_what_is_not_understood_is_refused_and_written_nowhere(api: Any, body: A
     assert ANN not in answer.text
     assert api.store.audit.latest() == [one for one in api.store.audit.latest() if one.act.startswith("token")]
     assert list(api.store.suppression.list()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/csv", f"address,reason\n{ANN},asked us\nno address,\n"),
+        ("application/x-ndjson", f'{{"address": "{ANN}"}}\n{{"address": "no address"}}\n'),
+        ("text/plain", f"{ANN}\nno address\n"),
+    ],
+)
+def test_a_list_is_imported_and_what_is_no_address_told_by_its_line(api: Any, kind: str, body: str) -> None:
+    """In any form that can be read from a file; saying it twice is saying it once."""
+    headers = api.headers("suppress") | {"Content-Type": kind}
+    first, again = (
+        api.http.post("/v1/suppression/import", content=body, headers=headers, params={"why": "moved"}).json()
+        for _ in range(2)
+    )
+
+    assert (first["read"], first["recorded"], first["changed"], first["failed"]) == (1, 1, 1, 1)
+    assert (again["read"], again["recorded"], again["changed"]) == (1, 0, 0)
+    assert first["problems"][0]["line"] == body.count("\n")
+    assert not api.store.suppression.check(ANN).allowed
+    assert [(one.by, one.why) for one in api.store.audit.latest() if one.act == "list imported"] == [
+        ("suppress", "moved"), ("suppress", "moved"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "status"),
+    [("", {}, 400), (" \n", {}, 400), (ANN, {"format": "xml"}, 400), (ANN, {"until": "soon"}, 422)],
+)
+def test_what_is_no_list_is_refused(api: Any, body: str, query: dict[str, str], status: int) -> None:
+    """And nothing is put on the list."""
+    answer = api.http.post("/v1/suppression/import", content=body, headers=api.headers("suppress"), params=query)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert list(api.store.suppression.list()) == []
+
+
+def test_another_policy_is_tried_over_http_and_nothing_changes(api: Any) -> None:
+    """For whom it would decide otherwise is told, masked; what is no policy is refused."""
+    take(api.store, mail(to=ANN))
+    lenient = {"name": "lenient", "effects": {"hard-bounce": {"action": "ignore"}}}
+    found = api.post("/v1/suppression/simulate", {"policy": lenient}, "read").json()
+
+    assert found["complete"]
+    assert found["policy_version"].startswith("lenient")
+    assert {(one["address"], one["before"]["allowed"], one["after"]["allowed"]) for one in found["changes"]} == {
+        ("a…@example.com", False, True)
+    }
+    assert not api.store.suppression.check(ANN).allowed
+    for wrong in ({"effects": 3}, {"effects": {"sorcery": {"action": "ignore"}}}, {"policy": 1}):
+        assert api.post("/v1/suppression/simulate", {"policy": wrong}, "read").status_code == 400, wrong

@@ -23,9 +23,9 @@ PAGES: Final = (
 )  # fmt: skip
 
 
-def add_to(app: FastAPI, store: object, ses_account: Any = None) -> None:
+def add_to(app: FastAPI, ses_account: Any = None) -> None:
     """Have *app* serve the pages at ``/``. With *ses_account*, an `AsyncSesAccount`, lists can be compared."""
     app.state.dashboard = Dashboard(ses_account)
     for pages in PAGES:
-        pages.add_to(app, store)
+        pages.add_to(app)
     tell_in_pages(app)

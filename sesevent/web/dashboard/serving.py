@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -53,11 +54,11 @@ class Dashboard:
 class Pages(Routes):
     """Pages of one subject."""
 
-    def add_to(self, app: FastAPI, store: object) -> None:
-        """Have *app* serve those that *store* can answer."""
+    def add_to(self, app: FastAPI) -> None:
+        """Have *app* serve them."""
         kept, app.router.route_class = app.router.route_class, Page
         try:
-            super().add_to(app, store)
+            super().add_to(app)
         finally:
             app.router.route_class = kept
 
@@ -78,6 +79,7 @@ class Page(Guarded):
         inner = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            request.state.begun = time.perf_counter()
             try:
                 return await inner(request)
             except Refused as error:
@@ -128,10 +130,21 @@ async def page(
     person: str | None = None,
     status: int = 200,
 ) -> Response:
-    """A page of what was *found*, masked for whom it must be; to be shown in clear is written down, with *person*."""
+    """A page of what was *found*, masked for whom it must be; to be shown in clear is written down, with *person*.
+
+    It tells browsers how long its data took, and how long all of it: https://www.w3.org/TR/server-timing/
+    """
     request.state.person = person
     shown = await shown_to(request, plain(found))
-    return _answer(request, template, shown, view, status)
+    data = _milliseconds(request)
+    answer = _answer(request, template, shown, view, status)
+    answer.headers["Server-Timing"] = f"data;dur={data:.1f}, page;dur={_milliseconds(request):.1f}"
+    return answer
+
+
+def _milliseconds(request: Request) -> float:
+    begun: float = request.state.begun
+    return (time.perf_counter() - begun) * 1000
 
 
 def told(

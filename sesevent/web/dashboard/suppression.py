@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import Response
 
-from sesevent.errors import ConfigurationError
+from sesevent.plans.acts import Change
 from sesevent.suppression.facts import ALL_STREAMS
 from sesevent.suppression.files import READ_FORMATS
-from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import RULES
 from sesevent.tomltext import decode_toml
 from sesevent.web.dashboard.asked import choice, text_of, view_of
 from sesevent.web.dashboard.serving import Pages, page
 from sesevent.web.dashboard.shapes import person
+from sesevent.web.lists import MOST_CHANGES, import_list, policy_of, simulate
 from sesevent.web.problems import Refused
 from sesevent.web.routing import principal_of, web_of
 from sesevent.web.shapes import decision_shape, plain
@@ -28,8 +27,6 @@ __all__ = ["pages"]
 pages = Pages("dashboard")
 
 ROWS: Final = 50
-_MOST_CHANGES: Final = 500
-_PATIENCE: Final = 60.0  # seconds
 _EXAMPLE: Final = """# What you would decide otherwise; the rest stays as it is by default.
 name = "more patient"
 
@@ -45,58 +42,43 @@ async def suppression(request: Request) -> Response:
 
 
 @pages.form("/suppression/import", needs="suppress")
-async def import_list(request: Request) -> Response:
+async def take_list(request: Request) -> Response:
     """Put a list of addresses on the list, and tell what became of each line that was not understood."""
     async with request.form() as form:
         file: Any = form.get("file")
         typed = str(form.get("addresses") or "").encode()
         content = await file.read() if file is not None and not isinstance(file, str) else b""
-    if not (content or typed).strip():
-        raise Refused(400, "There is no list: choose a file, or write addresses.")
     said = {
-        "by": principal_of(request).name, "note": str(form.get("why") or "").strip()[:2000],
-        "stream": str(form.get("stream") or ALL_STREAMS)[:256], "format": _format(str(form.get("format") or "")),
+        "note": str(form.get("why") or "").strip()[:2000], "stream": str(form.get("stream") or ALL_STREAMS)[:256],
+        "format": str(form.get("format") or "") or None,
     }  # fmt: skip
-    done = await web_of(request).store.suppression.import_(io.BytesIO(content or typed), **said)
+    done = await import_list(request, content or typed, **said)
     return await _shown(request, imported=plain(done), may_read="read" in principal_of(request).scopes)
 
 
-def _format(told: str) -> str | None:
-    if told not in ("", *READ_FORMATS):
-        raise Refused(400, f"A list is one of {', '.join(READ_FORMATS)}.")
-    return told or None
-
-
 @pages.form("/suppression/simulate", needs="read")
-async def simulate(request: Request) -> Response:
+async def try_policy(request: Request) -> Response:
     """For whom another policy would decide otherwise. Nothing is changed."""
     text = str((await request.form()).get("policy") or "")
     try:
-        told = decode_toml(text)
-        other = Policy.load(told.get("policy", told))
-    except ConfigurationError as error:
-        return await _shown(request, policy=text, wrong=str(error), status=400)
-    except ValueError:
-        return await _shown(request, policy=text, wrong="This is no TOML.", status=400)
-    try:
-        changes = await asyncio.wait_for(_changes(request, other), _PATIENCE)
-    except asyncio.TimeoutError:  # a class of its own before Python 3.11
-        wrong = "That takes too long for a page: `sesevent suppression simulate` has the time."
-        return await _shown(request, policy=text, wrong=wrong, status=503)
+        other = policy_of(_toml(text))
+        changes = [await _change(request, change) for change in await simulate(request, other)]
+    except Refused as error:
+        return await _shown(request, policy=text, wrong=error.detail, status=error.status)
     return await _shown(request, policy=text, changes=changes, version=other.version)
 
 
-async def _changes(request: Request, other: Policy) -> list[dict[str, Any]]:
-    changes: list[dict[str, Any]] = []
-    async for change in web_of(request).store.suppression.simulate(other):
-        told_of = await person(request, change.address)
-        changes.append(
-            {**told_of, "stream": change.stream, "tenant": change.tenant, "before": decision_shape(change.before),
-             "after": decision_shape(change.after)}
-        )  # fmt: skip
-        if len(changes) == _MOST_CHANGES:
-            break
-    return changes
+def _toml(text: str) -> Mapping[str, Any]:
+    try:
+        return decode_toml(text)
+    except ValueError:
+        raise Refused(400, "This is no TOML.") from None
+
+
+async def _change(request: Request, change: Change) -> dict[str, Any]:
+    before, after = decision_shape(change.before), decision_shape(change.after)
+    told = {"stream": change.stream, "tenant": change.tenant, "before": before, "after": after}
+    return await person(request, change.address) | told
 
 
 @pages.form("/suppression/drift", needs="admin")
@@ -125,7 +107,7 @@ async def _shown(request: Request, *, status: int = 200, may_read: bool = True, 
     context: dict[str, Any] = {
         "decisions": [decision_shape(one) | await person(request, one.address) for one in found], "next": following,
         "rules": list(rules), "rule": rule, "stream": stream, "formats": READ_FORMATS, "drift": None, "changes": None,
-        "imported": None, "policy": _EXAMPLE, "wrong": "", "version": "", "most_changes": _MOST_CHANGES,
+        "imported": None, "policy": _EXAMPLE, "wrong": "", "version": "", "most_changes": MOST_CHANGES,
         "has_account": request.app.state.dashboard.ses_account is not None,
     }  # fmt: skip
     return await page(request, "suppression.html", context | done, view=view, status=status)

@@ -47,13 +47,13 @@ class Silenced(Known):
     until: Moment = Field(description="A time that is over ends a silence.")
 
 
-@routes.get("/v1/alarms", needs="read", response_model=Alarms, offered="monitor.states")
+@routes.get("/v1/alarms", needs="read", response_model=Alarms)
 async def list_alarms(request: Request) -> Any:
     """Every alarm, as it was evaluated last."""
     return {"alarms": [plain(alarm) for alarm in await web_of(request).store.monitor.states()]}
 
 
-@routes.get("/v1/alarms/history", needs="read", response_model=History, offered="monitor.history")
+@routes.get("/v1/alarms/history", needs="read", response_model=History)
 async def list_alarm_history(
     request: Request,
     alarm: Annotated[Name | None, Query(description="Only of this one, by id.")] = None,
@@ -65,21 +65,19 @@ async def list_alarm_history(
     return {"entries": [plain(entry) for entry in found]}
 
 
-@routes.get("/v1/alarms/budget", needs="read", response_model=Budgets, offered="monitor.budget")
+@routes.get("/v1/alarms/budget", needs="read", response_model=Budgets)
 async def list_budgets(request: Request) -> Any:
     """How far AWS's review lines are, and when they are reached if it goes on so."""
     return {"budgets": [plain(one) for one in await web_of(request).store.monitor.budget()]}
 
 
-@routes.post(
-    "/v1/alarms/acknowledge", needs="admin", response_model=Free, problems=(404,), offered="monitor.acknowledge"
-)
+@routes.post("/v1/alarms/acknowledge", needs="admin", response_model=Free, problems=(404,))
 async def acknowledge_alarm(request: Request, body: Known) -> Any:
     """Say that an alarm is known: until its state changes nobody is reminded of it."""
     return await _muted(request, "acknowledge", body, {})
 
 
-@routes.post("/v1/alarms/silence", needs="admin", response_model=Free, problems=(404,), offered="monitor.silence")
+@routes.post("/v1/alarms/silence", needs="admin", response_model=Free, problems=(404,))
 async def silence_alarm(request: Request, body: Silenced) -> Any:
     """Have nobody told of an alarm for a while. It is evaluated all the same."""
     return await _muted(request, "silence", body, {"until": body.until})

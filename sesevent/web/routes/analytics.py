@@ -202,11 +202,10 @@ for _question in QUESTIONS:
         response_model=Free,
         problems=(400,),
         responses=_ANSWERED,
-        offered=f"analytics.{_question.method}",
     )(_answering(_question))
 
 
-@routes.get("/v1/analytics/aws", needs="read", response_model=Free, offered="analytics.as_aws_reckons")
+@routes.get("/v1/analytics/aws", needs="read", response_model=Free)
 async def get_aws_reckoning(request: Request) -> Any:
     """The bounce and complaint rates by which AWS judges a sender, as nearly as events tell, and AWS's lines."""
     return plain(await web_of(request).store.analytics.as_aws_reckons())
@@ -222,13 +221,13 @@ class Report(BaseModel):
     latest: list[dict[str, Any]]
 
 
-@routes.get("/v1/reports/bounces", needs="read", response_model=Report, problems=(400,), offered="analytics.by")
+@routes.get("/v1/reports/bounces", needs="read", response_model=Report, problems=(400,))
 async def report_bounces(request: Request, asked: Annotated[Spanned, Query()]) -> Any:
     """Why mails bounced, where, and what to do about it; with the latest of them."""
     return await _report(request, asked, "Bounce")
 
 
-@routes.get("/v1/reports/complaints", needs="read", response_model=Report, problems=(400,), offered="analytics.by")
+@routes.get("/v1/reports/complaints", needs="read", response_model=Report, problems=(400,))
 async def report_complaints(request: Request, asked: Annotated[Spanned, Query()]) -> Any:
     """Who complained of what, by provider and campaign; with the latest of them."""
     return await _report(request, asked, "Complaint")

@@ -33,7 +33,7 @@ async def ready(request: Request) -> Any:
     return {"status": "ok"}
 
 
-@routes.get("/v1/health", needs="read", response_model=Free, offered="health")
+@routes.get("/v1/health", needs="read", response_model=Free)
 async def get_health(request: Request) -> Any:
     """How well the store is: each thing that was looked at, and the worst of them."""
     return plain(await web_of(request).store.health())
@@ -44,7 +44,6 @@ async def get_health(request: Request) -> Any:
     needs="read",
     response_class=PlainTextResponse,
     problems=(501,),
-    offered="health",
 )
 async def get_metrics(request: Request) -> Any:
     """What is measured, for Prometheus; the store is asked at most twice a minute."""

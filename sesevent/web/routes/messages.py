@@ -57,7 +57,7 @@ async def get_timeline(request: Request, message_id: MessageId) -> Any:
     return {"message_id": message_id, "events": [event_shape(event) for event in events]}
 
 
-@routes.get("/v1/messages/{message_id}", needs="read", response_model=Status, problems=(404,), offered="status")
+@routes.get("/v1/messages/{message_id}", needs="read", response_model=Status, problems=(404,))
 async def get_status(request: Request, message_id: MessageId) -> Any:
     """What became of one mail: for each recipient, with the story that led there."""
     status = await web_of(request).store.status(message_id)
@@ -66,13 +66,13 @@ async def get_status(request: Request, message_id: MessageId) -> Any:
     return plain(status)
 
 
-@routes.post("/v1/messages/status", needs="read", response_model=Statuses, offered="status_many")
+@routes.post("/v1/messages/status", needs="read", response_model=Statuses)
 async def get_statuses(request: Request, body: MessageIds) -> Any:
     """What became of each of up to 500 mails, in their order."""
     return {"messages": [plain(one) async for one in web_of(request).store.status_many(body.message_ids)]}
 
 
-@routes.get("/v1/recipients/{address}", needs="read", response_model=Letters, problems=(400,), offered="recipient")
+@routes.get("/v1/recipients/{address}", needs="read", response_model=Letters, problems=(400,))
 async def get_recipient(
     request: Request,
     address: Annotated[AddressText, Path(description="However it is spelled.", examples=["ann@example.com"])],

@@ -9,17 +9,22 @@ from pydantic import Field
 
 from sesevent.errors import ConfigurationError
 from sesevent.suppression.facts import ALL_STREAMS
+from sesevent.suppression.files import READ_FORMATS
 from sesevent.web import exports
 from sesevent.web.asked import AddressQuery, AddressText, Body, Moment, Name, RuleName, Stream
+from sesevent.web.lists import MOST_CHANGES, import_list, policy_of, simulate
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, principal_of, web_of
 from sesevent.web.shapes import (
     DecisionModel,
     Decisions,
     HistoryModel,
+    ImportedModel,
+    Simulated,
     SuppressionPage,
     decision_shape,
     history_shape,
+    plain,
 )
 
 __all__ = ["routes"]
@@ -28,6 +33,10 @@ routes = Routes("suppression")
 
 Tenant = Annotated[str, Query(max_length=256, description="Tenant it concerns, where there are several.")]
 Rule = Annotated[RuleName | None, Query(description="Only those this rule decides on, such as `hard-bounce`.")]
+ReadFormat = Annotated[
+    str | None,
+    Query(max_length=16, description=f"{', '.join(READ_FORMATS)}; seen from the list where it is not told."),
+]
 _LISTED = ("address", "allowed", "reason", "rule", "stream", "holds_on", "since", "until", "tenant", "sentence")
 
 
@@ -39,6 +48,15 @@ class Asked(Body):
     )
     stream: Name = ALL_STREAMS
     tenant: str = Field("", max_length=256)
+
+
+class Trial(Body):
+    """Another policy, to be tried."""
+
+    policy: dict[str, Any] = Field(
+        description="As it stands in a policy's file; what it does not name stays as it is by default.",
+        examples=[{"name": "patient", "effects": {"soft-bounces": {"action": "ignore"}}}],
+    )
 
 
 class _Said(Body):
@@ -168,6 +186,52 @@ async def reactivate_address(request: Request, body: Reactivate) -> Any:
         return await _said(request, "reactivate", body, body.stream, more)
     except ConfigurationError as error:
         raise Refused(409, str(error)) from None
+
+
+@routes.post(
+    "/v1/suppression/import",
+    needs="suppress",
+    response_model=ImportedModel,
+    problems=(400,),
+    extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson", "text/plain")
+            },
+        }
+    },
+)
+async def import_suppressed(
+    request: Request,
+    format: ReadFormat = None,  # noqa: A002
+    stream: Stream = ALL_STREAMS,
+    tenant: Tenant = "",
+    why: Annotated[str, Query(max_length=2000, description="Where a row does not say.")] = "",
+    until: Annotated[Moment | None, Query(description="When it ends, where a row does not say.")] = None,
+) -> Any:
+    """Put a list of addresses on the list; the body is the list. Safe to repeat.
+
+    CSV, JSON lines, the form that Amazon SES imports, or an address on a line. What is not understood is told by its
+    line, and keeps nothing else out.
+    """
+    said = {"format": format, "stream": stream, "tenant": tenant, "note": why, "until": until}
+    return plain(await import_list(request, await request.body(), **said))
+
+
+@routes.post("/v1/suppression/simulate", needs="read", response_model=Simulated, problems=(400,))
+async def simulate_policy(request: Request, body: Trial) -> Any:
+    """For whom another policy would decide otherwise. Nothing is changed."""
+    other = policy_of(body.policy)
+    changes = await simulate(request, other)
+    told = [
+        {
+            "address": one.address, "stream": one.stream, "tenant": one.tenant, "before": decision_shape(one.before),
+            "after": decision_shape(one.after),
+        }
+        for one in changes
+    ]  # fmt: skip
+    return {"policy_version": other.version, "changes": told, "complete": len(told) < MOST_CHANGES}
 
 
 async def _said(request: Request, act: str, body: _Said, stream: str, more: dict[str, Any]) -> dict[str, Any]:
