@@ -16,8 +16,8 @@ from sesevent.ops import Plan
 from sesevent.plans import keeping, personal, privacy
 from sesevent.plans.privacy import Work
 from sesevent.privacy.papers import SECTIONS, JsonPaper, PagePaper, Thing
-from sesevent.storage.erasures import ErasureReceipt, Person, receipt_of, spellings, without
-from sesevent.storage.personal import event_thing
+from sesevent.storage.erasures import ErasureReceipt, Person, receipt_of, spellings
+from sesevent.storage.personal import concerns, event_thing
 from sesevent.suppression.files import Target, writing
 from sesevent.suppression.policy import Policy
 
@@ -74,8 +74,8 @@ class Papers:
             self._on_progress(sum(self.counts.values()))
 
     def archived(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Write an archived event down, if the person is in it; it stays as it is."""
-        if without(document, self._person) is not None:
+        """Write an archived event down, if it concerns the person; it stays as it is."""
+        if concerns(document, self._person):
             self.add([event_thing(document, self._person, archived=True)])
         return document
 

@@ -161,7 +161,7 @@ class _Scrubbed:
     def _derived(self, derived: Mapping[str, Any]) -> Document:
         told = {name: value if name == "group" else self._rewriter.written(value, name)
                 for name, value in derived.items()}  # fmt: skip
-        if self._own and isinstance(click := told.get("click"), dict):
+        if self._own and isinstance(click := told.pop("click", None), dict) and click.keys() - {"link"}:
             told["click"] = {name: value for name, value in click.items() if name != "link"}
         return told
 

@@ -25,6 +25,7 @@ __all__ = [
     "about_letter",
     "audit_thing",
     "audited_about",
+    "concerns",
     "erasure_thing",
     "event_thing",
     "hold_thing",
@@ -34,6 +35,12 @@ __all__ = [
 
 _HIDDEN: Final = "someone.else@hidden.invalid"
 _SENDERS: Final = ("from", "sender", "replyTo", "returnPath")
+
+
+def concerns(document: Mapping[str, Any], person: Person) -> bool:
+    """Whether a row that names somebody concerns them; of older shapes that is not worked out yet, and so they all do."""
+    derived = document.get("derived")
+    return not derived or not set(person.forms).isdisjoint(derived.get("recipients", ()))
 
 
 def event_thing(document: Mapping[str, Any], person: Person, *, archived: bool = False) -> Thing:
