@@ -41,6 +41,7 @@ from sesevent.plans import (
     bulk,
     dead_letters,
     doctor,
+    gather,
     lists,
     read,
     reclassify,
@@ -89,6 +90,8 @@ if TYPE_CHECKING:
     from sesevent.faces.privacy import AsyncPrivacy
     from sesevent.faces.retention import AsyncRetaining
     from sesevent.faces.tokens import AsyncTokens
+    from sesevent.privacy.protection import Protection
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
     "AsyncDeadLetters", "AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting",
@@ -128,8 +131,9 @@ class AsyncEventRepository:
     ``cursor`` of the last row seen and continues behind it.
     """
 
-    def __init__(self, collections: dict[str, Any]) -> None:
+    def __init__(self, collections: dict[str, Any], pseudonyms: Pseudonyms | None = None) -> None:
         self._collections = collections
+        self._pseudonyms = pseudonyms
 
     async def get(self, identifier: str | bytes | ObjectId) -> StoredEvent | None:
         """One event by the key it is stored under, or None."""
@@ -224,8 +228,9 @@ class AsyncEventRepository:
         *recipient_domain* and *provider* (of `sesevent.analytics.providers`) are of anybody an event concerns. No
         index helps to find them: ask within a span of time. Raises ConfigurationError for a provider there is none of.
         """
+        whom = recipient if recipient is None or self._pseudonyms is None else self._pseudonyms.forms(recipient)
         filters = reads.filters(
-            message_id, types, reasons, recipient, tag, configuration_set, campaign, recipient_domain, provider
+            message_id, types, reasons, whom, tag, configuration_set, campaign, recipient_domain, provider
         )
         query = reads.event_query(
             *filters, since=since, until=until, newest_first=newest_first, limit=limit, after=after
@@ -502,9 +507,16 @@ class AsyncSuppressionList:
 class AsyncDeadLetters:
     """What could not be understood: ``store.dead_letters``."""
 
-    def __init__(self, collections: dict[str, Any], policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        collections: dict[str, Any],
+        policy: Policy,
+        clock: Callable[[], datetime],
+        privacy: Protection | None = None,
+    ) -> None:
         self._collections = collections
         self._policy = policy
+        self._privacy = privacy
         self._clock = clock
 
     async def list(self, *, limit: int = 100) -> list[DeadLetter]:
@@ -526,11 +538,11 @@ class AsyncDeadLetters:
         any more; ``received.storedAt`` tells when. *on_progress* is called after each page of fifty.
         """
         if identifiers:
-            plan = dead_letters.retry_these(self._policy, identifiers, self._clock())
+            plan = dead_letters.retry_these(self._policy, identifiers, self._clock(), self._privacy)
             return await perform(plan, self._collections)
         whole = Retried()
         while True:
-            plan = dead_letters.retry_next(self._policy, whole.last, self._clock())
+            plan = dead_letters.retry_next(self._policy, whole.last, self._clock(), self._privacy)
             page = await perform(plan, self._collections)
             if not page.tried:
                 return whole
@@ -581,19 +593,24 @@ class AsyncEventStore:
         collection: str = EVENTS,
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
+        privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = awaited(clock)
-        self._collections[PSEUDONYMS] = awaited(lambda: None)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
-        self.events = AsyncEventRepository(self._collections)
+        if privacy is not None:
+            gather.require_fitting(privacy, policy)
+        self._privacy = privacy
+        self._pseudonyms = None if privacy is None else privacy.pseudonyms
+        self._collections[PSEUDONYMS] = awaited(lambda: self._pseudonyms)
+        self.events = AsyncEventRepository(self._collections, self._pseudonyms)
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
-        self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
+        self.dead_letters = AsyncDeadLetters(self._collections, policy, clock, privacy)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
@@ -660,6 +677,7 @@ class AsyncEventStore:
         timeout_seconds: float = 10.0,
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
+        privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
         **options: Any,
     ) -> Connecting:
@@ -668,7 +686,8 @@ class AsyncEventStore:
         *database* defaults to the URI's, then to ``cache``. *collection* is where events are
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
-        *write_concern* says otherwise. Further *options* go to PyMongo's client.
+        *write_concern* says otherwise. *privacy* says what is kept of people, and by which keys their pseudonyms are
+        made: from now on, in rows that this store writes. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -678,7 +697,13 @@ class AsyncEventStore:
         except (PyMongoError, ValueError) as error:
             raise translate(error) from error
         store = cls(
-            client, database=database, collection=collection, write_concern=write_concern, policy=policy, clock=clock
+            client,
+            database=database,
+            collection=collection,
+            write_concern=write_concern,
+            policy=policy,
+            privacy=privacy,
+            clock=clock,
         )
         return Connecting(store)
 
@@ -696,7 +721,7 @@ class AsyncEventStore:
 
         Calls that come while others are being stored share one write, and each returns when that one is durable.
         """
-        outcome = await self._commits.store(prepare_one(message, self._clock()), timeout_seconds)
+        outcome = await self._commits.store(prepare_one(message, self._clock(), self._privacy), timeout_seconds)
         await self._hooks.call_async(outcome.fresh)
         return outcome.result()
 
@@ -830,7 +855,8 @@ class AsyncEventStore:
         known of a mail happened, *limit* how many mails. *after* takes the ``cursor`` of the last mail seen and
         continues behind it. Rows of older shapes are found once they are adopted.
         """
-        query = status.letters_to(address, since, until, limit, after)
+        forms = () if self._pseudonyms is None else self._pseudonyms.forms(address)
+        query = status.letters_to(address, since, until, limit, after, forms)
         return AsyncRecipientHistory(query, self._policy, self._clock, self._perform)
 
     async def ensure_indexes(self, *, polling: bool = False) -> list[str]:
@@ -909,14 +935,14 @@ class AsyncEventStore:
     async def _plans_for_each(self, items: Items[VerifiedMessage], size: int) -> AsyncIterator[Plan[list[Outcome]]]:
         async for some in batches(items, size):
             now = self._clock()
-            yield store_each(self._policy, [prepare_one(item, now) for item in some], self._redelivery)
+            yield store_each(self._policy, [prepare_one(item, now, self._privacy) for item in some], self._redelivery)
 
     async def _plans_for_many(
         self, items: Items[VerifiedMessage], size: int, dead_letters: bool
     ) -> AsyncIterator[Plan[bulk.Done]]:
         taken = 0
         async for some in batches(items, size):
-            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
+            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds, self._privacy)
             taken += batch.items
             yield bulk.store_batch(self._policy, batch, self._redelivery)
 

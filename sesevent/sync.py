@@ -30,6 +30,7 @@ from sesevent.plans import (
     bulk,
     dead_letters,
     doctor,
+    gather,
     lists,
     read,
     reclassify,
@@ -78,6 +79,8 @@ if TYPE_CHECKING:
     from sesevent.faces.privacy import Privacy
     from sesevent.faces.retention import Retaining
     from sesevent.faces.tokens import Tokens
+    from sesevent.privacy.protection import Protection
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
 
@@ -114,8 +117,9 @@ class EventRepository:
     ``cursor`` of the last row seen and continues behind it.
     """
 
-    def __init__(self, collections: dict[str, Any]) -> None:
+    def __init__(self, collections: dict[str, Any], pseudonyms: Pseudonyms | None = None) -> None:
         self._collections = collections
+        self._pseudonyms = pseudonyms
 
     def get(self, identifier: str | bytes | ObjectId) -> StoredEvent | None:
         """One event by the key it is stored under, or None."""
@@ -210,8 +214,9 @@ class EventRepository:
         *recipient_domain* and *provider* (of `sesevent.analytics.providers`) are of anybody an event concerns. No
         index helps to find them: ask within a span of time. Raises ConfigurationError for a provider there is none of.
         """
+        whom = recipient if recipient is None or self._pseudonyms is None else self._pseudonyms.forms(recipient)
         filters = reads.filters(
-            message_id, types, reasons, recipient, tag, configuration_set, campaign, recipient_domain, provider
+            message_id, types, reasons, whom, tag, configuration_set, campaign, recipient_domain, provider
         )
         query = reads.event_query(
             *filters, since=since, until=until, newest_first=newest_first, limit=limit, after=after
@@ -473,9 +478,16 @@ class SuppressionList:
 class DeadLetters:
     """What could not be understood: ``store.dead_letters``."""
 
-    def __init__(self, collections: dict[str, Any], policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        collections: dict[str, Any],
+        policy: Policy,
+        clock: Callable[[], datetime],
+        privacy: Protection | None = None,
+    ) -> None:
         self._collections = collections
         self._policy = policy
+        self._privacy = privacy
         self._clock = clock
 
     def list(self, *, limit: int = 100) -> list[DeadLetter]:
@@ -497,11 +509,11 @@ class DeadLetters:
         any more; ``received.storedAt`` tells when. *on_progress* is called after each page of fifty.
         """
         if identifiers:
-            plan = dead_letters.retry_these(self._policy, identifiers, self._clock())
+            plan = dead_letters.retry_these(self._policy, identifiers, self._clock(), self._privacy)
             return perform(plan, self._collections)
         whole = Retried()
         while True:
-            plan = dead_letters.retry_next(self._policy, whole.last, self._clock())
+            plan = dead_letters.retry_next(self._policy, whole.last, self._clock(), self._privacy)
             page = perform(plan, self._collections)
             if not page.tried:
                 return whole
@@ -552,19 +564,24 @@ class EventStore:
         collection: str = EVENTS,
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
+        privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = clock
-        self._collections[PSEUDONYMS] = lambda: None
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
-        self.events = EventRepository(self._collections)
+        if privacy is not None:
+            gather.require_fitting(privacy, policy)
+        self._privacy = privacy
+        self._pseudonyms = None if privacy is None else privacy.pseudonyms
+        self._collections[PSEUDONYMS] = lambda: self._pseudonyms
+        self.events = EventRepository(self._collections, self._pseudonyms)
         self.suppression = SuppressionList(self._collections, policy, clock)
-        self.dead_letters = DeadLetters(self._collections, policy, clock)
+        self.dead_letters = DeadLetters(self._collections, policy, clock, privacy)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
@@ -631,6 +648,7 @@ class EventStore:
         timeout_seconds: float = 10.0,
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
+        privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
         **options: Any,
     ) -> EventStore:
@@ -639,7 +657,8 @@ class EventStore:
         *database* defaults to the URI's, then to ``cache``. *collection* is where events are
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
-        *write_concern* says otherwise. Further *options* go to PyMongo's client.
+        *write_concern* says otherwise. *privacy* says what is kept of people, and by which keys their pseudonyms are
+        made: from now on, in rows that this store writes. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -655,6 +674,7 @@ class EventStore:
                 collection=collection,
                 write_concern=write_concern,
                 policy=policy,
+                privacy=privacy,
                 clock=clock,
             )
             perform(doctor.greet(), store._collections)
@@ -677,7 +697,7 @@ class EventStore:
 
         Calls that come while others are being stored share one write, and each returns when that one is durable.
         """
-        outcome = self._commits.store(prepare_one(message, self._clock()), timeout_seconds)
+        outcome = self._commits.store(prepare_one(message, self._clock(), self._privacy), timeout_seconds)
         self._hooks.call(outcome.fresh)
         return outcome.result()
 
@@ -807,7 +827,8 @@ class EventStore:
         known of a mail happened, *limit* how many mails. *after* takes the ``cursor`` of the last mail seen and
         continues behind it. Rows of older shapes are found once they are adopted.
         """
-        query = status.letters_to(address, since, until, limit, after)
+        forms = () if self._pseudonyms is None else self._pseudonyms.forms(address)
+        query = status.letters_to(address, since, until, limit, after, forms)
         return RecipientHistory(query, self._policy, self._clock, self._perform)
 
     def ensure_indexes(self, *, polling: bool = False) -> list[str]:
@@ -894,7 +915,7 @@ class EventStore:
     def _plans_for_each(self, items: bulk.Items[VerifiedMessage], size: int) -> Iterator[Plan[list[Outcome]] | None]:
         for some in bulk.batches(items, size):
             now = self._clock()
-            prepared = [prepare_one(item, now) for item in some]
+            prepared = [prepare_one(item, now, self._privacy) for item in some]
             yield store_each(self._policy, prepared, self._redelivery) if some else None
 
     def _plans_for_many(
@@ -905,6 +926,6 @@ class EventStore:
             if not some:
                 yield None
                 continue
-            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
+            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds, self._privacy)
             taken += batch.items
             yield bulk.store_batch(self._policy, batch, self._redelivery)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sesevent.contrib.aws_setup import AwsSetUp
+    from sesevent.privacy.protection import Protection
     from sesevent.suppression.decision import Decision
     from sesevent.suppression.policy import Policy
     from sesevent.sync import EventStore
@@ -60,8 +61,16 @@ By = Annotated[
     typer.Option(envvar="SESEVENT_BY", help="Who says so; by default your login name.", show_default=False),
 ]
 
+PRIVACY_VARIABLE = "SESEVENT_PRIVACY"
+KEYS_VARIABLE = "SESEVENT_PRIVACY_KEYS"
+KEYS_FILE_VARIABLE = "SESEVENT_PRIVACY_KEYS_FILE"
+
 POLICY_FILE: ContextVar[str | None] = ContextVar("policy", default=None)
 """The policy's file, where a flag or a settings file names it; else the environment is asked."""
+
+
+PRIVACY_FILES: ContextVar[tuple[str | None, str | None]] = ContextVar("privacy", default=(None, None))
+"""The files of the privacy policy and of its keys, likewise."""
 
 
 @contextmanager
@@ -85,6 +94,7 @@ def place(uri: str | None, database: str | None, collection: str, timeout: float
         "collection": collection,
         "timeout_seconds": timeout,
         "policy": _policy(),
+        "privacy": privacy(),
     }
 
 
@@ -103,7 +113,7 @@ def unopened_store(uri: str | None, database: str | None, collection: str, timeo
         client: MongoClient[Any] = MongoClient(where, **client_options(where, timeout, {}))
     except (PyMongoError, ValueError) as error:
         raise translate(error) from None
-    with EventStore(client, database=database, collection=collection, policy=_policy()) as store:
+    with EventStore(client, database=database, collection=collection, policy=_policy(), privacy=privacy()) as store:
         yield store
 
 
@@ -206,6 +216,18 @@ def _policy() -> Policy:
 
     named = POLICY_FILE.get() or os.environ.get(POLICY_VARIABLE)
     return Policy.load(named) if named else DEFAULT_POLICY
+
+
+def privacy() -> Protection | None:
+    """What is kept of people, as files or the environment say; None where neither does."""
+    named, keys_file = PRIVACY_FILES.get()
+    named, keys = named or os.environ.get(PRIVACY_VARIABLE), os.environ.get(KEYS_VARIABLE, "")
+    keys_file = keys_file or os.environ.get(KEYS_FILE_VARIABLE)
+    if not (named or keys or keys_file):
+        return None
+    from sesevent.privacy.protection import Protection
+
+    return Protection.load(named, keys=keys, keys_file=keys_file)
 
 
 def _local_uri() -> str:

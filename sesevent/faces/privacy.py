@@ -245,7 +245,7 @@ class Privacy:
     def _in_archives(self, work: Work, archives: Sequence[Changeable], told: _Told) -> None:
         if not archives:
             return
-        change = privacy.without_in_archive(work, self._perform(keeping.holds()))
+        change = privacy.without_in_archive(work, self._perform(keeping.holds_by_any_name()))
 
         def tell(done: Any) -> None:
             told.archived(done)
@@ -387,7 +387,7 @@ class AsyncPrivacy:
     async def _in_archives(self, work: Work, archives: Sequence[Changeable], told: _Told) -> None:
         if not archives:
             return
-        change = privacy.without_in_archive(work, await self._perform(keeping.holds()))
+        change = privacy.without_in_archive(work, await self._perform(keeping.holds_by_any_name()))
         loop = asyncio.get_running_loop()
 
         def tell(done: Any) -> None:

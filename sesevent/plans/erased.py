@@ -25,7 +25,7 @@ __all__ = [
     "Taken",
     "among",
     "give_back",
-    "names_of",
+    "hashes_of",
     "put_again",
     "reduce",
     "rows_without",
@@ -65,7 +65,7 @@ def among(people: Iterable[str]) -> Plan[Listed]:
     return found
 
 
-def names_of(people: Iterable[str]) -> Plan[dict[str, str]]:
+def hashes_of(people: Iterable[str]) -> Plan[dict[str, str]]:
     """The names under which something is said of the erased among these; all others have their own."""
     listed = yield from among(people)
     return {address: one.erasing.hash for address, one in listed.items() if one.erasing.keep}

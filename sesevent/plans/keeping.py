@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -25,11 +25,14 @@ from sesevent.plans.marking import GRACE, mark
 from sesevent.plans.rollup import roll_day
 from sesevent.storage import keeping, rollups, writes
 from sesevent.storage.keeping import FIRST_DAY, Chosen, Filter, Hold, HoldKind, Place
-from sesevent.storage.operations import Document
+from sesevent.storage.operations import AskPseudonyms, Document
+
+if TYPE_CHECKING:
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
-    "PAGE", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal", "take_out",
-    "thin",
+    "PAGE", "documents", "hold", "holds", "holds_by_any_name", "months", "next_day", "put_back", "release", "rows", "seal",
+    "take_out", "thin",
 ]  # fmt: skip
 
 PAGE: Final = 1000  # rows
@@ -150,12 +153,22 @@ def seal(day: str, now: datetime) -> Plan[None]:
 
 
 def _free() -> Plan[Filter]:
-    return keeping.not_held((yield from holds()))
+    held = yield from holds()
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    return keeping.not_held(held) if pseudonyms is None else keeping.not_held(held, pseudonyms.forms)
 
 
 def holds() -> Plan[list[Hold]]:
     """What must be kept."""
     return [keeping.hold_in(document) for document in (yield from ask(keeping.holds()))]
+
+
+def holds_by_any_name() -> Plan[list[Hold]]:
+    """The same, by everything that whom they name may be stored as."""
+    held = yield from holds()
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    forms = pseudonyms.forms if pseudonyms else lambda normal: (normal,)
+    return [one for each in held for one in keeping.by_any_name(each, forms)]
 
 
 def hold(kind: HoldKind, value: str, by: str, why: str, now: datetime) -> Plan[Hold]:

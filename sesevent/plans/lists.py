@@ -16,6 +16,7 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import Problem
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit, erased
+from sesevent.plans.gather import names_of
 from sesevent.plans.suppress import rederive
 from sesevent.storage import writes
 from sesevent.storage.standings import imported_with_id
@@ -68,10 +69,13 @@ def take(policy: Policy, told: Iterable[Row | Problem]) -> Plan[Imported]:
         else:
             rows.append(one)
     normals = [addresses.normal(row.address) for row in rows]
-    names = yield from erased.names_of(normals)
-    named = [(names.get(normal, normal), row) for normal, row in zip(normals, rows, strict=True)]
-    acts = [(name, imported_with_id(name, row.act, dated=row.dated)) for name, row in named]
+    stored, names = yield from names_of(normals)
+    stored |= yield from erased.hashes_of(normals)
+    acts = [
+        (stored[normal], imported_with_id(stored[normal], row.act, dated=row.dated))
+        for normal, row in zip(normals, rows, strict=True)
+    ]
     fresh = (yield from ask(writes.record_acts(acts))) if acts else []
-    changed = yield from rederive(policy, [name for name, _ in acts])
+    changed = yield from rederive(policy, [name for name, _ in acts], names=names)
     yield from erased.settle(policy, normals)
     return Imported(len(rows), sum(fresh), len(changed), len(problems), problems)

@@ -75,15 +75,15 @@ def _letters(person: Person, after: Any) -> Plan[tuple[list[Thing], Any]]:
 
 
 def _holds(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
-    holds = yield from keeping.holds()
-    own = [one for one in holds if one.kind == "address" and one.value in person.forms]
-    return [personal.hold_thing(one) for one in own], None
+    holds = yield from keeping.holds_by_any_name()
+    own = {one.id: one for one in holds if one.kind == "address" and one.value in person.forms}
+    return [personal.hold_thing(one) for one in own.values()], None
 
 
 def _audit(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
     """Entries about the person lead there by acts, holds and the keyed hash."""
     acts = yield from ask(reads.acts_about([*person.forms, *person.hashes]))
-    holds = yield from keeping.holds()
+    holds = yield from keeping.holds_by_any_name()
     subjects = [row["_id"] for row in acts if row["act"] != FACT]
     subjects += [one.id for one in holds if one.kind == "address" and one.value in person.forms]
     found = yield from ask(personal.audited_about([*subjects, *person.hashes]))

@@ -104,15 +104,11 @@ def _known(address: str) -> Plan[Person]:
 
 
 def _refuse_held(person: Person) -> Plan[None]:
-    holds = yield from keeping.holds()
-    on_person = [one.id for one in holds if one.kind == "address" and _normal(one) in person.forms]
+    holds = yield from keeping.holds_by_any_name()
+    on_person = sorted({one.id for one in holds if one.kind == "address" and one.value in person.forms})
     find = first_held(person.forms, holds)
     if on_person or (find is not None and (yield from ask(find))):
         raise Held("A hold keeps what is known of this person; nothing was erased.", on_person)
-
-
-def _normal(hold: Hold) -> str:
-    return hold.value.lower()
 
 
 def _counted(person: Person, thorough: bool) -> Plan[dict[str, int]]:
@@ -190,7 +186,7 @@ def _take_out(work: Work, rows: Sequence[Document]) -> Plan[int]:
     changes = [(before, after) for before, after in told if after is not None]
     if not changes:
         return 0
-    holds = yield from keeping.holds()
+    holds = yield from keeping.holds_by_any_name()
     if any(is_held(before, holds) for before, _ in changes):
         raise Held("A hold keeps a mail that this person is named in; the erasure goes on when it is lifted.", ())
     done = yield from ask(erasures.put_rows(changes))
@@ -207,7 +203,7 @@ def _group(row: Mapping[str, Any]) -> tuple[Any, Any]:
 def _letters(policy: Policy, work: Work, after: Any) -> Plan[tuple[int, Any]]:  # noqa: ARG001
     """Dead letters: nothing says whom they are about but their bytes."""
     found = yield from ask(reads.next_dead_letters(after, _LETTERS))
-    contents = [(letter["_id"], bytes(letter["content"])) for letter in found]
+    contents = [(letter["_id"], bytes(letter.get("content") or b"")) for letter in found]
     told = [(key, before, erasures.letter_without(before, work.person)) for key, before in contents]
     changes = [(key, before, after) for key, before, after in told if after is not None]
     if changes:

@@ -22,7 +22,7 @@ from sesevent.privacy.policy import FIELDS, PrivacyPolicy
 from sesevent.privacy.pseudonyms import Key, Pseudonyms, keys_in
 from sesevent.privacy.rewriting import Rewriter, mailboxes_in
 
-__all__ = ["DROPPED", "Privacy", "Protected"]
+__all__ = ["DROPPED", "Protected", "Protection"]
 
 DROPPED: Final = "dropped@address.invalid"
 """What stands for an address that is left out."""
@@ -53,7 +53,7 @@ class _Chosen(NamedTuple):
     """Whether the quick way knows all that is to be done."""
 
 
-class Privacy:
+class Protection:
     """What a store keeps of people: a policy, and the keys it needs. Handed to ``connect(privacy=…)``."""
 
     def __init__(self, policy: PrivacyPolicy | None = None, keys: Iterable[Key] = ()) -> None:
@@ -65,8 +65,9 @@ class Privacy:
                 "The privacy policy makes pseudonyms, and there is no key for them.",
                 hint="Make one with sesevent privacy key, and keep it outside the database.",
             )
-        hides = self.policy.action("recipients") == "pseudonymise"
-        self.pseudonyms = Pseudonyms(given, writes=hides) if given else None
+        self.hides = self.policy.action("recipients") == "pseudonymise"
+        """Whether people are stored under pseudonyms."""
+        self.pseudonyms = Pseudonyms(given, writes=self.hides) if given else None
         self._chosen: Callable[[str], _Chosen] = lru_cache(64)(self._choose)
 
     @classmethod
@@ -76,7 +77,7 @@ class Privacy:
         *,
         keys: str = "",
         keys_file: str | Path | None = None,
-    ) -> Privacy:
+    ) -> Protection:
         """From a policy's file (`PrivacyPolicy.load`), and keys in a text or in a file of their own, the newest first.
 
         Raises ConfigurationError, which quotes no key, for what cannot be read.

@@ -99,9 +99,25 @@ class Pseudonyms:
         """What an address, in normal form, is stored as from now on."""
         return self._of(normal) if self.writes else normal
 
+    def is_todays(self, name: str) -> bool:
+        """Whether new rows are stored under a form such as this."""
+        return name.startswith(f"p.{self.keys[0].id}.") if self.writes else not is_pseudonym(name)
+
     def forms(self, address: str) -> tuple[str, ...]:
         """Every form an address may be stored under; the first is the one that new rows have."""
         return self._forms(addresses.normal(address))
+
+    def older(self, normal: str) -> tuple[str, ...]:
+        """Forms from which an address moves to the one of today: by keys of smaller ids, and plain. None of these moves
+        back, whoever has which key first.
+        """
+        if not self.writes or is_pseudonym(normal):
+            return ()
+        return (*[key.pseudonym(normal) for key in self.keys[1:] if key.id < self.keys[0].id], normal)
+
+    def newer(self, normal: str) -> tuple[str, ...]:
+        """Forms by keys of greater ids than today's: whoever has them first writes by them already."""
+        return tuple([key.pseudonym(normal) for key in self.keys[1:] if key.id > self.keys[0].id])
 
     def erased(self, address: str) -> str:
         """What is left of an erased person, by the newest key."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import bson
 from bson import ObjectId
@@ -33,6 +33,9 @@ from sesevent.moments import format_moment, read_moment
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.unwrap import unwrap
 
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protected
+
 __all__ = [
     "DERIVED_VERSION",
     "ENGAGEMENT",
@@ -42,8 +45,10 @@ __all__ = [
     "derived_of",
     "document_fields",
     "document_of",
+    "is_protected",
     "is_too_large",
     "legacy_derived",
+    "protect",
     "received_of",
     "stored_event",
 ]
@@ -66,6 +71,27 @@ def document_of(event: Essentials, message: UnverifiedMessage, now: datetime) ->
     document = _fields(event)
     document["received"] = received_of(message, now)
     return document
+
+
+def protect(document: dict[str, Any], protected: Protected, version: str) -> None:
+    """Have the document of an event say no more than *protected* does, by the privacy policy of this *version*.
+
+    Its key stays that of the event as it came, so a repeat is one, whatever the keys are by then. So do figures: what
+    it counts as, how long it took, why it failed, whether a machine read.
+    """
+    document["Message"], derived = protected.text, document["derived"]
+    document.pop("Subject", None)
+    if protected.subject is not None:
+        document["Subject"] = protected.subject
+    if protected.recipients:
+        derived["recipients"] = protected.recipients
+    if "click" in derived:
+        derived["click"] = {} if protected.link is None else {"link": protected.link}
+    if protected.tags is not None:
+        for name in ("tags", *_TAGS.values()):
+            derived.pop(name, None)
+        _add_tags(derived, protected.tags)
+    document["received"]["protected"] = version
 
 
 def is_too_large(document: Mapping[str, Any]) -> bool:
@@ -212,6 +238,8 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     """The `derived` of a row in an older shape: as ours, and SES's words where the columns hold others."""
     event = _event_of(document).essentials
     derived = derived_of(event)
+    if is_protected(document):
+        return derived | _kept_figures(document)
     if (key := _key_in(document) or key_of(event).hex()) != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
     if "erased" in (known := document.get("derived") or {}):
@@ -225,10 +253,26 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     return derived
 
 
+def is_protected(document: Mapping[str, Any]) -> bool:
+    """Whether a row says less than the event did that arrived: its key, and some figures, no more follow from it."""
+    return "protected" in (document.get("received") or {})
+
+
 def _key_in(document: Mapping[str, Any]) -> str | None:
-    """The key of a row that a person was taken out of: it says no more what it follows from."""
+    """The key of a row that says less than the event did, as one that a person was taken out of."""
     derived = document.get("derived") or {}
-    return derived.get("key", str(document["_id"])) if "erased" in derived else None
+    if "erased" in derived or is_protected(document):
+        return str(derived.get("key", document["_id"]))
+    return None
+
+
+def _kept_figures(document: Mapping[str, Any]) -> dict[str, Any]:
+    known = document.get("derived") or {}
+    return {name: known[name] for name in _FIGURES if name in known}
+
+
+_FIGURES: Final = ("group", "took", "machine", "recipients", "erased")
+"""What of `derived` is worked out before an event is protected, or somebody was taken out of it."""
 
 
 @dataclass(frozen=True, slots=False, repr=False)

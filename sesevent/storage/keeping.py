@@ -6,7 +6,7 @@ A *hold* names what must stay, whatever a policy says: an address, a mail or a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -19,7 +19,7 @@ from sesevent.storage.layout import EVENTS, HOLDS
 from sesevent.storage.operations import Aggregate, Delete, Document, Find, Insert, Remove, Update
 
 __all__ = [
-    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_month", "drop_hold",
+    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_any_name", "by_month", "drop_hold",
     "first_between", "first_held", "hold_in", "holds", "insert_hold", "is_day", "is_held", "next_day_of", "not_held",
     "page_of", "remove_events", "thin_events", "whole_events",
 ]  # fmt: skip
@@ -97,16 +97,26 @@ def drop_hold(identifier: str) -> Delete:
     return Delete(HOLDS, {"_id": ObjectId(identifier)})
 
 
-def not_held(found: Iterable[Hold]) -> Filter:
-    """Events that nothing holds. Rows of which it cannot be told whom they concern count as held, if any person is."""
-    held = _held(found)
+def not_held(found: Iterable[Hold], forms: Callable[[str], Sequence[str]] = lambda normal: (normal,)) -> Filter:
+    """Events that nothing holds. Rows of which it cannot be told whom they concern count as held, if any person is.
+
+    *forms* tells what an address in normal form may be stored as.
+    """
+    held = _held([one for hold in found for one in by_any_name(hold, forms)])
     return {"$nor": [*held, {"derived": None}]} if held else {}
 
 
-def first_held(forms: Sequence[str], found: Iterable[Hold]) -> Find | None:
+def by_any_name(hold: Hold, forms: Callable[[str], Sequence[str]]) -> list[Hold]:
+    """A hold, and the same for whatever else its person may be stored as."""
+    if hold.kind != "address":
+        return [hold]
+    return [hold._replace(value=form) for form in forms(addresses.normal(hold.value))]
+
+
+def first_held(people: Sequence[str], found: Iterable[Hold]) -> Find | None:
     """An event about somebody that something holds; None where nothing is held."""
     held = _held(found)
-    return Find(EVENTS, {"derived.recipients": {"$in": list(forms)}, "$or": held}, (), 1, {"_id": 1}) if held else None
+    return Find(EVENTS, {"derived.recipients": {"$in": list(people)}, "$or": held}, (), 1, {"_id": 1}) if held else None
 
 
 def is_held(document: Mapping[str, Any], found: Iterable[Hold]) -> bool:
@@ -120,7 +130,7 @@ def is_held(document: Mapping[str, Any], found: Iterable[Hold]) -> bool:
         "message": {document.get("MessageId"), derived.get("messageId")},
         "campaign": campaigns,
     }
-    return any((addresses.normal(one.value) if one.kind == "address" else one.value) in of[one.kind] for one in found)
+    return any(one.value in of[one.kind] for one in found)
 
 
 def _held(found: Iterable[Hold]) -> list[Filter]:
@@ -129,7 +139,7 @@ def _held(found: Iterable[Hold]) -> list[Filter]:
         by_kind.setdefault(hold.kind, []).append(hold.value)
     held: list[Filter] = []
     if "address" in by_kind:
-        held.append({"derived.recipients": {"$in": [addresses.normal(one) for one in by_kind["address"]]}})
+        held.append({"derived.recipients": {"$in": by_kind["address"]}})
     if "message" in by_kind:
         held += [{name: {"$in": by_kind["message"]}} for name in ("MessageId", "derived.messageId")]
     if "campaign" in by_kind:

@@ -38,7 +38,7 @@ _SENDERS: Final = ("from", "sender", "replyTo", "returnPath")
 
 
 def concerns(document: Mapping[str, Any], person: Person) -> bool:
-    """Whether a row that names somebody concerns them; of older shapes that is not worked out yet, and so they all do."""
+    """Whether a row that names somebody concerns them; of older shapes it is not worked out yet, and so they all do."""
     derived = document.get("derived")
     return not derived or not set(person.forms).isdisjoint(derived.get("recipients", ()))
 
@@ -95,7 +95,7 @@ def standing_things(document: Mapping[str, Any]) -> Iterable[Thing]:
 
 def about_letter(document: Mapping[str, Any], person: Person) -> Thing | None:
     """A dead letter that names somebody; None for another."""
-    content = bytes(document["content"])
+    content = bytes(document.get("content") or b"")
     if not letter_names(content, person):
         return None
     rewriter = Rewriter(_hiding({}, person), {"to": list(person.forms)})

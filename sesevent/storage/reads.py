@@ -7,7 +7,7 @@ paging): cost does not grow with the depth, and rows that arrive meanwhile shift
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -100,9 +100,11 @@ def in_time(since: datetime | None, until: datetime | None) -> Filter:
     return {"Timestamp": texts} if texts else {}
 
 
-def of_recipient(address: str) -> Filter:
-    """Events that concern this person. Rows of older shapes are found once they have `derived`."""
-    return {"derived.recipients": addresses.normal(address)}
+def of_recipient(address: str | Sequence[str]) -> Filter:
+    """Events that concern this person, whatever form the address has. Rows of older shapes once they have `derived`."""
+    if isinstance(address, str):
+        return {"derived.recipients": addresses.normal(address)}
+    return {"derived.recipients": address[0] if len(address) == 1 else {"$in": list(address)}}
 
 
 def of_reasons(reasons: Iterable[str]) -> Filter:
@@ -307,7 +309,7 @@ def filters(
     message_id: str | None,
     types: Iterable[str],
     reasons: Iterable[str],
-    recipient: str | None,
+    recipient: str | Sequence[str] | None,
     tag: tuple[str, str | None] | None,
     configuration_set: str | None,
     campaign: str | None = None,

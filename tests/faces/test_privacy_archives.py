@@ -13,11 +13,11 @@ from typing import Any
 import bson
 import pytest
 
-from sesevent import AsyncEventStore, EventStore, testing, trusted
+from sesevent import AsyncEventStore, EventStore, trusted
 from sesevent.contrib.archive import Archive, Directory
 from sesevent.errors import Held
 
-from .test_privacy import ANN, BOB, HASH, NOW, RAWS, SENT, Killed, Steps, alone, bounce_of_bob, keyed, naming, payloads
+from .test_privacy import ANN, BOB, HASH, NOW, RAWS, SENT, Killed, Steps, bounce_of_bob, keyed, naming, payloads
 
 BEFORE = NOW - timedelta(days=1)
 
@@ -203,7 +203,6 @@ def test_an_export_tells_everything_that_is_held_and_hides_others(store: Any, tm
     with pytest.raises(Exception, match="JSON"):
         store.receive(trusted(f'{{"to": "{ANN}, {BOB}"', because="a test's own"))
     store.keeping.hold("address", ANN, by="counsel", why="case 7")
-    archive = Archive(store, Directory(tmp_path / "a"))
     store.keeping.hold("message", RAWS[3]["mail"]["messageId"], by="counsel", why="case 8")
     counts = store.privacy.export(ANN, tmp_path / "ann.json", page=tmp_path / "ann.html", by="desk", why="request 7")
     assert counts == {
