@@ -135,9 +135,14 @@ def reduce(policy: Policy, one: Erased) -> Plan[None]:
     The hash is kept from mail before the address is forgotten: at no time may it be mailed.
     """
     for _ in range(_TRIES):
-        if not (yield from (_hidden if one.erasing.keep else _dropped)(policy, one)):
+        if not (yield from reduce_once(policy, one)):
             return
     raise StoreConflict("Others kept saying something of a person who is being erased.", hint="It is safe to repeat.")
+
+
+def reduce_once(policy: Policy, one: Erased) -> Plan[bool]:
+    """The same, once: whether there was something, and so may be again."""
+    return (yield from (_hidden if one.erasing.keep else _dropped)(policy, one))
 
 
 def _hidden(policy: Policy, one: Erased) -> Plan[bool]:

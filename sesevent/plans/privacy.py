@@ -154,7 +154,7 @@ def _adopt(policy: Policy, work: Work, _: Any) -> Plan[tuple[int, Any]]:
 
 
 def _reduce(policy: Policy, work: Work, _: Any) -> Plan[tuple[int, Any]]:
-    yield from erased.reduce(policy, Erased(work.person, work.erasing))
+    yield from erased.reduce_once(policy, Erased(work.person, work.erasing))  # it is looked again when all is done
     return 0, None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -104,7 +105,7 @@ class _Scrubbed:
         payload = payload_of(message)
         mark = _free_mark(person, derived, message if isinstance(message, str) else str(message))
         named = {**dict.fromkeys(person.forms, mark)}
-        self._rewriter = Rewriter(named.get, {"to": list(person.forms), "in": payload})
+        self._rewriter = Rewriter(named.get, {"to": list(person.forms)})
         self._own = not set(person.forms).isdisjoint(derived.get("recipients", ()))
         self.document = dict(document)
         self._sole = False
@@ -121,19 +122,19 @@ class _Scrubbed:
             self._count(derived)
 
     def _put_message(self, payload: Any, derived: Mapping[str, Any], message: Any) -> None:
+        if self._own:
+            payload = payload if isinstance(message, str) else deepcopy(payload)
+            event, put_back = event_in(payload)
+            if event is not None:  # cleared first: what is left is quicker to look through
+                self._sole = _is_alone(event, derived, self._person)
+                self._clear(event, derived)
+                put_back(event)
         written = self._rewriter.written(payload)
         if not self._own and written == payload:
             return
-        inner, put_back = event_in(written)
-        self._sole = self._own and _is_alone(event_in(payload)[0], derived, self._person)
-        if inner is not None:
-            inner.pop(
-                "content", None
-            )  # of an inbound mail: MIME, which may name them in as many ways as there are codes
-            self._clear(inner, derived)
-            put_back(inner)
-        if written != payload:
-            self.document["Message"] = jsontext.encode(written) if isinstance(message, str) else written
+        if isinstance(written, dict):  # an inbound mail may name them in as many ways as there are codes
+            written.pop("content", None)
+        self.document["Message"] = jsontext.encode(written) if isinstance(message, str) else written
 
     def _clear(self, event: dict[str, Any], derived: Mapping[str, Any]) -> None:
         """Take out what is the person's without naming them."""
@@ -168,10 +169,10 @@ class _Scrubbed:
     def _sweep(self, mark: str) -> None:
         """Where an address stands in a way that nobody thought of, it is written over as text."""
         text = self.document.get("Message")
-        if isinstance(text, str):
-            for form in self._person.forms:
-                if form in text.lower():
-                    self.document["Message"] = text = re.sub(re.escape(form), mark, text, flags=re.IGNORECASE)
+        lowered = text.lower() if isinstance(text, str) else ""
+        for form in self._person.forms:
+            if form in lowered:
+                text = self.document["Message"] = re.sub(re.escape(form), mark, str(text), flags=re.IGNORECASE)
 
     def _count(self, before: Mapping[str, Any]) -> None:
         """Say how many were taken out. Whoever changes a row changes its `derived`: others see it by that."""
@@ -265,8 +266,8 @@ def _concerning(forms: Collection[str]) -> dict[str, Any]:
 
 
 def older_rows_naming(person: Person, size: int) -> Find:
-    """Rows without `derived` whose text names somebody: they have an index of their own."""
-    return Find(EVENTS, {"derived": None, **_saying(person)}, (), size)
+    """Rows without `derived` whose text names somebody: they have an index of their own, which begins with `Type`."""
+    return Find(EVENTS, {"derived": None, "Type": {"$gte": ""}, **_saying(person)}, (), size)
 
 
 def rows_saying(person: Person, after: Any, size: int) -> Find:

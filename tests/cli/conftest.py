@@ -53,6 +53,8 @@ def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.Comple
             places = ["--database", database]
         if arguments[:2] == ("worker", "sqs"):
             places = ["--database", database]
+        if arguments[0] == "privacy" and arguments[1] not in ("show", "key"):
+            places = ["--database", database]
         command = [sys.executable, "-m", "sesevent.cli", *arguments, *places]
         return subprocess.run(command, input=stdin, env=environment | more, capture_output=True, text=True, timeout=60)
 

@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, histories, monitor
+from sesevent.faces import analytics, audit, histories, monitor, privacy
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -38,6 +38,7 @@ NO_TABLE = {
     "classify": "always JSON lines, or sentences with --explain",
     "suppression export": "writes a file whose form --format names",
     "audit key": "writes a file and tells nothing",
+    "privacy export": "writes JSON, and a page with --html",
     "audit export": "always JSON lines, with hashes over them",
     "testing samples": "always JSON lines: `sesevent ingest -` reads them",
     "testing generate": "always JSON lines: `sesevent ingest -` reads them",
@@ -220,6 +221,11 @@ REACHED = {
     "Audit.latest": "audit list",
     "Audit.note": "(for code that does something: what commands do is noted by itself)",
     "Audit.verify": "audit verify",
+    "Privacy.erase": "privacy erase",
+    "Privacy.export": "privacy export",
+    "Privacy.readmit": "privacy readmit",
+    "Privacy.receipt": "privacy receipts",
+    "Privacy.receipts": "privacy receipts",
     "RecipientHistory.decision": "recipient",
     "RecipientHistory.first": "recipient",
     "RecipientHistory.to_list": "recipient",
@@ -228,7 +234,7 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    analytics.Analytics, audit.Audit, histories.RecipientHistory,
+    analytics.Analytics, audit.Audit, histories.RecipientHistory, privacy.Privacy,
 )  # fmt: skip
 
 
