@@ -56,7 +56,8 @@ class Audit:
         """Write down what was done, to what, by whom and why; returns the entry as it stands in the trail.
 
         An entry names no person, since it cannot be taken back: addresses in *subject*, *why* and *detail* are left
-        out. *once* names what is written down only once. Raises StoreConflict where others write so much at once that there was no place to be had.
+        out. *once* names what is written down only once. Raises StoreConflict where others write so much at once that
+        there was no place to be had.
         """
         entry = AuditEntry(self._clock(), act, subject, by, why, dict(detail))
         noted: AuditEntry = self._perform(audit.note(entry, once))
@@ -113,7 +114,8 @@ class AsyncAudit:
         """Write down what was done, to what, by whom and why; returns the entry as it stands in the trail.
 
         An entry names no person, since it cannot be taken back: addresses in *subject*, *why* and *detail* are left
-        out. *once* names what is written down only once. Raises StoreConflict where others write so much at once that there was no place to be had.
+        out. *once* names what is written down only once. Raises StoreConflict where others write so much at once that
+        there was no place to be had.
         """
         entry = AuditEntry(self._clock(), act, subject, by, why, dict(detail))
         noted: AuditEntry = await self._perform(audit.note(entry, once))

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
-    "PAGE", "documents", "hold", "holds", "holds_by_any_name", "months", "next_day", "put_back", "release", "rows", "seal",
-    "take_out", "thin",
+    "PAGE", "documents", "hold", "holds", "holds_by_any_name", "months", "next_day", "put_back", "release", "rows",
+    "seal", "take_out", "thin",
 ]  # fmt: skip
 
 PAGE: Final = 1000  # rows

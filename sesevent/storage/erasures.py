@@ -44,6 +44,9 @@ _COMMON_KEPT: Final = frozenset({"from", "to", "date"})
 _OWN_DETAILS: Final = ("ipAddress", "link", "linkTags")
 """Of an open or a click: from where, and where to; links hold tokens."""
 
+_PLAIN: Final = frozenset({"group", "recipients", "source", "v", "at", "took", "rules", "machine", "erased"})
+"""Of `derived`: what holds no text, or one that is seen to apart."""
+
 
 class Person(NamedTuple):
     """Whom something is about."""
@@ -104,8 +107,8 @@ class _Scrubbed:
         message = document.get("Message")
         payload = payload_of(message)
         mark = _free_mark(person, derived, message if isinstance(message, str) else str(message))
-        named = {**dict.fromkeys(person.forms, mark)}
-        self._rewriter = Rewriter(named.get, {"to": list(person.forms)})
+        self._named = dict.fromkeys(person.forms, mark)
+        self._rewriter = Rewriter(self._named.get, {"to": list(person.forms)})
         self._own = not set(person.forms).isdisjoint(derived.get("recipients", ()))
         self.document = dict(document)
         self._sole = False
@@ -160,8 +163,12 @@ class _Scrubbed:
             self.document["Subject"] = self._rewriter.text(subject, "subject")
 
     def _derived(self, derived: Mapping[str, Any]) -> Document:
-        told = {name: value if name == "group" else self._rewriter.written(value, name)
+        told = {name: value if name in _PLAIN else self._rewriter.written(value, name)
                 for name, value in derived.items()}  # fmt: skip
+        if "recipients" in derived:  # in normal form, as the source is
+            told["recipients"] = [self._named.get(one, one) for one in derived["recipients"]]
+        if "source" in derived:
+            told["source"] = self._named.get(derived["source"], derived["source"])
         if self._own and isinstance(click := told.pop("click", None), dict) and click.keys() - {"link"}:
             told["click"] = {name: value for name, value in click.items() if name != "link"}
         return told

@@ -13,7 +13,7 @@ import pytest
 
 from sesevent import ConfigurationError, EventStore, testing, trusted
 from sesevent.drivers import sync as driver
-from sesevent.errors import Held
+from sesevent import Held
 from sesevent.privacy.pseudonyms import Key, Pseudonyms
 from sesevent.storage.operations import PSEUDONYMS
 
