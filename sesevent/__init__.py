@@ -90,8 +90,8 @@ _HOMES = {
     "bounces.decide": "classify",
     "bounces.of_event": "classify_event",
     "cache": "AsyncCachedChecks CachedChecks",
-    "errors": "ArchiveError AwsError AwsUnavailable ConfigurationError Held MissingExtra PayloadError PositionLost Problem "
-    "SesEventError StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
+    "errors": "ArchiveError AwsError AwsUnavailable ConfigurationError Held MissingExtra PayloadError PositionLost "
+    "Problem SesEventError StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
     "events.bounce": "Bounce",
     "events.click": "Click",
     "events.complaint": "Complaint",

@@ -57,7 +57,6 @@ def watch(
     json: options.Json = False,
 ) -> None:
     """Show events as they are stored; all conditions must hold. Ctrl-C ends it; a name goes on there the next time."""
-    wanted = _wanted(store, recipient, recipient_domain, campaign, configuration_set)
     tell = _line_for_people(show_addresses) if for_people(json) else _line
     with (
         options.opened_store(uri, database, collection, timeout) as store,
@@ -70,6 +69,7 @@ def watch(
         ) as watching,
         ended_by_signals(watching.close),
     ):
+        wanted = _wanted(store, recipient, recipient_domain, campaign, configuration_set)
         if for_people(json):
             note("waiting for events; Ctrl-C ends it")
         for number, stored in enumerate(filter(wanted, watching), 1):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
+from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.storage import reads, writes
 from sesevent.storage.operations import AskPseudonyms
 from sesevent.storage.standings import FACT, fact_in
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sesevent.privacy.pseudonyms import Pseudonyms
     from sesevent.suppression.policy import Policy
 
-__all__ = ["NOBODY", "Gathered", "gather", "let_go", "names_of", "require_fitting"]
+__all__ = ["NOBODY", "Gathered", "gather", "let_go", "names_of", "require_fitting", "todays"]
 
 
 class Gathered(NamedTuple):
@@ -35,6 +36,8 @@ class Gathered(NamedTuple):
     """Ids of the facts under the old names."""
     standings: Mapping[str, int] = {}
     """Old name → revision of its standing."""
+    names: Mapping[str, str] = {}
+    """Old pseudonym → what the person is stored as today."""
 
 
 NOBODY: Final = Gathered()
@@ -84,11 +87,30 @@ def gather(stored: Iterable[str], names: Mapping[str, str]) -> Plan[Gathered]:
         frozenset([now[document["_id"]] for document in kept]),
         tuple([row["_id"] for row in facts]),
         {document["_id"]: document["rev"] for document in kept},
+        {old: now[old] for old in (document["_id"] for document in kept) if is_pseudonym(old)},
     )
+
+
+def todays(names: Iterable[str]) -> Plan[dict[str, str]]:
+    """What people are stored as today whom rows of another day name so; those left out are named as they are today."""
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    if pseudonyms is None or not pseudonyms.writes:
+        return {}
+    several = set(names)
+    found = {name: pseudonyms.stored(name) for name in several if not is_pseudonym(name)}
+    left = {name: name for name in several if is_pseudonym(name) and not pseudonyms.is_todays(name)}
+    while left:  # one step for each change of keys
+        rows = yield from ask(reads.names_moved(left.values()))
+        moved = {row["_id"].removeprefix(reads.MOVED): row["now"] for row in rows}
+        left = {name: moved[now] for name, now in left.items() if now in moved}
+        found |= left
+    return found
 
 
 def let_go(gathered: Gathered) -> Plan[Any]:
     """Delete what was moved. A standing that somebody changed meanwhile stays, and is moved next time."""
+    if gathered.names:
+        yield from ask(writes.keep_names(gathered.names))
     if gathered.facts:
         yield from ask(writes.drop_facts(gathered.facts))
     if gathered.standings:

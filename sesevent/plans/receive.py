@@ -222,7 +222,7 @@ def _protect(privacy: Protection, event: Essentials, document: Document, names: 
     protected = privacy.protect(event)
     if protected is None:
         return
-    protect(document, protected, privacy.policy.version)
+    protect(document, event, protected, privacy.policy.version)
     if privacy.hides:
         names.update(zip(protected.recipients, event.normals))  # noqa: B905  # none where nobody is named
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sesevent import addresses
 from sesevent.errors import StoreConflict, StoreError
 from sesevent.ops import Plan, ask
-from sesevent.plans.gather import gather, let_go
+from sesevent.plans.gather import gather, let_go, todays
 from sesevent.storage import reads, writes
 from sesevent.storage.codec import MARK
 from sesevent.storage.operations import AskPseudonyms, Document
@@ -134,10 +134,15 @@ def touch(document: Document, touched: set[str], delivered: set[str]) -> bool:
     return False
 
 
-def note_facts(evidence: Iterable[Document], *, anew: bool = False) -> Plan[None]:
-    """Note the facts in events that matter for suppression; *anew* where an event may say something else today."""
+def note_facts(
+    evidence: Iterable[Document], *, anew: bool = False, names: Mapping[str, str] = MappingProxyType({})
+) -> Plan[None]:
+    """Note the facts in events that matter for suppression; *anew* where an event may say something else today.
+
+    *names*: what people are stored as today whom an event names otherwise.
+    """
     facts = [
-        (address, fact)
+        (names.get(address, address), fact)
         for document in evidence
         for address, fact in facts_in(document).items()
         if rule_of(fact) is not None or fact.topics  # an opt-in falls under no rule, and answers one
@@ -149,8 +154,14 @@ def note_facts(evidence: Iterable[Document], *, anew: bool = False) -> Plan[None
 def follow(policy: Policy, documents: Sequence[Document]) -> Plan[list[Standing]]:
     """Let standings follow stored documents whose `derived` has just been made; returns the changed ones."""
     touched, delivered = set[str](), set[str]()
-    yield from note_facts([document for document in documents if touch(document, touched, delivered)], anew=True)
-    return (yield from rederive(policy, touched, delivered))
+    evidence = [document for document in documents if touch(document, touched, delivered)]
+    names = yield from todays(touched | delivered)
+    yield from note_facts(evidence, anew=True, names=names)
+    return (yield from rederive(policy, _renamed(touched, names), _renamed(delivered, names)))
+
+
+def _renamed(people: Iterable[str], names: Mapping[str, str]) -> set[str]:
+    return {names.get(name, name) for name in people}
 
 
 def rederive(

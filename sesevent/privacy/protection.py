@@ -168,7 +168,7 @@ class Protection:
                 new = editor.value(name, event.own[key])
                 written = swift.with_value(written, key, event.own[key], new)
                 link = new if name == "links" else link
-        if written is None:
+        if written is None or written == text:
             return None
         people = [self.pseudonyms.of(normal) for normal in people]
         return Protected(written, people, subject, link if isinstance(link, str) else None, None)

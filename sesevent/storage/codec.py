@@ -21,6 +21,7 @@ from bson import ObjectId
 
 from sesevent import addresses, bounces, jsontext
 from sesevent.analytics.groups import group_of
+from sesevent.analytics.providers import OTHER, provider_of
 from sesevent.errors import PayloadError
 from sesevent.events.essentials import Essentials, tag_values
 from sesevent.events.event import Event
@@ -30,6 +31,7 @@ from sesevent.events.parse import read_event
 from sesevent.events.part import read_part
 from sesevent.events.subscription import TopicPreferences
 from sesevent.moments import format_moment, read_moment
+from sesevent.privacy.pseudonyms import NOWHERE
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.unwrap import unwrap
 
@@ -73,7 +75,7 @@ def document_of(event: Essentials, message: UnverifiedMessage, now: datetime) ->
     return document
 
 
-def protect(document: dict[str, Any], protected: Protected, version: str) -> None:
+def protect(document: dict[str, Any], event: Essentials, protected: Protected, version: str) -> None:
     """Have the document of an event say no more than *protected* does, by the privacy policy of this *version*.
 
     Its key stays that of the event as it came, so a repeat is one, whatever the keys are by then. So do figures: what
@@ -84,6 +86,9 @@ def protect(document: dict[str, Any], protected: Protected, version: str) -> Non
     if protected.subject is not None:
         document["Subject"] = protected.subject
     if protected.recipients:
+        if protected.recipients[0].endswith(NOWHERE) and "group" in derived:
+            derived["recipients"] = [_by_provider(person) for person in derived["recipients"]]
+            _add_group(derived, event, document["Timestamp"])
         derived["recipients"] = protected.recipients
     if "click" in derived:
         derived["click"] = {} if protected.link is None else {"link": protected.link}
@@ -92,6 +97,11 @@ def protect(document: dict[str, Any], protected: Protected, version: str) -> Non
             derived.pop(name, None)
         _add_tags(derived, protected.tags)
     document["received"]["protected"] = version
+
+
+def _by_provider(normal: str) -> str:
+    """Of an address whose domain is to be hidden what figures by provider need: a domain that many share."""
+    return normal if provider_of(normal.rpartition("@")[2]) != OTHER else NOWHERE
 
 
 def is_too_large(document: Mapping[str, Any]) -> bool:

@@ -72,6 +72,9 @@ class Hold(NamedTuple):
     why: str
     at: datetime
 
+    def __repr__(self) -> str:
+        return f"<Hold {self.id} on {addresses.mask(self.value) if self.kind == 'address' else self.value}>"
+
 
 def hold_in(document: Mapping[str, Any]) -> Hold:
     """The hold in a document."""

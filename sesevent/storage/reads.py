@@ -26,6 +26,7 @@ from sesevent.storage.operations import Find
 from sesevent.storage.standings import EVIDENCE
 
 __all__ = [
+    "MOVED",
     "Cursor",
     "EventQuery",
     "acts_about",
@@ -47,6 +48,7 @@ __all__ = [
     "last_of_type",
     "latest_dead_letters",
     "mentioning",
+    "names_moved",
     "next_acts",
     "next_dead_letters",
     "next_standings",
@@ -228,6 +230,15 @@ def standings_of(normals: Iterable[str], mailboxes: Iterable[str] = ()) -> Find:
     return Find(SUPPRESSION, {"$or": [{"_id": {"$in": ids + shared}}, {"mailbox": {"$in": shared}}]})
 
 
+def names_moved(names: Iterable[str]) -> Find:
+    """What people are stored as who were stored under these pseudonyms before."""
+    return Find(SUPPRESSION, {"_id": {"$in": [f"{MOVED}{name}" for name in names]}})
+
+
+MOVED: Final = "was "
+"""Before a pseudonym of an older key: the document says what the person is stored as now."""
+
+
 def latest_dead_letters(limit: int) -> Find:
     """Dead letters, the one that arrived last first, without their content."""
     return Find(DEAD_LETTERS, {}, (("lastAt", -1), ("_id", -1)), limit, {"content": 0})
@@ -299,7 +310,7 @@ def next_acts(after: str | None, size: int, since: datetime | None = None) -> Fi
 
 def next_standings(after: str | None, size: int, rule: str | None = None) -> Find:
     """Kept standings by address, those under one rule or all."""
-    conditions: list[Mapping[str, Any]] = [{"_id": {"$gt": after}}] if after is not None else []
+    conditions: list[Mapping[str, Any]] = [{"now": None}, *([{"_id": {"$gt": after}}] if after is not None else ())]
     if rule is not None:
         conditions.append({"standings.holdings.rule": rule})
     return Find(SUPPRESSION, _all_of(conditions), (("_id", 1),), size)

@@ -12,14 +12,15 @@ from pymongo import UpdateOne
 from sesevent.storage.codec import legacy_derived
 from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Delete, Document, Insert, Remove, Update
+from sesevent.storage.reads import MOVED
 from sesevent.storage.standings import FACT, act_document, fact_document, standing_fields
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.standing import Standing
 
 __all__ = [
     "drop_dead_letters", "drop_facts", "drop_standings", "give_derived", "insert_audit", "insert_events",
-    "insert_facts", "insert_standings", "keep_dead_letters", "prefer_published", "put_bookmarks", "record_acts",
-    "rename_acts", "renew_derived", "renew_facts", "replace_standings",
+    "insert_facts", "insert_standings", "keep_dead_letters", "keep_names", "prefer_published", "put_bookmarks",
+    "record_acts", "rename_acts", "renew_derived", "renew_facts", "replace_standings",
 ]  # fmt: skip
 
 
@@ -98,6 +99,14 @@ def drop_facts(identifiers: Sequence[str]) -> Delete:
 def drop_standings(revisions: Mapping[str, int]) -> Remove:
     """Let go of standings that nobody changed since they had these revisions."""
     return Remove(SUPPRESSION, [{"_id": address, "rev": revision} for address, revision in revisions.items()])
+
+
+def keep_names(names: Mapping[str, str]) -> Update:
+    """Keep what people are stored as now who were stored under a pseudonym of an older key, which events still name."""
+    return Update(
+        SUPPRESSION,
+        [UpdateOne({"_id": f"{MOVED}{old}"}, {"$set": {"now": name}}, upsert=True) for old, name in names.items()],
+    )
 
 
 def give_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
