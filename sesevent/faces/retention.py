@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from sesevent.audit import AuditEntry
@@ -35,7 +36,7 @@ class Archiver(Protocol):
         but_not: Sequence[Chosen],
         on_progress: Callable[[Any], object] | None = None,
     ) -> Any:
-        """Archive the chosen events that happened before a time; returns what has ``events`` and ``deleted``."""
+        """Archive the chosen events that happened before a time; tells and returns what has ``day`` and ``deleted``."""
 
 
 class Due(NamedTuple):
@@ -106,6 +107,13 @@ def _go(work: _Work, some: Sequence[Document]) -> Plan[int]:
     return keeping.thin(some) if work.step.kind == "thin" else keeping.take_out(some)
 
 
+def _tell(step: Retained, on_progress: Callable[[Retained], object] | None, done: Any) -> None:
+    """Tell how far an archive is."""
+    step.events, step.day = done.deleted, done.day
+    if on_progress is not None:
+        on_progress(step)
+
+
 class Retaining:
     """Keep events no longer than a policy says: ``store.retention``. What is held stays, whatever it says."""
 
@@ -114,9 +122,13 @@ class Retaining:
         self._clock = clock
 
     def plan(self, policy: Retention) -> list[Due]:
-        """What would go if `run` were called now: how many events, by rule, step and month."""
+        """What would go if `run` were called now: how many events, by rule, step and month.
+
+        Now is the earlier of this clock's time and the database server's.
+        """
         found: list[Due] = []
-        for work in _works(policy, self._clock()):
+        now = self._perform(keeping.by_all_clocks(self._clock()))
+        for work in _works(policy, now):
             counts = keeping.months(work.since, work.step.before, work.chosen, work.but_not)
             found += _due(work, self._perform(counts))
         return found
@@ -136,11 +148,12 @@ class Retaining:
         no *archive*; and what archiving raises.
         """
         told: list[Retained] = []
-        for work in _checked(_works(policy, self._clock()), archive):
+        now = self._perform(keeping.by_all_clocks(self._clock()))
+        for work in _checked(_works(policy, now), archive):
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
-                done = archive.run(work.step.before, chosen=work.chosen, but_not=work.but_not)
-                told[-1].events = done.deleted
+                tell = partial(_tell, told[-1], on_progress)
+                tell(archive.run(work.step.before, chosen=work.chosen, but_not=work.but_not, on_progress=tell))
             else:
                 self._each_day(work, told[-1], by, on_progress)
         return told
@@ -153,7 +166,7 @@ class Retaining:
             if work.step.kind == "delete":
                 self._perform(keeping.seal(day, self._clock()))
             after = None
-            while some := self._perform(keeping.rows(day, before, work.chosen, after, work.but_not)):
+            while some := self._perform(keeping.rows(day, before, work.chosen, after, work.but_not, raw=True)):
                 after = some[-1]["Timestamp"], some[-1]["_id"]
                 done.events += self._perform(_go(work, some))
                 if on_progress is not None:
@@ -169,9 +182,13 @@ class AsyncRetaining:
         self._clock = clock
 
     async def plan(self, policy: Retention) -> list[Due]:
-        """What would go if `run` were called now: how many events, by rule, step and month."""
+        """What would go if `run` were called now: how many events, by rule, step and month.
+
+        Now is the earlier of this clock's time and the database server's.
+        """
         found: list[Due] = []
-        for work in _works(policy, self._clock()):
+        now = await self._perform(keeping.by_all_clocks(self._clock()))
+        for work in _works(policy, now):
             counts = keeping.months(work.since, work.step.before, work.chosen, work.but_not)
             found += _due(work, await self._perform(counts))
         return found
@@ -191,11 +208,14 @@ class AsyncRetaining:
         no *archive*; and what archiving raises.
         """
         told: list[Retained] = []
-        for work in _checked(_works(policy, self._clock()), archive):
+        now = await self._perform(keeping.by_all_clocks(self._clock()))
+        for work in _checked(_works(policy, now), archive):
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
-                done = await asyncio.to_thread(archive.run, work.step.before, chosen=work.chosen, but_not=work.but_not)
-                told[-1].events = done.deleted
+                tell = partial(_tell, told[-1], on_progress)
+                here = partial(asyncio.get_running_loop().call_soon_threadsafe, tell)
+                chosen, but_not, before = work.chosen, work.but_not, work.step.before
+                tell(await asyncio.to_thread(archive.run, before, chosen=chosen, but_not=but_not, on_progress=here))
             else:
                 await self._each_day(work, told[-1], by, on_progress)
         return told
@@ -210,7 +230,7 @@ class AsyncRetaining:
             if work.step.kind == "delete":
                 await self._perform(keeping.seal(day, self._clock()))
             after = None
-            while some := await self._perform(keeping.rows(day, before, work.chosen, after, work.but_not)):
+            while some := await self._perform(keeping.rows(day, before, work.chosen, after, work.but_not, raw=True)):
                 after = some[-1]["Timestamp"], some[-1]["_id"]
                 done.events += await self._perform(_go(work, some))
                 if on_progress is not None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
+from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS
 from pymongo import DeleteOne, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
@@ -43,11 +44,15 @@ class Find:
     projection: Mapping[str, Any] | None = None
     durable: bool = False
     """Only what a majority of the members holds: it cannot be rolled back."""
+    raw: bool = False
+    """As the server sent them, undecoded: for documents that are only handed on."""
 
     def start(self, collections: Any) -> Any:
         collection = collections[self.collection]
         if self.durable:
             collection = collection.with_options(read_concern=_MAJORITY)
+        if self.raw:
+            collection = collection.with_options(codec_options=DEFAULT_RAW_BSON_OPTIONS)
         found = collection.find(self.filter, self.projection, sort=list(self.sort) or None, limit=self.limit)
         return found.to_list()
 

@@ -11,9 +11,8 @@ from typing import Any
 import bson
 import pytest
 
-from sesevent import ConfigurationError, EventStore, testing, trusted
+from sesevent import ConfigurationError, EventStore, Held, testing, trusted
 from sesevent.drivers import sync as driver
-from sesevent import Held
 from sesevent.privacy.pseudonyms import Key, Pseudonyms
 from sesevent.storage.operations import PSEUDONYMS
 

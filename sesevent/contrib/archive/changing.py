@@ -61,7 +61,7 @@ def change_all(
 
 def _change_part(archive: Archive, part: Manifest, change: _Counted, done: Changed, dry_run: bool) -> set[int]:
     """Change a part; returns the numbers of what took its place."""
-    made: set[int] = set()
+    made, found = set[int](), (0, 0)
     for left in reversed(range(_TRIES)):
         try:
             change.changed = change.removed = 0
