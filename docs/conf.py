@@ -20,7 +20,9 @@ import sesevent.contrib.fastapi
 import sesevent.web  # before autodoc does, which pretends to be a type checker
 from sesevent import __version__, testing
 from sesevent.analytics.counts import COUNTERS
+from sesevent.analytics.hygiene import KINDS
 from sesevent.analytics.measures import MEASURES
+from sesevent.analytics.processing import HELD
 from sesevent.analytics.providers import providers
 from sesevent.analytics.status import PRECEDENCE, STATES
 from sesevent.bounces import ses_words
@@ -87,6 +89,12 @@ _DOES = {
 }
 
 
+_table("hygiene", ("kind", "who", "do", "why"), [(kind.name, kind.words, kind.do, kind.why) for kind in KINDS])
+_table(
+    "held",
+    ("collection", "about", "what", "why", "how long"),
+    [(f"`{name}`", *held) for name, held in HELD.items()],
+)
 _table("archive", ("column", "type", "holds"), [(f"`{one.name}`", f"`{one.type}`", one.words) for one in COLUMNS])
 
 
@@ -523,9 +531,9 @@ _ROOMS = {
     "cli": (_DOORS, "the command"),
     "web": (_DOORS, "the HTTP API, the live stream, the dashboard"),
     "contrib": (_DOORS, "one file for each thing outside"),
-    "testing | local | webhook | guard | cache": (
+    "testing | local | webhook | unsubscribe | guard | cache": (
         _DOORS,
-        "for tests | MongoDB | SNS's answer | senders | hot checks",
+        "for tests | MongoDB | SNS's answer | one click | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "the store, twice | certificates"),
     "drivers | group_commit | hooks | faces": (_WAIT, "perform plans | share writes | call | what a store hands out"),

@@ -16,7 +16,19 @@ from sesevent import aio, payloads, sync
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
-from sesevent.faces import analytics, audit, histories, keeping, monitor, privacy, retention, tokens, watch
+from sesevent.faces import (
+    analytics,
+    audit,
+    compliance,
+    histories,
+    keeping,
+    monitor,
+    privacy,
+    retention,
+    storage,
+    tokens,
+    watch,
+)  # fmt: skip
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
 
@@ -38,6 +50,8 @@ FACES = [
     (keeping.Keeping, keeping.AsyncKeeping),
     (retention.Retaining, retention.AsyncRetaining),
     (privacy.Privacy, privacy.AsyncPrivacy),
+    (compliance.Compliance, compliance.AsyncCompliance),
+    (storage.Storage, storage.AsyncStorage),
     (tokens.Tokens, tokens.AsyncTokens),
 ]
 

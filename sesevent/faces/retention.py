@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +17,7 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.moments import format_moment
 from sesevent.ops import Plan
-from sesevent.plans import audit, keeping
+from sesevent.plans import audit, expiry, keeping
 from sesevent.retention import Retention, Step, StepKind
 from sesevent.storage.keeping import FIRST_DAY, Chosen, next_day_of
 from sesevent.storage.operations import Document
@@ -103,6 +103,20 @@ def _note(work: _Work, day: str, by: str, now: datetime, events: int | None = No
     return audit.note(AuditEntry(now, act, day, by, work.why, detail))
 
 
+def _followed(policy: Retention, by: str, now: datetime) -> Plan[AuditEntry | None]:
+    rules = [
+        {
+            "why": rule.why,
+            "types": list(rule.types),
+            "configurationSets": list(rule.configuration_sets),
+            **{kind: age.text for kind, age in rule.steps},
+        }
+        for rule in policy.rules
+    ]
+    detail = {"version": policy.version, "rules": rules}
+    return audit.note_change(AuditEntry(now, audit.FOLLOWED, "retention policy", by, detail=detail))
+
+
 def _go(work: _Work, some: Sequence[Document]) -> Plan[int]:
     return keeping.thin(some) if work.step.kind == "thin" else keeping.take_out(some)
 
@@ -145,11 +159,14 @@ class Retaining:
 
         It may be killed, and is run again. Rollups and standings stay what they are. Each day is written into the
         audit trail, with *by*. Raises ConfigurationError, before anything is done, where a rule archives and there is
-        no *archive*; and what archiving raises.
+        no *archive*, and where a TTL index deletes after another time; and what archiving raises.
         """
         told: list[Retained] = []
         now = self._perform(keeping.by_all_clocks(self._clock()))
-        for work in _checked(_works(policy, now), archive):
+        works = _checked(_works(policy, now), archive)
+        self._perform(expiry.refuse_other(policy))
+        self._perform(_followed(policy, by, now))
+        for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
                 tell = partial(_tell, told[-1], on_progress)
@@ -157,6 +174,28 @@ class Retaining:
             else:
                 self._each_day(work, told[-1], by, on_progress)
         return told
+
+    def expire(self, policy: Retention, *, by: str) -> timedelta:
+        """Have MongoDB delete events by itself (a TTL index): for a policy of one rule that only deletes.
+
+        Nothing else runs then, and nothing is asked before an event goes. So it is refused, with ConfigurationError,
+        where anything is held, where rollups are kept (an hour must be sealed first) and for every other policy. A
+        hold that is put later ends it. The age counts as the longest it can be on the calendar: nothing goes too early.
+        Rows without `derived` stay. Standings and the facts behind them stay too. Returns after how long events go.
+        It is written into the audit trail. https://www.mongodb.com/docs/manual/core/index-ttl/
+        """
+        after: timedelta = self._perform(expiry.expire(policy, by, self._clock()))
+        return after
+
+    def stop_expiring(self, *, by: str, why: str = "") -> bool:
+        """Have MongoDB delete no more events by itself; False where it does not. It is written into the audit trail."""
+        ended: bool = self._perform(expiry.end(by, why, self._clock()))
+        return ended
+
+    def expires_after(self) -> timedelta | None:
+        """After how long MongoDB deletes events by itself; None: it does not."""
+        after: timedelta | None = self._perform(expiry.expires_after())
+        return after
 
     def _each_day(self, work: _Work, done: Retained, by: str, on_progress: Callable[[Retained], object] | None) -> None:
         before, since = work.step.before, FIRST_DAY
@@ -205,11 +244,14 @@ class AsyncRetaining:
 
         It may be killed, and is run again. Rollups and standings stay what they are. Each day is written into the
         audit trail, with *by*. Raises ConfigurationError, before anything is done, where a rule archives and there is
-        no *archive*; and what archiving raises.
+        no *archive*, and where a TTL index deletes after another time; and what archiving raises.
         """
         told: list[Retained] = []
         now = await self._perform(keeping.by_all_clocks(self._clock()))
-        for work in _checked(_works(policy, now), archive):
+        works = _checked(_works(policy, now), archive)
+        await self._perform(expiry.refuse_other(policy))
+        await self._perform(_followed(policy, by, now))
+        for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
                 tell = partial(_tell, told[-1], on_progress)
@@ -219,6 +261,28 @@ class AsyncRetaining:
             else:
                 await self._each_day(work, told[-1], by, on_progress)
         return told
+
+    async def expire(self, policy: Retention, *, by: str) -> timedelta:
+        """Have MongoDB delete events by itself (a TTL index): for a policy of one rule that only deletes.
+
+        Nothing else runs then, and nothing is asked before an event goes. So it is refused, with ConfigurationError,
+        where anything is held, where rollups are kept (an hour must be sealed first) and for every other policy. A
+        hold that is put later ends it. The age counts as the longest it can be on the calendar: nothing goes too early.
+        Rows without `derived` stay. Standings and the facts behind them stay too. Returns after how long events go.
+        It is written into the audit trail. https://www.mongodb.com/docs/manual/core/index-ttl/
+        """
+        after: timedelta = await self._perform(expiry.expire(policy, by, self._clock()))
+        return after
+
+    async def stop_expiring(self, *, by: str, why: str = "") -> bool:
+        """Have MongoDB delete no more events by itself; False where it does not. It is written into the audit trail."""
+        ended: bool = await self._perform(expiry.end(by, why, self._clock()))
+        return ended
+
+    async def expires_after(self) -> timedelta | None:
+        """After how long MongoDB deletes events by itself; None: it does not."""
+        after: timedelta | None = await self._perform(expiry.expires_after())
+        return after
 
     async def _each_day(
         self, work: _Work, done: Retained, by: str, on_progress: Callable[[Retained], object] | None

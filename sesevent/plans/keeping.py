@@ -20,7 +20,7 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError, StoreConflict
 from sesevent.moments import UTC, format_moment
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit, erased
+from sesevent.plans import audit, erased, expiry
 from sesevent.plans.marking import GRACE, mark
 from sesevent.plans.rollup import roll_day
 from sesevent.storage import keeping, rollups, writes
@@ -191,6 +191,7 @@ def hold(kind: HoldKind, value: str, by: str, why: str, now: datetime) -> Plan[H
         raise ConfigurationError("Say who holds it, and why.")
     held = Hold(str(ObjectId()), kind, addresses.normal(value) if kind == "address" else value, by, why, now)
     yield from ask(keeping.insert_hold(held))
+    yield from expiry.end(by, f"hold {held.id}", now)  # it would delete what is held
     yield from audit.note(AuditEntry(now, "hold", held.id, by, why, {"kind": kind}))
     return held
 

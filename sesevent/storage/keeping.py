@@ -12,17 +12,27 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import bson
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import IndexModel, UpdateOne
 
 from sesevent import addresses
 from sesevent.errors import ConfigurationError
 from sesevent.storage.layout import EVENTS, HOLDS
-from sesevent.storage.operations import Aggregate, Delete, Document, Find, Insert, Update
+from sesevent.storage.operations import (
+    Aggregate,
+    CreateIndexes,
+    DatabaseCommand,
+    Delete,
+    Document,
+    Find,
+    Insert,
+    Update,
+)
 
 __all__ = [
-    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_any_name", "by_month", "drop_hold",
-    "first_between", "first_held", "hold_in", "holds", "insert_hold", "is_day", "is_held", "next_day_of", "not_held",
-    "page_of", "remove_events", "thin_events", "whole_events",
+    "EVERYTHING", "EXPIRY", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "all_indexes", "by_any_name",
+    "by_month", "drop_hold", "expire_after", "expire_otherwise", "first_between", "first_held", "hold_in", "holds",
+    "insert_hold", "is_day", "is_held", "never_expire", "next_day_of", "not_held", "page_of", "remove_events",
+    "thin_events", "whole_events",
 ]  # fmt: skip
 
 Filter = Mapping[str, Any]
@@ -155,6 +165,32 @@ def _held(found: Iterable[Hold]) -> list[Filter]:
             {"derived.tags": {"$elemMatch": {"name": "campaign", "values": names}}},
         ]
     return held
+
+
+# ── expiry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+EXPIRY: Final = "expiry"
+"""The TTL index, where somebody chose one: MongoDB deletes what its field says is older."""
+
+
+def expire_after(seconds: int) -> CreateIndexes:
+    """Have MongoDB delete events by itself. Rows without `derived`, and those whose time cannot be told, stay."""
+    return CreateIndexes(EVENTS, [IndexModel([("derived.at", 1)], name=EXPIRY, expireAfterSeconds=seconds)])
+
+
+def expire_otherwise(seconds: int) -> DatabaseCommand:
+    """Have it delete them sooner or later than before."""
+    return DatabaseCommand({"collMod": "", "index": {"name": EXPIRY, "expireAfterSeconds": seconds}}, EVENTS)
+
+
+def never_expire() -> DatabaseCommand:
+    """Have it delete them no more."""
+    return DatabaseCommand({"dropIndexes": "", "index": EXPIRY}, EVENTS)
+
+
+def all_indexes() -> DatabaseCommand:
+    """The indexes of the events, as they were made."""
+    return DatabaseCommand({"listIndexes": ""}, EVENTS)
 
 
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────

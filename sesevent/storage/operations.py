@@ -19,10 +19,9 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "CLOCK", "PATIENCE", "PSEUDONYMS", "AdminCommand", "Aggregate", "AskPseudonyms", "Change",
-    "CloseStream", "Command", "Count", "CreateIndexes",
-    "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Update",
-    "Updated",
+    "CLOCK", "PATIENCE", "PSEUDONYMS", "AdminCommand", "Aggregate", "AskPseudonyms", "Change", "CloseStream", "Command",
+    "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange",
+    "Now", "OpenStream", "Remove", "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -233,6 +232,23 @@ class Command:
 
     def start(self, collections: Any) -> Any:
         return collections["ses_event"].database.command(self.name)
+
+    def finish(self, outcome: Document) -> Document:
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseCommand:
+    """Run a command of the database, such as ``compact``. The result is its answer."""
+
+    command: Mapping[str, Any]
+    of: str = ""
+    """The collection it is about, by its name in the layout; else its name stands in the command."""
+
+    def start(self, collections: Any) -> Any:
+        (name, about), *more = self.command.items()
+        about = collections[self.of].name if self.of else about
+        return collections["ses_event"].database.command({name: about, **dict(more)})
 
     def finish(self, outcome: Document) -> Document:
         return outcome

@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, histories, monitor, privacy
+from sesevent.faces import analytics, audit, compliance, histories, monitor, privacy, storage
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -27,6 +27,9 @@ NO_DATABASE = {
     "audit key": "makes a file",
     "privacy show": "reads a policy",
     "privacy key": "makes a key",
+    "unsubscribe key": "makes a file",
+    "unsubscribe headers": "asks nothing but the keys",
+    "unsubscribe read": "asks nothing but the keys",
     "worker redrive": "asks SQS",
     "local start": "is about a server, and not what is in it",
     "local stop": "is about a server, and not what is in it",
@@ -42,6 +45,7 @@ NO_TABLE = {
     "audit key": "writes a file and tells nothing",
     "privacy export": "writes JSON, and a page with --html",
     "privacy key": "prints a key as processes are given it",
+    "unsubscribe key": "writes a file and tells nothing",
     "audit export": "always JSON lines, with hashes over them",
     "testing samples": "always JSON lines: `sesevent ingest -` reads them",
     "testing generate": "always JSON lines: `sesevent ingest -` reads them",
@@ -222,6 +226,12 @@ REACHED = {
     "Audit.anchor": "audit anchor",
     "Audit.entries": "audit export",
     "Audit.latest": "audit list",
+    "Audit.note_change": "(for code that says at each start how it is set up)",
+    "Compliance.hygiene": "compliance hygiene",
+    "Compliance.record": "compliance record",
+    "Storage.compact": "storage compact",
+    "Storage.measure": "storage measure",
+    "Storage.report": "storage report",
     "Audit.note": "(for code that does something: what commands do is noted by itself)",
     "Audit.verify": "audit verify",
     "Privacy.erase": "privacy erase",
@@ -237,7 +247,8 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    analytics.Analytics, audit.Audit, histories.RecipientHistory, privacy.Privacy,
+    analytics.Analytics, audit.Audit, compliance.Compliance, histories.RecipientHistory, privacy.Privacy,
+    storage.Storage,
 )  # fmt: skip
 
 
