@@ -50,6 +50,8 @@ from sesevent.monitoring.texts import amount, span
 from sesevent.plans import health
 from sesevent.plans.aws_setup import RULES as AWS_RULES
 from sesevent.plans.ses_list import ROWS
+from sesevent.privacy.policy import ACTIONS, FIELDS, PRESETS, PrivacyPolicy
+from sesevent.privacy.rewriting import PLACES
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
 from sesevent.storage.sealing import TABLE as ENCRYPTED
@@ -196,6 +198,61 @@ _table(
     ("row", "what is done", "who wins", "why"),
     [(f"`{row.name}`", _DOES[row.does], row.winner, row.why) for row in ROWS],
 )
+
+
+_table(
+    "privacy_fields",
+    ("field", "what it is", "what may be done", "why"),
+    [(f"`{name}`", one.words, ", ".join(f"`{action}`" for action in one.actions), one.why)
+     for name, one in FIELDS.items()],
+)  # fmt: skip
+_table("privacy_actions", ("action", "what is stored"), [(f"`{name}`", words) for name, words in ACTIONS.items()])
+
+
+def _stored(preset: str, name: str) -> str:
+    """What is stored of a field by a preset."""
+    action = PrivacyPolicy.of(preset).action(name)
+    return f"{action}: {FIELDS[name].truncated}" if action == "truncate" else action
+
+
+_table(
+    "privacy_presets",
+    ("", *[f"`{preset}`" for preset in PRESETS]),
+    [
+        ("for whom", *PRESETS.values()),
+        *[(f"`{name}`", *[_stored(preset, name) for preset in PRESETS]) for name in FIELDS],
+    ],
+)
+
+
+def _held(address: str, pseudonym: str) -> list[tuple[str, ...]]:
+    """Of a person, in each collection: without a policy, by one that makes pseudonyms."""
+    return [
+        ("`ses_event`", f"{address}, and all that SES says", f"{pseudonym}, and what the policy keeps"),
+        ("`ses_suppression`", address, pseudonym),
+        ("`ses_suppression_act`", f"{address}; who acted, and why, in their words", f"{pseudonym}; the same words"),
+        ("`ses_dead_letter`", "text as it came", "text as it came, or its size alone (`dead_letters`)"),
+        ("`ses_hold`", "the address that is held", "the same: somebody must be told whom it is about"),
+        ("`ses_rollup`", "domains, no person", "domains, no person; those of providers only where the key drops them"),
+        ("`ses_audit`, `ses_alarm`, `ses_watch`, `ses_bookmark`", "no person", "no person"),
+        ("archives", "as `ses_event`", "as `ses_event`"),
+        ("logs, metrics, errors, reprs", "no person", "no person"),
+    ]
+
+
+_table(
+    "privacy_collections",
+    ("where", "`everything`", "`transactional`, `marketing`"),
+    _held("the address", "a pseudonym"),
+)
+_table(
+    "privacy_places",
+    ("fields and headers", "read as"),
+    [(", ".join(f"`{name}`" for name in PLACES if PLACES[name] == place), words) for place, words in
+     (("people", "mailboxes: of one that is written over the display name goes too"),
+      ("sentence", "words: of them only the address is written over"),
+      ("ids", "ids, which look like addresses: only those of people the event names are written over"))],
+)  # fmt: skip
 
 
 def _effect(known: Fact | Act, stream: str) -> str:

@@ -11,10 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nothing_personal import listened, personal_in
 
 from sesevent import testing
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "says_personal(why): logs or raises what a person could be known by, on purpose")
+
+
+@pytest.fixture(autouse=True)
+def nothing_personal(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No log line and no error of any test says an address or a subject; the mark `says_personal` has the reason."""
+    with listened() as said:
+        yield
+    told = [f"{where} says {found}" for where, text in said if (found := personal_in(text)) is not None]
+    if told and request.node.get_closest_marker("says_personal") is None:
+        pytest.fail("; ".join(dict.fromkeys(told)))
 
 
 @pytest.fixture(scope="session")
