@@ -6,6 +6,7 @@ parameters and docstrings, is :mod:`sesevent.sync`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -45,6 +46,7 @@ from sesevent.plans import (
     lists,
     read,
     reclassify,
+    renewing,
     ses_list,
     status,
     suppress,
@@ -65,6 +67,7 @@ from sesevent.plans.receive import (
     store_together,
 )
 from sesevent.plans.reclassify import Reclassified
+from sesevent.plans.renewing import Reindexed
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
@@ -75,6 +78,7 @@ from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import CLOCK, PSEUDONYMS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
+from sesevent.storage.renewal import Place
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -85,9 +89,12 @@ from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 if TYPE_CHECKING:
     from sesevent.faces.analytics import AsyncAnalytics
     from sesevent.faces.audit import AsyncAudit
+    from sesevent.faces.compliance import AsyncCompliance
     from sesevent.faces.keeping import AsyncKeeping
+    from sesevent.faces.migration import AsyncMigration
     from sesevent.faces.monitor import AsyncMonitor
     from sesevent.faces.retention import AsyncRetaining
+    from sesevent.faces.storage import AsyncStorage
     from sesevent.faces.tokens import AsyncTokens
     from sesevent.privacy.protection import Protection
     from sesevent.privacy.pseudonyms import Pseudonyms
@@ -291,10 +298,22 @@ class AsyncSuppressionList:
         return await self._say(address, act)
 
     async def unsubscribe(
-        self, address: str, *, stream: str, origin: str = "one-click", by: str = "", note: str = "", tenant: str = ""
+        self,
+        address: str,
+        *,
+        stream: str,
+        origin: str = "one-click",
+        by: str = "",
+        note: str = "",
+        tenant: str = "",
+        once: bool = False,
     ) -> Decision:
-        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058)."""
-        return await self._say(address, Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant))
+        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058).
+
+        With *once* nothing is written where that holds already: a link that is followed twice says nothing new.
+        """
+        act = Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant)
+        return await perform(acts.unsubscribe(self._policy, address, act, once), self._collections)
 
     async def resubscribe(
         self, address: str, *, stream: str, origin: str = "api", by: str = "", note: str = "", tenant: str = ""
@@ -405,6 +424,7 @@ class AsyncSuppressionList:
         rule: str | None = None,
         stream: str = ALL_STREAMS,
         tenant: str = "",
+        by: str = "",
         on_progress: Callable[[int], object] | None = None,
     ) -> Exported:
         """Write whom one may not mail now to a file, by address, in constant memory.
@@ -413,8 +433,9 @@ class AsyncSuppressionList:
         Formats: ``csv``, in which no spreadsheet finds a formula; ``jsonl``, everything about a decision on
         a line; ``ses``, what Amazon SES imports, which knows hard bounces and complaints only: the others
         are skipped and counted. The first two can be imported again. *on_progress* is told the number of decisions
-        after each five hundred.
+        after each five hundred. That it was exported, and *by* whom, is written into the audit trail before.
         """
+        await perform(acts.note_exported(format, rule, stream, tenant, by, self._clock()), self._collections)
         with files.exporting(file, format, on_progress) as export:
             async for decision in self.list(rule=rule, stream=stream, tenant=tenant):
                 export.add(decision)
@@ -549,12 +570,21 @@ class AsyncDeadLetters:
             if on_progress is not None:
                 on_progress(whole)
 
-    async def purge(self, *identifiers: str, before: datetime | None = None, everything: bool = False) -> int:
+    async def purge(
+        self,
+        *identifiers: str,
+        before: datetime | None = None,
+        everything: bool = False,
+        by: str = "",
+        why: str = "",
+    ) -> int:
         """Forget these, those that last arrived before a time, or all; returns how many.
 
-        Raises ConfigurationError where it is not said which, or said twice.
+        It is written into the audit trail, with who says so and why. Raises ConfigurationError where it is not said
+        which, or said twice.
         """
-        return await perform(dead_letters.purge(identifiers, before, everything), self._collections)
+        plan = dead_letters.purge(identifiers, before, everything, by, why, self._clock())
+        return await perform(plan, self._collections)
 
 
 class AsyncBookmarks:
@@ -651,6 +681,27 @@ class AsyncEventStore:
         from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def compliance(self) -> AsyncCompliance:
+        """Whom to take off a list, and what is stored about people."""
+        from sesevent.faces.compliance import AsyncCompliance
+
+        return AsyncCompliance(self._perform, self._clock, self._settings)
+
+    @cached_property
+    def storage(self) -> AsyncStorage:
+        """What is kept, in bytes."""
+        from sesevent.faces.storage import AsyncStorage
+
+        return AsyncStorage(self._perform, self._clock)
+
+    @cached_property
+    def migration(self) -> AsyncMigration:
+        """Rows that another application wrote, and how they are taken over."""
+        from sesevent.faces.migration import AsyncMigration
+
+        return AsyncMigration(self._perform, self._clock, self._policy, self._collections[EVENTS].name)
 
     @cached_property
     def tokens(self) -> AsyncTokens:
@@ -867,8 +918,9 @@ class AsyncEventStore:
         others write, and to run again. Returns the number of rows; *on_progress* is told it
         after each page.
         """
-        done = 0
-        while adopted := await perform(read.adopt_some(self._policy), self._collections):
+        done, adopted = 0, renewing.PAGE
+        while adopted == renewing.PAGE:
+            adopted = await perform(renewing.adopt_some(self._policy), self._collections)
             done += adopted
             if on_progress is not None:
                 on_progress(done)
@@ -885,6 +937,28 @@ class AsyncEventStore:
             whole += page
             if on_progress is not None:
                 on_progress(whole)
+        return whole
+
+    async def reindex(
+        self, *, rows_per_second: float | None = None, on_progress: Callable[[Reindexed], object] | None = None
+    ) -> Reindexed:
+        """Make ``derived`` anew for rows of which an older version of this library, or other rules, made it.
+
+        Where it says something else afterwards, facts, suppression standings and rollups follow. It goes on where the
+        last one that was killed came to; safe while others write, and several times at once. At most
+        *rows_per_second* are touched, where that is given. *on_progress* is called after each page of five hundred.
+        """
+        from sesevent.faces.migration import Pace
+
+        name, pace, whole = self._collections[EVENTS].name, Pace(rows_per_second), Reindexed()
+        place: Place | None = await perform(renewing.begin(name), self._collections)
+        while place is not None:
+            page = await perform(renewing.reindex_page(self._policy, name, place, self._clock()), self._collections)
+            whole += page
+            place = page.place
+            if on_progress is not None:
+                on_progress(whole)
+            await asyncio.sleep(pace.pause(page.rows))
         return whole
 
     async def examine(self) -> list[doctor.Finding]:
@@ -966,7 +1040,7 @@ class Connecting:
 
     async def _greeted(self) -> AsyncEventStore:
         try:
-            await perform(doctor.greet(), self._store._collections)
+            await perform(doctor.greet(self._store._policy, self._store._clock()), self._store._collections)
         except BaseException:
             await self._store.close()
             raise

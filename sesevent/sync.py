@@ -6,6 +6,7 @@ parameters and docstrings, is :mod:`sesevent.aio`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
@@ -34,6 +35,7 @@ from sesevent.plans import (
     lists,
     read,
     reclassify,
+    renewing,
     ses_list,
     status,
     suppress,
@@ -54,6 +56,7 @@ from sesevent.plans.receive import (
     store_together,
 )
 from sesevent.plans.reclassify import Reclassified
+from sesevent.plans.renewing import Reindexed
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
@@ -64,6 +67,7 @@ from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import CLOCK, PSEUDONYMS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
+from sesevent.storage.renewal import Place
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -74,9 +78,12 @@ from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 if TYPE_CHECKING:
     from sesevent.faces.analytics import Analytics
     from sesevent.faces.audit import Audit
+    from sesevent.faces.compliance import Compliance
     from sesevent.faces.keeping import Keeping
+    from sesevent.faces.migration import Migration
     from sesevent.faces.monitor import Monitor
     from sesevent.faces.retention import Retaining
+    from sesevent.faces.storage import Storage
     from sesevent.faces.tokens import Tokens
     from sesevent.privacy.protection import Protection
     from sesevent.privacy.pseudonyms import Pseudonyms
@@ -271,10 +278,22 @@ class SuppressionList:
         return self._say(address, act)
 
     def unsubscribe(
-        self, address: str, *, stream: str, origin: str = "one-click", by: str = "", note: str = "", tenant: str = ""
+        self,
+        address: str,
+        *,
+        stream: str,
+        origin: str = "one-click",
+        by: str = "",
+        note: str = "",
+        tenant: str = "",
+        once: bool = False,
     ) -> Decision:
-        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058)."""
-        return self._say(address, Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant))
+        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058).
+
+        With *once* nothing is written where that holds already: a link that is followed twice says nothing new.
+        """
+        act = Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant)
+        return perform(acts.unsubscribe(self._policy, address, act, once), self._collections)
 
     def resubscribe(
         self, address: str, *, stream: str, origin: str = "api", by: str = "", note: str = "", tenant: str = ""
@@ -379,6 +398,7 @@ class SuppressionList:
         rule: str | None = None,
         stream: str = ALL_STREAMS,
         tenant: str = "",
+        by: str = "",
         on_progress: Callable[[int], object] | None = None,
     ) -> Exported:
         """Write whom one may not mail now to a file, by address, in constant memory.
@@ -387,8 +407,9 @@ class SuppressionList:
         Formats: ``csv``, in which no spreadsheet finds a formula; ``jsonl``, everything about a decision on
         a line; ``ses``, what Amazon SES imports, which knows hard bounces and complaints only: the others
         are skipped and counted. The first two can be imported again. *on_progress* is told the number of decisions
-        after each five hundred.
+        after each five hundred. That it was exported, and *by* whom, is written into the audit trail before.
         """
+        perform(acts.note_exported(format, rule, stream, tenant, by, self._clock()), self._collections)
         with files.exporting(file, format, on_progress) as export:
             for decision in self.list(rule=rule, stream=stream, tenant=tenant):
                 export.add(decision)
@@ -520,12 +541,21 @@ class DeadLetters:
             if on_progress is not None:
                 on_progress(whole)
 
-    def purge(self, *identifiers: str, before: datetime | None = None, everything: bool = False) -> int:
+    def purge(
+        self,
+        *identifiers: str,
+        before: datetime | None = None,
+        everything: bool = False,
+        by: str = "",
+        why: str = "",
+    ) -> int:
         """Forget these, those that last arrived before a time, or all; returns how many.
 
-        Raises ConfigurationError where it is not said which, or said twice.
+        It is written into the audit trail, with who says so and why. Raises ConfigurationError where it is not said
+        which, or said twice.
         """
-        return perform(dead_letters.purge(identifiers, before, everything), self._collections)
+        plan = dead_letters.purge(identifiers, before, everything, by, why, self._clock())
+        return perform(plan, self._collections)
 
 
 class Bookmarks:
@@ -624,6 +654,27 @@ class EventStore:
         return Retaining(self._perform, self._clock)
 
     @cached_property
+    def compliance(self) -> Compliance:
+        """Whom to take off a list, and what is stored about people."""
+        from sesevent.faces.compliance import Compliance
+
+        return Compliance(self._perform, self._clock, self._settings)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """What is kept, in bytes."""
+        from sesevent.faces.storage import Storage
+
+        return Storage(self._perform, self._clock)
+
+    @cached_property
+    def migration(self) -> Migration:
+        """Rows that another application wrote, and how they are taken over."""
+        from sesevent.faces.migration import Migration
+
+        return Migration(self._perform, self._clock, self._policy, self._collections[EVENTS].name)
+
+    @cached_property
     def tokens(self) -> Tokens:
         """Who may use the HTTP API."""
         from sesevent.faces.tokens import Tokens
@@ -669,7 +720,7 @@ class EventStore:
                 privacy=privacy,
                 clock=clock,
             )
-            perform(doctor.greet(), store._collections)
+            perform(doctor.greet(policy, clock()), store._collections)
         except BaseException:
             client.close()
             raise
@@ -839,8 +890,9 @@ class EventStore:
         others write, and to run again. Returns the number of rows; *on_progress* is told it
         after each page.
         """
-        done = 0
-        while adopted := perform(read.adopt_some(self._policy), self._collections):
+        done, adopted = 0, renewing.PAGE
+        while adopted == renewing.PAGE:
+            adopted = perform(renewing.adopt_some(self._policy), self._collections)
             done += adopted
             if on_progress is not None:
                 on_progress(done)
@@ -857,6 +909,28 @@ class EventStore:
             whole += page
             if on_progress is not None:
                 on_progress(whole)
+        return whole
+
+    def reindex(
+        self, *, rows_per_second: float | None = None, on_progress: Callable[[Reindexed], object] | None = None
+    ) -> Reindexed:
+        """Make ``derived`` anew for rows of which an older version of this library, or other rules, made it.
+
+        Where it says something else afterwards, facts, suppression standings and rollups follow. It goes on where the
+        last one that was killed came to; safe while others write, and several times at once. At most
+        *rows_per_second* are touched, where that is given. *on_progress* is called after each page of five hundred.
+        """
+        from sesevent.faces.migration import Pace
+
+        name, pace, whole = self._collections[EVENTS].name, Pace(rows_per_second), Reindexed()
+        place: Place | None = perform(renewing.begin(name), self._collections)
+        while place is not None:
+            page = perform(renewing.reindex_page(self._policy, name, place, self._clock()), self._collections)
+            whole += page
+            place = page.place
+            if on_progress is not None:
+                on_progress(whole)
+            time.sleep(pace.pause(page.rows))
         return whole
 
     def examine(self) -> list[doctor.Finding]:

@@ -55,11 +55,60 @@ def mongo_client(mongodb_uri: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def database(mongo_client: Any) -> Iterator[str]:
-    """The name of a database that only this test uses."""
-    name = f"sesevent_test_{uuid.uuid4().hex[:12]}"
+def database(request: pytest.FixtureRequest, mongo_client: Any, kept: Kept) -> Iterator[str]:
+    """The name of a database that only this test uses; where a store is asked for it may have the store's indexes."""
+    indexed = {"store", "with_store"} & set(request.fixturenames)
+    name = kept.take() if indexed else f"sesevent_test_{uuid.uuid4().hex[:12]}"
     yield name
-    mongo_client.drop_database(name)
+    if not (indexed and kept.emptied(name)):
+        mongo_client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def kept(mongodb_uri: str, mongo_client: Any) -> Kept:
+    """The databases that tests hand on."""
+    return Kept(mongodb_uri, mongo_client)
+
+
+class Kept:
+    """Databases whose indexes are made already: to make them takes longer than most tests do."""
+
+    def __init__(self, uri: str, client: Any) -> None:
+        self._uri, self._client, self._free = uri, client, list[str]()
+        self._usual: dict[str, Any] | None = None
+
+    def take(self) -> str:
+        return self._free.pop() if self._free else f"sesevent_test_{uuid.uuid4().hex[:12]}"
+
+    def emptied(self, name: str) -> bool:
+        """Empty a database for another test. False where it has not what `ensure_indexes` makes, and nothing else."""
+        if self._usual is None:
+            self._usual = self._made_by_a_store()
+        database = self._client[name]
+        for collection in database.list_collection_names():
+            if collection in self._usual:
+                database[collection].delete_many({})
+            else:
+                database.drop_collection(collection)
+        if usual := self._shape(name) == self._usual:
+            self._free.append(name)
+        return usual
+
+    def _made_by_a_store(self) -> dict[str, Any]:
+        from sesevent import EventStore
+
+        name = f"sesevent_test_{uuid.uuid4().hex[:12]}"
+        with EventStore.connect(self._uri, database=name) as store:
+            store.ensure_indexes()
+        shape = self._shape(name)
+        self._client.drop_database(name)
+        return shape
+
+    def _shape(self, name: str) -> dict[str, Any]:
+        """The collections with their options and indexes."""
+        database = self._client[name]
+        options = {told["name"]: told.get("options") for told in database.list_collections()}
+        return {one: (told, database[one].index_information()) for one, told in options.items()}
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from sesevent.cli import (
     archive,
     audit,
     bounces,
+    compliance,
     config,
     dead_letters,
     demo,
@@ -26,15 +27,18 @@ from sesevent.cli import (
     options,
     project,
     protection,
+    renewal,
     report,
     retention,
     rollup,
     serve,
     settings,
     status,
+    storage,
     suppression,
     testing,
     tokens,
+    unsubscribe,
     watch,
     worker,
 )
@@ -131,6 +135,8 @@ app.command("recipient")(status.recipient)
 app.command("watch")(watch.watch)
 app.command("project")(project.project)
 app.command("doctor")(doctor.doctor)
+app.command("migrate")(renewal.migrate)
+app.command("reindex")(renewal.reindex)
 app.command("serve")(serve.serve)
 app.command("report")(report.report)
 app.command("health")(health.health)
@@ -149,3 +155,6 @@ app.add_typer(protection.app, name="privacy")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(unsubscribe.app, name="unsubscribe")
+app.add_typer(storage.app, name="storage")
+app.add_typer(compliance.app, name="compliance")

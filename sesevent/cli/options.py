@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sesevent.suppression.decision import Decision
     from sesevent.suppression.policy import Policy
     from sesevent.sync import EventStore
+    from sesevent.unsubscribe import OneClick
 
 POLICY_VARIABLE = "SESEVENT_POLICY"
 
@@ -64,6 +65,15 @@ By = Annotated[
 PRIVACY_VARIABLE = "SESEVENT_PRIVACY"
 KEYS_VARIABLE = "SESEVENT_PRIVACY_KEYS"
 KEYS_FILE_VARIABLE = "SESEVENT_PRIVACY_KEYS_FILE"
+UnsubscribeKeys = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SESEVENT_UNSUBSCRIBE_KEYS",
+        metavar="FILE",
+        help="Keys of unsubscribe links, one on a line, the newest first.",
+        show_default=False,
+    ),
+]
 
 POLICY_FILE: ContextVar[str | None] = ContextVar("policy", default=None)
 """The policy's file, where a flag or a settings file names it; else the environment is asked."""
@@ -205,6 +215,15 @@ def tag(text: str | None) -> tuple[str, str | None] | None:
         return None
     name, equals, value = text.partition("=")
     return name, value if equals else None
+
+
+def one_click(url: str, keys: str | None) -> OneClick:
+    """What makes and reads unsubscribe links."""
+    from sesevent.unsubscribe import OneClick, read_keys
+
+    if keys is None:
+        raise ConfigurationError("Unsubscribe links need keys.", hint="Give --unsubscribe-keys FILE.")
+    return OneClick(url, read_keys(keys))
 
 
 def _no_moment(text: str) -> typer.BadParameter:

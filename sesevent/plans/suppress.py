@@ -133,7 +133,7 @@ def touch(document: Document, touched: set[str], delivered: set[str]) -> bool:
     True where it is evidence: it holds facts to be noted.
     """
     derived = document["derived"]
-    kind = derived.get("type", document["Type"])  # a row may hold an SNS envelope
+    kind = derived.get("type", document.get("Type"))  # a row may hold an SNS envelope
     if kind in EVIDENCE:
         touched.update(derived.get("recipients", ()))
         return True

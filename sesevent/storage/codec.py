@@ -45,6 +45,7 @@ __all__ = [
     "derived_of",
     "document_fields",
     "document_of",
+    "event_inside",
     "is_protected",
     "is_too_large",
     "legacy_derived",
@@ -246,7 +247,8 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     derived = derived_of(event)
     if is_protected(document):
         return derived | _kept_figures(document)
-    if (key := key_of(event).hex()) != str(document["_id"]):
+    # What this library received has its event's key for an `_id`, whatever was taken out of its text since.
+    if "received" not in document and (key := key_of(event).hex()) != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
     if event.type != document.get("Type"):
         derived["type"] = event.type
@@ -339,6 +341,14 @@ def received_of(message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
 
 def _event_of(document: Mapping[str, Any]) -> Event:
     """The event in ``Message`` if it is one; else, in an older row, what the columns tell."""
+    if (event := event_inside(document)) is not None:
+        return event
+    payload = _payload_from_columns(document)
+    return read_event(jsontext.encode(payload), payload)
+
+
+def event_inside(document: Mapping[str, Any]) -> Event | None:
+    """The first event in a row's ``Message``; None where there is none that can be read."""
     message = document.get("Message")
     if isinstance(message, (str, Mapping)):
         for inner in unwrap(message):
@@ -347,8 +357,7 @@ def _event_of(document: Mapping[str, Any]) -> Event:
                     return read_event(inner.text, inner.payload)
                 except PayloadError:
                     break
-    payload = _payload_from_columns(document)
-    return read_event(jsontext.encode(payload), payload)
+    return None
 
 
 def _payload_from_columns(document: Mapping[str, Any]) -> dict[str, Any]:
