@@ -98,19 +98,16 @@ def _bookmark() -> str:
 
 def renew(policy: Policy, rows: Sequence[Document]) -> Plan[Reindexed]:
     """Make the `derived` of rows anew, in place. Only where it says something else does anything follow."""
-    page = yield from _note("renew", rows)
-    yield from ask(renewal.renew_derived(rows))
     todays = _with_todays(rows)
-    pairs = [
-        (old, new) for old, new in zip(rows, todays, strict=True) if renewal.unlike(old["derived"], new["derived"])
-    ]
+    pairs = [pair for pair in zip(rows, todays, strict=True) if renewal.unlike(*[row["derived"] for row in pair])]
     before, after = [old for old, _ in pairs], [new for _, new in pairs]
-    standings = (yield from _follow(policy, after)) if after else []
-    gone = renewal.fact_ids(before) - renewal.fact_ids(after)
-    if gone:
-        standings = standings + (yield from _forget(policy, before, gone))
+    page = yield from _note("renew", rows)
+    # What is not said any more goes first: once the rows are anew, nobody could tell what that was.
+    standings = yield from _forget(policy, before, renewal.fact_ids(before) - renewal.fact_ids(after))
+    yield from ask(renewal.renew_derived(rows))
+    standings = standings + (yield from _follow(policy, after))
     yield from ask(renewal.drop_page(page))
-    return Reindexed(len(rows), len(after), len(standings))
+    return Reindexed(len(rows), len(after), len({standing.address for standing in standings}))
 
 
 # ── taken back ──────────────────────────────────────────────────────────────────────────────────────────────────────
