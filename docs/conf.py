@@ -23,7 +23,9 @@ import sesevent.contrib.fastapi
 import sesevent.web  # before autodoc does, which pretends to be a type checker
 from sesevent import __version__, testing
 from sesevent.analytics.counts import COUNTERS
+from sesevent.analytics.hygiene import KINDS
 from sesevent.analytics.measures import MEASURES
+from sesevent.analytics.processing import HELD
 from sesevent.analytics.providers import providers
 from sesevent.analytics.status import PRECEDENCE, STATES
 from sesevent.bounces import ses_words
@@ -34,7 +36,7 @@ from sesevent.cli import reference as cli_reference
 from sesevent.cli.app import EXIT_CODES
 from sesevent.cli.app import app as cli_app
 from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
-from sesevent.contrib.archive.columns import COLUMNS
+from sesevent.contrib.archive.columns import COLUMNS, in_sql
 from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
 from sesevent.events import mail
@@ -92,7 +94,37 @@ _DOES = {
 }
 
 
+_table("hygiene", ("kind", "who", "do", "why"), [(kind.name, kind.words, kind.do, kind.why) for kind in KINDS])
+_table(
+    "held",
+    ("collection", "about", "what", "why", "how long"),
+    [(f"`{name}`", *held) for name, held in HELD.items()],
+)
 _table("archive", ("column", "type", "holds"), [(f"`{one.name}`", f"`{one.type}`", one.words) for one in COLUMNS])
+
+
+def _athena() -> str:
+    """The statement that makes an archive a table of Athena."""
+    columns = ",\n".join(f"  {one.name} {in_sql(one.type)}" for one in COLUMNS)
+    return f"""```sql
+CREATE EXTERNAL TABLE events (
+{columns}
+)
+PARTITIONED BY (day string)
+STORED AS PARQUET
+LOCATION 's3://bucket/prefix/events/'
+TBLPROPERTIES (
+  'projection.enabled' = 'true',
+  'projection.day.type' = 'date',
+  'projection.day.format' = 'yyyy-MM-dd',
+  'projection.day.range' = '2020-01-01,NOW',
+  'storage.location.template' = 's3://bucket/prefix/events/day=${{day}}/'
+);
+```
+"""
+
+
+(HERE / "reference" / "_table_athena.md").write_text(_athena(), encoding="utf-8")
 
 
 def _tree(error: type[SesEventError]) -> list[type[SesEventError]]:
@@ -513,9 +545,9 @@ _ROOMS = {
     "cli": (_DOORS, "the command"),
     "web": (_DOORS, "the HTTP API, the live stream, the dashboard"),
     "contrib": (_DOORS, "one file for each thing outside"),
-    "testing | local | webhook | guard | cache": (
+    "testing | local | webhook | unsubscribe | guard | cache": (
         _DOORS,
-        "for tests | MongoDB | SNS's answer | senders | hot checks",
+        "for tests | MongoDB | SNS's answer | one click | senders | hot checks",
     ),
     "sync | aio | verifier": (_WAIT, "the store, twice | certificates"),
     "drivers | group_commit | hooks | faces": (_WAIT, "perform plans | share writes | call | what a store hands out"),

@@ -88,10 +88,12 @@ from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 if TYPE_CHECKING:
     from sesevent.faces.analytics import AsyncAnalytics
     from sesevent.faces.audit import AsyncAudit
+    from sesevent.faces.compliance import AsyncCompliance
     from sesevent.faces.keeping import AsyncKeeping
     from sesevent.faces.migration import AsyncMigration
     from sesevent.faces.monitor import AsyncMonitor
     from sesevent.faces.retention import AsyncRetaining
+    from sesevent.faces.storage import AsyncStorage
     from sesevent.faces.tokens import AsyncTokens
 
 __all__ = [
@@ -291,10 +293,22 @@ class AsyncSuppressionList:
         return await self._say(address, act)
 
     async def unsubscribe(
-        self, address: str, *, stream: str, origin: str = "one-click", by: str = "", note: str = "", tenant: str = ""
+        self,
+        address: str,
+        *,
+        stream: str,
+        origin: str = "one-click",
+        by: str = "",
+        note: str = "",
+        tenant: str = "",
+        once: bool = False,
     ) -> Decision:
-        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058)."""
-        return await self._say(address, Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant))
+        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058).
+
+        With *once* nothing is written where that holds already: a link that is followed twice says nothing new.
+        """
+        act = Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant)
+        return await perform(acts.unsubscribe(self._policy, address, act, once), self._collections)
 
     async def resubscribe(
         self, address: str, *, stream: str, origin: str = "api", by: str = "", note: str = "", tenant: str = ""
@@ -405,6 +419,7 @@ class AsyncSuppressionList:
         rule: str | None = None,
         stream: str = ALL_STREAMS,
         tenant: str = "",
+        by: str = "",
         on_progress: Callable[[int], object] | None = None,
     ) -> Exported:
         """Write whom one may not mail now to a file, by address, in constant memory.
@@ -413,8 +428,9 @@ class AsyncSuppressionList:
         Formats: ``csv``, in which no spreadsheet finds a formula; ``jsonl``, everything about a decision on
         a line; ``ses``, what Amazon SES imports, which knows hard bounces and complaints only: the others
         are skipped and counted. The first two can be imported again. *on_progress* is told the number of decisions
-        after each five hundred.
+        after each five hundred. That it was exported, and *by* whom, is written into the audit trail before.
         """
+        await perform(acts.note_exported(format, rule, stream, tenant, by, self._clock()), self._collections)
         with files.exporting(file, format, on_progress) as export:
             async for decision in self.list(rule=rule, stream=stream, tenant=tenant):
                 export.add(decision)
@@ -542,12 +558,21 @@ class AsyncDeadLetters:
             if on_progress is not None:
                 on_progress(whole)
 
-    async def purge(self, *identifiers: str, before: datetime | None = None, everything: bool = False) -> int:
+    async def purge(
+        self,
+        *identifiers: str,
+        before: datetime | None = None,
+        everything: bool = False,
+        by: str = "",
+        why: str = "",
+    ) -> int:
         """Forget these, those that last arrived before a time, or all; returns how many.
 
-        Raises ConfigurationError where it is not said which, or said twice.
+        It is written into the audit trail, with who says so and why. Raises ConfigurationError where it is not said
+        which, or said twice.
         """
-        return await perform(dead_letters.purge(identifiers, before, everything), self._collections)
+        plan = dead_letters.purge(identifiers, before, everything, by, why, self._clock())
+        return await perform(plan, self._collections)
 
 
 class AsyncBookmarks:
@@ -638,6 +663,20 @@ class AsyncEventStore:
         from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def compliance(self) -> AsyncCompliance:
+        """Whom to take off a list, and what is stored about people."""
+        from sesevent.faces.compliance import AsyncCompliance
+
+        return AsyncCompliance(self._perform, self._clock, self._settings)
+
+    @cached_property
+    def storage(self) -> AsyncStorage:
+        """What is kept, in bytes."""
+        from sesevent.faces.storage import AsyncStorage
+
+        return AsyncStorage(self._perform, self._clock)
 
     @cached_property
     def migration(self) -> AsyncMigration:
@@ -974,7 +1013,7 @@ class Connecting:
 
     async def _greeted(self) -> AsyncEventStore:
         try:
-            await perform(doctor.greet(), self._store._collections)
+            await perform(doctor.greet(self._store._policy, self._store._clock()), self._store._collections)
         except BaseException:
             await self._store.close()
             raise

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -112,11 +113,21 @@ class Retention:
             raise ConfigurationError("A retention policy has [[rule]]s, at least one, and nothing else.")
         return cls(tuple(_rule(number, one) for number, one in enumerate(rules, 1)))
 
+    @property
+    def version(self) -> str:
+        """A hash of every rule, in order: equal for equal policies only."""
+        return blake2b(repr([_told(rule) for rule in self.rules]).encode(), digest_size=4).hexdigest()
+
     def steps(self, now: datetime) -> Iterator[Step]:
         """What is to be done now, in order."""
         for number, rule in enumerate(self.rules, 1):
             for kind, age in rule.steps:
                 yield Step(number, kind, age.before(now))
+
+
+def _told(rule: Rule) -> tuple[object, ...]:
+    ages = [(kind, age.delta.normalized()) for kind, age in rule.steps]
+    return rule.why, rule.types, rule.configuration_sets, ages
 
 
 def _rule(number: int, told: Any) -> Rule:

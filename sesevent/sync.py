@@ -77,10 +77,12 @@ from sesevent.vitals import DEFAULT_LIMITS, Asked, Health, Limits
 if TYPE_CHECKING:
     from sesevent.faces.analytics import Analytics
     from sesevent.faces.audit import Audit
+    from sesevent.faces.compliance import Compliance
     from sesevent.faces.keeping import Keeping
     from sesevent.faces.migration import Migration
     from sesevent.faces.monitor import Monitor
     from sesevent.faces.retention import Retaining
+    from sesevent.faces.storage import Storage
     from sesevent.faces.tokens import Tokens
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
@@ -271,10 +273,22 @@ class SuppressionList:
         return self._say(address, act)
 
     def unsubscribe(
-        self, address: str, *, stream: str, origin: str = "one-click", by: str = "", note: str = "", tenant: str = ""
+        self,
+        address: str,
+        *,
+        stream: str,
+        origin: str = "one-click",
+        by: str = "",
+        note: str = "",
+        tenant: str = "",
+        once: bool = False,
     ) -> Decision:
-        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058)."""
-        return self._say(address, Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant))
+        """Write down that a person unsubscribed from a stream, such as by one click (RFC 8058).
+
+        With *once* nothing is written where that holds already: a link that is followed twice says nothing new.
+        """
+        act = Act(self._clock(), "", "unsubscribe", stream, origin, by, note, tenant=tenant)
+        return perform(acts.unsubscribe(self._policy, address, act, once), self._collections)
 
     def resubscribe(
         self, address: str, *, stream: str, origin: str = "api", by: str = "", note: str = "", tenant: str = ""
@@ -379,6 +393,7 @@ class SuppressionList:
         rule: str | None = None,
         stream: str = ALL_STREAMS,
         tenant: str = "",
+        by: str = "",
         on_progress: Callable[[int], object] | None = None,
     ) -> Exported:
         """Write whom one may not mail now to a file, by address, in constant memory.
@@ -387,8 +402,9 @@ class SuppressionList:
         Formats: ``csv``, in which no spreadsheet finds a formula; ``jsonl``, everything about a decision on
         a line; ``ses``, what Amazon SES imports, which knows hard bounces and complaints only: the others
         are skipped and counted. The first two can be imported again. *on_progress* is told the number of decisions
-        after each five hundred.
+        after each five hundred. That it was exported, and *by* whom, is written into the audit trail before.
         """
+        perform(acts.note_exported(format, rule, stream, tenant, by, self._clock()), self._collections)
         with files.exporting(file, format, on_progress) as export:
             for decision in self.list(rule=rule, stream=stream, tenant=tenant):
                 export.add(decision)
@@ -513,12 +529,21 @@ class DeadLetters:
             if on_progress is not None:
                 on_progress(whole)
 
-    def purge(self, *identifiers: str, before: datetime | None = None, everything: bool = False) -> int:
+    def purge(
+        self,
+        *identifiers: str,
+        before: datetime | None = None,
+        everything: bool = False,
+        by: str = "",
+        why: str = "",
+    ) -> int:
         """Forget these, those that last arrived before a time, or all; returns how many.
 
-        Raises ConfigurationError where it is not said which, or said twice.
+        It is written into the audit trail, with who says so and why. Raises ConfigurationError where it is not said
+        which, or said twice.
         """
-        return perform(dead_letters.purge(identifiers, before, everything), self._collections)
+        plan = dead_letters.purge(identifiers, before, everything, by, why, self._clock())
+        return perform(plan, self._collections)
 
 
 class Bookmarks:
@@ -611,6 +636,20 @@ class EventStore:
         return Retaining(self._perform, self._clock)
 
     @cached_property
+    def compliance(self) -> Compliance:
+        """Whom to take off a list, and what is stored about people."""
+        from sesevent.faces.compliance import Compliance
+
+        return Compliance(self._perform, self._clock, self._settings)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """What is kept, in bytes."""
+        from sesevent.faces.storage import Storage
+
+        return Storage(self._perform, self._clock)
+
+    @cached_property
     def migration(self) -> Migration:
         """Rows that another application wrote, and how they are taken over."""
         from sesevent.faces.migration import Migration
@@ -660,7 +699,7 @@ class EventStore:
                 policy=policy,
                 clock=clock,
             )
-            perform(doctor.greet(), store._collections)
+            perform(doctor.greet(policy, clock()), store._collections)
         except BaseException:
             client.close()
             raise

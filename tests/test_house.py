@@ -16,7 +16,19 @@ from sesevent import aio, payloads, sync
 from sesevent.analytics.status import PRECEDENCE
 from sesevent.contrib.projections import projector
 from sesevent.events.parse import EVENT_CLASSES
-from sesevent.faces import analytics, audit, histories, keeping, migration, monitor, retention, tokens, watch
+from sesevent.faces import (
+    analytics,
+    audit,
+    compliance,
+    histories,
+    keeping,
+    migration,
+    monitor,
+    retention,
+    storage,
+    tokens,
+    watch,
+)
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
 
@@ -38,6 +50,8 @@ FACES = [
     (keeping.Keeping, keeping.AsyncKeeping),
     (migration.Migration, migration.AsyncMigration),
     (retention.Retaining, retention.AsyncRetaining),
+    (compliance.Compliance, compliance.AsyncCompliance),
+    (storage.Storage, storage.AsyncStorage),
     (tokens.Tokens, tokens.AsyncTokens),
 ]
 

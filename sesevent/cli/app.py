@@ -13,6 +13,7 @@ from sesevent.cli import (
     archive,
     audit,
     bounces,
+    compliance,
     config,
     dead_letters,
     demo,
@@ -32,9 +33,11 @@ from sesevent.cli import (
     serve,
     settings,
     status,
+    storage,
     suppression,
     testing,
     tokens,
+    unsubscribe,
     watch,
     worker,
 )
@@ -131,3 +134,6 @@ app.add_typer(monitor.app, name="monitor")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(unsubscribe.app, name="unsubscribe")
+app.add_typer(storage.app, name="storage")
+app.add_typer(compliance.app, name="compliance")

@@ -101,6 +101,7 @@ def anchor(
     to: Annotated[str, typer.Argument(metavar="FILE|s3://BUCKET/PREFIX", help="Where to keep it.")],
     key_file: Annotated[Path, typer.Option("--key", help="Signs it; made by sesevent audit key.")],
     days: Annotated[int, typer.Option(min=1, help="For how long S3 shall let nobody change it.")] = 3650,
+    by: options.By = None,
     region: options.BucketRegion = None,
     endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
@@ -113,11 +114,14 @@ def anchor(
     from sesevent.contrib import anchors
 
     private = _text(key_file)
+    keys = {"fingerprints": [anchors.fingerprint(private)]}
     with options.opened_store(uri, database, collection, timeout) as store:
         head = store.audit.anchor()
-    if head is None:
-        note("the trail is empty: there is nothing to anchor")
-        return
+        if head is None:
+            note("the trail is empty: there is nothing to anchor")
+            return
+        if store.audit.note_change("keys in use", "audit anchors", by=options.author(by), detail=keys) is not None:
+            head = store.audit.anchor() or head  # with what was just written
     line = anchors.signed(head, private)
     if to.startswith("s3://"):
         bucket, prefix = _place(to)

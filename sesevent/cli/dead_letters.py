@@ -82,6 +82,8 @@ def purge(
         str | None, typer.Option(help="Those that last arrived before this date, or span ago (30d).")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    why: Annotated[str, typer.Option("--why", help="Why; stands in the audit.")] = "",
+    by: options.By = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
@@ -91,9 +93,9 @@ def purge(
     """Forget these, those from before a time, or all. They cannot be had back."""
     if (before is not None) + everything + bool(identifiers) != 1:
         raise typer.BadParameter("Say which: ids, or --before a time, or --all.")
-    moment = options.moment(before)
+    moment, who = options.moment(before), options.author(by)
     with options.opened_store(uri, database, collection, timeout) as store:
-        purged = store.dead_letters.purge(*identifiers or (), before=moment, everything=everything)
+        purged = store.dead_letters.purge(*identifiers or (), before=moment, everything=everything, by=who, why=why)
     print_counts({"purged": purged}, as_json=json)
     _all_there(identifiers, purged)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sesevent.suppression.decision import Decision
     from sesevent.suppression.policy import Policy
     from sesevent.sync import EventStore
+    from sesevent.unsubscribe import OneClick
 
 POLICY_VARIABLE = "SESEVENT_POLICY"
 
@@ -58,6 +59,16 @@ BucketEndpoint = Annotated[str | None, typer.Option(help="Another address of S3.
 By = Annotated[
     str | None,
     typer.Option(envvar="SESEVENT_BY", help="Who says so; by default your login name.", show_default=False),
+]
+
+UnsubscribeKeys = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SESEVENT_UNSUBSCRIBE_KEYS",
+        metavar="FILE",
+        help="Keys of unsubscribe links, one on a line, the newest first.",
+        show_default=False,
+    ),
 ]
 
 POLICY_FILE: ContextVar[str | None] = ContextVar("policy", default=None)
@@ -195,6 +206,15 @@ def tag(text: str | None) -> tuple[str, str | None] | None:
         return None
     name, equals, value = text.partition("=")
     return name, value if equals else None
+
+
+def one_click(url: str, keys: str | None) -> OneClick:
+    """What makes and reads unsubscribe links."""
+    from sesevent.unsubscribe import OneClick, read_keys
+
+    if keys is None:
+        raise ConfigurationError("Unsubscribe links need keys.", hint="Give --unsubscribe-keys FILE.")
+    return OneClick(url, read_keys(keys))
 
 
 def _no_moment(text: str) -> typer.BadParameter:

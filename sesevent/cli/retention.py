@@ -62,6 +62,43 @@ def run(
 
 
 @app.command()
+def expire(
+    policy: Policy,
+    by: options.By = None,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 60.0,
+    json: options.Json = False,
+) -> None:
+    """Have MongoDB delete events by itself (TTL): for a policy of one rule that only deletes. A hold ends it."""
+    told, who = Retention.load(policy), options.author(by)
+    with options.opened_store(uri, database, collection, timeout) as store:
+        after = store.retention.expire(told, by=who)
+    print_rows([{"expire_after_days": after.days}], as_json=json)
+
+
+@app.command("stop-expiring")
+def stop_expiring(
+    why: Why,
+    by: options.By = None,
+    uri: options.Uri = None,
+    database: options.Database = None,
+    collection: options.Collection = "ses_event",
+    timeout: options.Timeout = 60.0,
+    json: options.Json = False,
+) -> None:
+    """Have MongoDB delete no more events by itself. Exit code 1 where it does not."""
+    with options.opened_store(uri, database, collection, timeout) as store:
+        after = store.retention.expires_after()
+        ended = store.retention.stop_expiring(by=options.author(by), why=why)
+    note(f"they were deleted after {after.days} days" if ended and after else "nothing expires")
+    if not for_people(json):
+        print_json({"ended": ended})
+    raise typer.Exit(0 if ended else 1)
+
+
+@app.command()
 def hold(
     kind: Annotated[str, typer.Argument(metavar="address|message|campaign", help="What is held.")],
     value: Annotated[str, typer.Argument(help="Which one; - reads it from standard input.")],

@@ -39,6 +39,15 @@ def serve(
         str | None,
         typer.Option(envvar="SESEVENT_WEBHOOK_SECRET", help="user:password that SNS must know.", show_default=False),
     ] = None,
+    unsubscribe_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SESEVENT_UNSUBSCRIBE_URL",
+            help="Serve one-click unsubscribing: where its links lead.",
+            show_default=False,
+        ),
+    ] = None,
+    unsubscribe_keys: options.UnsubscribeKeys = None,
     root_path: Annotated[str, typer.Option(help="Prefix under which a proxy serves it.")] = "",
     dashboard: Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Serve pages for people at /.")] = True,
     ses_list: Annotated[
@@ -69,6 +78,7 @@ def serve(
             auth=None if auth is None else _named(auth),
             webhook=webhook,
             webhook_path=webhook_path,
+            unsubscribe=None if unsubscribe_url is None else options.one_click(unsubscribe_url, unsubscribe_keys),
             root_path=root_path,
             polling=polling or None,
             dashboard=dashboard,

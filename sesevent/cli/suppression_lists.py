@@ -73,6 +73,7 @@ def export(
     rule: options.Rule = None,
     stream: options.Stream = ALL_STREAMS,
     tenant: options.Tenant = "",
+    by: options.By = None,
     uri: options.Uri = None,
     database: options.Database = None,
     collection: options.Collection = "ses_event",
@@ -80,10 +81,11 @@ def export(
 ) -> None:
     """Write whom you may not mail now to a file, by address. What Amazon SES has no word for is skipped in its form."""
     named: Any = _one_of(WRITE_FORMATS, form)
+    who = options.author(by)
     target: Any = file if file != "-" else _Terminal() if sys.stdout.isatty() else sys.stdout
     with options.opened_store(uri, database, collection, timeout) as store, _aside("written", file != "-") as told:
         written, skipped = store.suppression.export(
-            target, format=named, rule=options.rule(rule), stream=stream, tenant=tenant, on_progress=told
+            target, format=named, rule=options.rule(rule), stream=stream, tenant=tenant, by=who, on_progress=told
         )
     note(
         f"{written:,} written" + (f", {skipped:,} skipped: SES takes hard bounces and complaints only" * bool(skipped))

@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from sesevent.audit import Anchor
@@ -26,7 +27,7 @@ try:
 except ImportError:
     raise MissingExtra("Signing anchors", "verify") from None
 
-__all__ = ["keep_in_s3", "lines_in_s3", "new_key", "read", "s3_client", "signed"]
+__all__ = ["fingerprint", "keep_in_s3", "lines_in_s3", "new_key", "read", "s3_client", "signed"]
 
 
 def new_key() -> tuple[str, str]:
@@ -38,8 +39,19 @@ def new_key() -> tuple[str, str]:
     return private.decode("ascii"), _public_pem(key.public_key())
 
 
+def fingerprint(private_pem: str) -> str:
+    """By which a key is told from another: of its public part. Raises ConfigurationError for what is no such key."""
+    return sha256(_public_pem(_private(private_pem).public_key()).encode("ascii")).hexdigest()[:12]
+
+
 def signed(anchor: Anchor, private_pem: str) -> str:
     """An anchor as one line of JSON, signed. Raises ConfigurationError for what is no such key."""
+    told = {"number": anchor.number, "hash": anchor.hash, "at": format_moment(anchor.at)}
+    signature = b64encode(_private(private_pem).sign(_signed_text(told))).decode("ascii")
+    return json.dumps(told | {"signature": signature}, sort_keys=True)
+
+
+def _private(private_pem: str) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(private_pem.encode("utf-8"), None)
     except (ValueError, TypeError):
@@ -48,9 +60,7 @@ def signed(anchor: Anchor, private_pem: str) -> str:
         raise ConfigurationError(
             "What should sign is no Ed25519 private key in PEM.", hint="Make one: sesevent audit key"
         )
-    told = {"number": anchor.number, "hash": anchor.hash, "at": format_moment(anchor.at)}
-    signature = b64encode(key.sign(_signed_text(told))).decode("ascii")
-    return json.dumps(told | {"signature": signature}, sort_keys=True)
+    return key
 
 
 def read(lines: Iterable[str], public_pem: str) -> Iterator[Anchor]:

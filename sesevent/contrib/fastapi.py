@@ -1,4 +1,4 @@
-"""The webhook as a FastAPI router (extra ``fastapi``)."""
+"""The webhook, and the page to unsubscribe, as FastAPI routers (extra ``fastapi``)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from sesevent.contrib import asgi
 from sesevent.errors import MissingExtra
+from sesevent.unsubscribe import OneClick, Store
 from sesevent.webhook import AsyncStore
 
 try:
@@ -14,7 +15,7 @@ try:
 except ImportError:
     raise MissingExtra("The FastAPI router", "fastapi") from None
 
-__all__ = ["webhook"]
+__all__ = ["unsubscribe", "webhook"]
 
 
 def webhook(store: AsyncStore, *, path: str = "/", **settings: Any) -> APIRouter:
@@ -23,3 +24,13 @@ def webhook(store: AsyncStore, *, path: str = "/", **settings: Any) -> APIRouter
     *settings* are those of `sesevent.webhook.Settings`: ``topics`` or ``accounts`` above all.
     """
     return APIRouter(routes=[Route(path, asgi.webhook(store, **settings), methods=["POST"])])
+
+
+def unsubscribe(store: Store, one_click: OneClick, *, path: str | None = None, **settings: Any) -> APIRouter:
+    """A router that writes down who unsubscribed by one click (RFC 8058): ``app.include_router(unsubscribe(…))``.
+
+    It is found where the links of *one_click* lead, or at *path*. *settings* are those of
+    `sesevent.unsubscribe.Settings`, such as ``words``.
+    """
+    page = asgi.unsubscribe(store, one_click, **settings)
+    return APIRouter(routes=[Route(path or one_click.path, page, methods=["GET", "HEAD", "POST"])])

@@ -62,6 +62,24 @@ class Audit:
         noted: AuditEntry = self._perform(audit.note(entry, once))
         return noted
 
+    def note_change(
+        self,
+        act: str,
+        subject: str,
+        *,
+        by: str = "",
+        why: str = "",
+        detail: Mapping[str, Any] = _NOTHING,
+    ) -> AuditEntry | None:
+        """Write down how something is set up, unless the last entry about *subject* says the same; None: it did.
+
+        For what is said at each start and changes rarely, such as which keys are in use. Nothing else is noted of
+        that *subject*. As in `note`, *detail* names no person, and holds no key.
+        """
+        entry = AuditEntry(self._clock(), act, subject, by, why, dict(detail))
+        noted: AuditEntry | None = self._perform(audit.note_change(entry))
+        return noted
+
     def latest(self, *, limit: int = 100, subject: str | None = None) -> list[AuditEntry]:
         """What was done, to one subject or any, the latest first."""
         found: list[AuditEntry] = self._perform(audit.latest(limit, subject))
@@ -117,6 +135,24 @@ class AsyncAudit:
         """
         entry = AuditEntry(self._clock(), act, subject, by, why, dict(detail))
         noted: AuditEntry = await self._perform(audit.note(entry, once))
+        return noted
+
+    async def note_change(
+        self,
+        act: str,
+        subject: str,
+        *,
+        by: str = "",
+        why: str = "",
+        detail: Mapping[str, Any] = _NOTHING,
+    ) -> AuditEntry | None:
+        """Write down how something is set up, unless the last entry about *subject* says the same; None: it did.
+
+        For what is said at each start and changes rarely, such as which keys are in use. Nothing else is noted of
+        that *subject*. As in `note`, *detail* names no person, and holds no key.
+        """
+        entry = AuditEntry(self._clock(), act, subject, by, why, dict(detail))
+        noted: AuditEntry | None = await self._perform(audit.note_change(entry))
         return noted
 
     async def latest(self, *, limit: int = 100, subject: str | None = None) -> list[AuditEntry]:

@@ -40,14 +40,15 @@ class Keeping:
         chosen: Chosen = EVERYTHING,
         but_not: Sequence[Chosen] = (),
         after: Place | None = None,
+        raw: bool = False,
     ) -> list[Document]:
-        """The next thousand of these rows of a day, in order, as they are stored."""
-        found: list[Document] = self._perform(keeping.rows(day, before, chosen, after, but_not))
+        """The next thousand of these rows of a day, in order, as they are stored; *raw*: as RawBSONDocument."""
+        found: list[Document] = self._perform(keeping.rows(day, before, chosen, after, but_not, raw=raw))
         return found
 
-    def documents(self, identifiers: Sequence[Any]) -> list[Document]:
-        """Those of these rows that are there, as a majority of the servers holds them."""
-        found: list[Document] = self._perform(keeping.documents(identifiers))
+    def documents(self, identifiers: Sequence[Any], *, raw: bool = False) -> list[Document]:
+        """Those of these rows that are there, as a majority of the servers holds them; *raw*: as RawBSONDocument."""
+        found: list[Document] = self._perform(keeping.documents(identifiers, raw=raw))
         return found
 
     def seal(self, day: str) -> None:
@@ -120,14 +121,15 @@ class AsyncKeeping:
         chosen: Chosen = EVERYTHING,
         but_not: Sequence[Chosen] = (),
         after: Place | None = None,
+        raw: bool = False,
     ) -> list[Document]:
-        """The next thousand of these rows of a day, in order, as they are stored."""
-        found: list[Document] = await self._perform(keeping.rows(day, before, chosen, after, but_not))
+        """The next thousand of these rows of a day, in order, as they are stored; *raw*: as RawBSONDocument."""
+        found: list[Document] = await self._perform(keeping.rows(day, before, chosen, after, but_not, raw=raw))
         return found
 
-    async def documents(self, identifiers: Sequence[Any]) -> list[Document]:
-        """Those of these rows that are there, as a majority of the servers holds them."""
-        found: list[Document] = await self._perform(keeping.documents(identifiers))
+    async def documents(self, identifiers: Sequence[Any], *, raw: bool = False) -> list[Document]:
+        """Those of these rows that are there, as a majority of the servers holds them; *raw*: as RawBSONDocument."""
+        found: list[Document] = await self._perform(keeping.documents(identifiers, raw=raw))
         return found
 
     async def seal(self, day: str) -> None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.moments import format_moment
 from sesevent.ops import Plan
-from sesevent.plans import audit, keeping
+from sesevent.plans import audit, expiry, keeping
 from sesevent.retention import Retention, Step, StepKind
 from sesevent.storage.keeping import FIRST_DAY, Chosen, next_day_of
 from sesevent.storage.operations import Document
@@ -35,7 +36,7 @@ class Archiver(Protocol):
         but_not: Sequence[Chosen],
         on_progress: Callable[[Any], object] | None = None,
     ) -> Any:
-        """Archive the chosen events that happened before a time; returns what has ``events`` and ``deleted``."""
+        """Archive the chosen events that happened before a time; tells and returns what has ``day`` and ``deleted``."""
 
 
 class Due(NamedTuple):
@@ -102,8 +103,29 @@ def _note(work: _Work, day: str, by: str, now: datetime, events: int | None = No
     return audit.note(AuditEntry(now, act, day, by, work.why, detail))
 
 
+def _followed(policy: Retention, by: str, now: datetime) -> Plan[AuditEntry | None]:
+    rules = [
+        {
+            "why": rule.why,
+            "types": list(rule.types),
+            "configurationSets": list(rule.configuration_sets),
+            **{kind: age.text for kind, age in rule.steps},
+        }
+        for rule in policy.rules
+    ]
+    detail = {"version": policy.version, "rules": rules}
+    return audit.note_change(AuditEntry(now, audit.FOLLOWED, "retention policy", by, detail=detail))
+
+
 def _go(work: _Work, some: Sequence[Document]) -> Plan[int]:
     return keeping.thin(some) if work.step.kind == "thin" else keeping.take_out(some)
+
+
+def _tell(step: Retained, on_progress: Callable[[Retained], object] | None, done: Any) -> None:
+    """Tell how far an archive is."""
+    step.events, step.day = done.deleted, done.day
+    if on_progress is not None:
+        on_progress(step)
 
 
 class Retaining:
@@ -114,9 +136,13 @@ class Retaining:
         self._clock = clock
 
     def plan(self, policy: Retention) -> list[Due]:
-        """What would go if `run` were called now: how many events, by rule, step and month."""
+        """What would go if `run` were called now: how many events, by rule, step and month.
+
+        Now is the earlier of this clock's time and the database server's.
+        """
         found: list[Due] = []
-        for work in _works(policy, self._clock()):
+        now = self._perform(keeping.by_all_clocks(self._clock()))
+        for work in _works(policy, now):
             counts = keeping.months(work.since, work.step.before, work.chosen, work.but_not)
             found += _due(work, self._perform(counts))
         return found
@@ -133,17 +159,43 @@ class Retaining:
 
         It may be killed, and is run again. Rollups and standings stay what they are. Each day is written into the
         audit trail, with *by*. Raises ConfigurationError, before anything is done, where a rule archives and there is
-        no *archive*; and what archiving raises.
+        no *archive*, and where a TTL index deletes after another time; and what archiving raises.
         """
         told: list[Retained] = []
-        for work in _checked(_works(policy, self._clock()), archive):
+        now = self._perform(keeping.by_all_clocks(self._clock()))
+        works = _checked(_works(policy, now), archive)
+        self._perform(expiry.refuse_other(policy))
+        self._perform(_followed(policy, by, now))
+        for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
-                done = archive.run(work.step.before, chosen=work.chosen, but_not=work.but_not)
-                told[-1].events = done.deleted
+                tell = partial(_tell, told[-1], on_progress)
+                tell(archive.run(work.step.before, chosen=work.chosen, but_not=work.but_not, on_progress=tell))
             else:
                 self._each_day(work, told[-1], by, on_progress)
         return told
+
+    def expire(self, policy: Retention, *, by: str) -> timedelta:
+        """Have MongoDB delete events by itself (a TTL index): for a policy of one rule that only deletes.
+
+        Nothing else runs then, and nothing is asked before an event goes. So it is refused, with ConfigurationError,
+        where anything is held, where rollups are kept (an hour must be sealed first) and for every other policy. A
+        hold that is put later ends it. The age counts as the longest it can be on the calendar: nothing goes too early.
+        Rows without `derived` stay. Standings and the facts behind them stay too. Returns after how long events go.
+        It is written into the audit trail. https://www.mongodb.com/docs/manual/core/index-ttl/
+        """
+        after: timedelta = self._perform(expiry.expire(policy, by, self._clock()))
+        return after
+
+    def stop_expiring(self, *, by: str, why: str = "") -> bool:
+        """Have MongoDB delete no more events by itself; False where it does not. It is written into the audit trail."""
+        ended: bool = self._perform(expiry.end(by, why, self._clock()))
+        return ended
+
+    def expires_after(self) -> timedelta | None:
+        """After how long MongoDB deletes events by itself; None: it does not."""
+        after: timedelta | None = self._perform(expiry.expires_after())
+        return after
 
     def _each_day(self, work: _Work, done: Retained, by: str, on_progress: Callable[[Retained], object] | None) -> None:
         before, since = work.step.before, FIRST_DAY
@@ -153,7 +205,7 @@ class Retaining:
             if work.step.kind == "delete":
                 self._perform(keeping.seal(day, self._clock()))
             after = None
-            while some := self._perform(keeping.rows(day, before, work.chosen, after, work.but_not)):
+            while some := self._perform(keeping.rows(day, before, work.chosen, after, work.but_not, raw=True)):
                 after = some[-1]["Timestamp"], some[-1]["_id"]
                 done.events += self._perform(_go(work, some))
                 if on_progress is not None:
@@ -169,9 +221,13 @@ class AsyncRetaining:
         self._clock = clock
 
     async def plan(self, policy: Retention) -> list[Due]:
-        """What would go if `run` were called now: how many events, by rule, step and month."""
+        """What would go if `run` were called now: how many events, by rule, step and month.
+
+        Now is the earlier of this clock's time and the database server's.
+        """
         found: list[Due] = []
-        for work in _works(policy, self._clock()):
+        now = await self._perform(keeping.by_all_clocks(self._clock()))
+        for work in _works(policy, now):
             counts = keeping.months(work.since, work.step.before, work.chosen, work.but_not)
             found += _due(work, await self._perform(counts))
         return found
@@ -188,17 +244,45 @@ class AsyncRetaining:
 
         It may be killed, and is run again. Rollups and standings stay what they are. Each day is written into the
         audit trail, with *by*. Raises ConfigurationError, before anything is done, where a rule archives and there is
-        no *archive*; and what archiving raises.
+        no *archive*, and where a TTL index deletes after another time; and what archiving raises.
         """
         told: list[Retained] = []
-        for work in _checked(_works(policy, self._clock()), archive):
+        now = await self._perform(keeping.by_all_clocks(self._clock()))
+        works = _checked(_works(policy, now), archive)
+        await self._perform(expiry.refuse_other(policy))
+        await self._perform(_followed(policy, by, now))
+        for work in works:
             told.append(Retained(work.step.rule, work.step.kind))
             if work.step.kind == "archive" and archive is not None:
-                done = await asyncio.to_thread(archive.run, work.step.before, chosen=work.chosen, but_not=work.but_not)
-                told[-1].events = done.deleted
+                tell = partial(_tell, told[-1], on_progress)
+                here = partial(asyncio.get_running_loop().call_soon_threadsafe, tell)
+                chosen, but_not, before = work.chosen, work.but_not, work.step.before
+                tell(await asyncio.to_thread(archive.run, before, chosen=chosen, but_not=but_not, on_progress=here))
             else:
                 await self._each_day(work, told[-1], by, on_progress)
         return told
+
+    async def expire(self, policy: Retention, *, by: str) -> timedelta:
+        """Have MongoDB delete events by itself (a TTL index): for a policy of one rule that only deletes.
+
+        Nothing else runs then, and nothing is asked before an event goes. So it is refused, with ConfigurationError,
+        where anything is held, where rollups are kept (an hour must be sealed first) and for every other policy. A
+        hold that is put later ends it. The age counts as the longest it can be on the calendar: nothing goes too early.
+        Rows without `derived` stay. Standings and the facts behind them stay too. Returns after how long events go.
+        It is written into the audit trail. https://www.mongodb.com/docs/manual/core/index-ttl/
+        """
+        after: timedelta = await self._perform(expiry.expire(policy, by, self._clock()))
+        return after
+
+    async def stop_expiring(self, *, by: str, why: str = "") -> bool:
+        """Have MongoDB delete no more events by itself; False where it does not. It is written into the audit trail."""
+        ended: bool = await self._perform(expiry.end(by, why, self._clock()))
+        return ended
+
+    async def expires_after(self) -> timedelta | None:
+        """After how long MongoDB deletes events by itself; None: it does not."""
+        after: timedelta | None = await self._perform(expiry.expires_after())
+        return after
 
     async def _each_day(
         self, work: _Work, done: Retained, by: str, on_progress: Callable[[Retained], object] | None
@@ -210,7 +294,7 @@ class AsyncRetaining:
             if work.step.kind == "delete":
                 await self._perform(keeping.seal(day, self._clock()))
             after = None
-            while some := await self._perform(keeping.rows(day, before, work.chosen, after, work.but_not)):
+            while some := await self._perform(keeping.rows(day, before, work.chosen, after, work.but_not, raw=True)):
                 after = some[-1]["Timestamp"], some[-1]["_id"]
                 done.events += await self._perform(_go(work, some))
                 if on_progress is not None:

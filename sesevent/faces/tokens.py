@@ -60,7 +60,7 @@ class Tokens:
 
     def sealing_key(self) -> bytes:
         """32 random bytes, the same for every process over this store: with them cursors and sessions are sealed."""
-        key: bytes = self._perform(tokens.sealing_key(secrets.token_bytes(32)))
+        key: bytes = self._perform(tokens.sealing_key(secrets.token_bytes(32), self._clock()))
         return key
 
 
@@ -105,7 +105,7 @@ class AsyncTokens:
 
     async def sealing_key(self) -> bytes:
         """32 random bytes, the same for every process over this store: with them cursors and sessions are sealed."""
-        key: bytes = await self._perform(tokens.sealing_key(secrets.token_bytes(32)))
+        key: bytes = await self._perform(tokens.sealing_key(secrets.token_bytes(32), self._clock()))
         return key
 
 

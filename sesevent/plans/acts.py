@@ -23,14 +23,16 @@ from sesevent.suppression.decision import Decision, concerns, decide
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import rule_named
-from sesevent.suppression.standing import Standing, derive_all
+from sesevent.suppression.standing import Holding, Standing, derive_all
 
 __all__ = [
-    "PAGE", "Change", "History", "Rebuilt", "history", "listed", "note_recorded", "reactivate", "rebuild_acts",
-    "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page", "that_tell",
+    "PAGE", "Change", "History", "Rebuilt", "history", "listed", "note_exported", "note_recorded", "reactivate",
+    "rebuild_acts", "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page", "that_tell",
+    "unsubscribe",
 ]  # fmt: skip
 
 PAGE = 500  # addresses, acts or events
+_OPTED_OUT = "unsubscribed"
 
 
 def say(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]:
@@ -53,6 +55,28 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     yield from audit.note(act_entry(known), once=known.id)
     yield from say(policy, [(address, act)])
     return next((yield from check(policy, [address], act.stream, act.tenant, act.at)))
+
+
+def unsubscribe(policy: Policy, address: str, act: Act, once: bool) -> Plan[Decision]:
+    """Record that a person unsubscribed; with *once* only where that does not hold on this stream already."""
+    _require_one(address)
+    documents = (yield from ask(reads.standings_of([addresses.normal(address)]))) if once else []
+    for document in documents:
+        if any(_is_said(holding, act) for holding in of_tenant(document, act.tenant).holdings):
+            return next((yield from check(policy, [address], act.stream, act.tenant, act.at)))
+    return (yield from say_of_one(policy, address, act))
+
+
+def _is_said(holding: Holding, act: Act) -> bool:
+    """Whether a holding is the person's own word about the stream of an act, and nobody has answered it since."""
+    return (holding.rule, holding.stream) == (_OPTED_OUT, act.stream) and act.stream not in holding.lifted
+
+
+def note_exported(form: str, rule: str | None, stream: str, tenant: str, by: str, now: datetime) -> Plan[None]:
+    """Write into the audit that the list leaves in a file."""
+    told = {"format": form, "rule": rule or "", "stream": stream, "tenant": tenant}
+    detail = {name: value for name, value in told.items() if value}
+    yield from audit.note(AuditEntry(now, "exported", "suppression", by, detail=detail))
 
 
 def note_recorded(done: int, changed: int, now: datetime) -> Plan[None]:

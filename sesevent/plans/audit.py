@@ -9,16 +9,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sesevent.audit import Anchor, AuditEntry, Check, link
-from sesevent.errors import ConfigurationError, StoreConflict
+from sesevent.audit import Anchor, AuditEntry, Check, entry_hash, link
+from sesevent.errors import ConfigurationError, StoreConflict, StoreError
+from sesevent.moments import UTC
 from sesevent.ops import Plan, ask
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads, writes
 from sesevent.storage.records import audit_document, audit_entry, handshake_entry
 
-__all__ = ["PAGE", "check_page", "entries_page", "head_of", "latest", "note", "record_handshake"]
+__all__ = [
+    "FOLLOWED", "PAGE", "check_page", "entries_page", "head_of", "latest", "note", "note_change", "note_followed",
+    "record_handshake",
+]  # fmt: skip
 
 PAGE = 500  # entries
+FOLLOWED = "policy followed"
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # what is said is the same whenever it is said
 _TRIES = 1000  # others may be faster that often; each time one of them got through
 
 
@@ -37,6 +43,33 @@ def note(entry: AuditEntry, once: str | None = None) -> Plan[AuditEntry]:
         if placed:
             return linked
     raise StoreConflict("Too many write into the audit trail at once.", hint="Try again.")
+
+
+def note_change(entry: AuditEntry) -> Plan[AuditEntry | None]:
+    """Write how something is set up, unless the last entry about it says the same; None: it did.
+
+    Two who find the same change at once write it once: an entry's name holds the one it follows.
+    """
+    last = yield from latest(1, entry.subject)
+    if last and (last[0].act, dict(last[0].detail)) == (entry.act, dict(entry.detail)):
+        return None
+    number = last[0].number if last else 0
+    said = entry_hash(AuditEntry(_ANY_TIME, entry.act, entry.subject, detail=entry.detail))
+    return (yield from note(entry, f"{said} after {number}"))
+
+
+def note_followed(subject: str, version: str, default: str, now: datetime) -> Plan[None]:
+    """Write that a process follows another policy than the last one did; of the *default* one only where it is new.
+
+    Whoever may not write there changes nothing by what it follows, and is not kept from reading.
+    """
+    try:
+        if version == default and not (yield from latest(1, subject)):
+            return
+        yield from note_change(AuditEntry(now, FOLLOWED, subject, detail={"version": version}))
+    except (StoreError, ConfigurationError) as error:
+        if error.retryable:
+            raise
 
 
 def record_handshake(message: VerifiedMessage, confirmed: bool, now: datetime) -> Plan[None]:

@@ -8,8 +8,10 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
+from sesevent.plans import audit
 from sesevent.plans.receive import Prepared, Redelivery, prepare, store
 from sesevent.sns.message import Place, UnverifiedMessage
 from sesevent.sns.trust import vouched
@@ -78,12 +80,19 @@ def retry_next(policy: Policy, after: ObjectId | None, now: datetime) -> Plan[Re
     return (yield from _retry(policy, reads.next_dead_letters(after, PAGE), now))
 
 
-def purge(identifiers: Collection[str], before: datetime | None, everything: bool) -> Plan[int]:
-    """Forget these, those that last arrived before a time, or all. Returns how many."""
+def purge(
+    identifiers: Collection[str], before: datetime | None, everything: bool, by: str, why: str, now: datetime
+) -> Plan[int]:
+    """Forget these, those that last arrived before a time, or all, and write that down. Returns how many."""
     named = [bool(identifiers), before is not None, everything]
     if sum(named) != 1:
         raise ConfigurationError("Say which dead letters to purge: by id, by *before*, or *everything*.")
     conditions = reads.dead_letters_with(identifiers).filter if identifiers else _older(before)
+    if identifiers:
+        which = f"{len(identifiers)} dead letters"
+    else:
+        which = "all dead letters" if before is None else f"dead letters before {before:%Y-%m-%d %H:%M}"
+    yield from audit.note(AuditEntry(now, "dead letters purged", which, by, why))
     return (yield from ask(Delete(DEAD_LETTERS, conditions)))
 
 

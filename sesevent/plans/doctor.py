@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from math import inf
 from typing import Final, Literal, NamedTuple
 
@@ -11,13 +12,14 @@ from sesevent.audit import AuditEntry
 from sesevent.bounces import rules_version
 from sesevent.errors import ConfigurationError, StoreError
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit, dead_letters
-from sesevent.storage import reads
+from sesevent.plans import audit, dead_letters, expiry
+from sesevent.storage import reads, rollups
 from sesevent.storage.codec import DERIVED_VERSION
 from sesevent.storage.connection import Settings
 from sesevent.storage.layout import (
     COMPRESSED,
     EVENTS,
+    HOLDS,
     INDEXES,
     PLURAL,
     POLLING,
@@ -27,6 +29,7 @@ from sesevent.storage.layout import (
     index_models,
 )
 from sesevent.storage.operations import Command, Count, CreateCollection, CreateIndexes, Document, Find, ListIndexes
+from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
 __all__ = ["Finding", "ensure_indexes", "examine", "greet", "kind", "missing_indexes"]
 
@@ -46,10 +49,11 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def greet() -> Plan[Document]:
-    """Make sure that a server answers, and that we may talk to it."""
+def greet(policy: Policy, now: datetime) -> Plan[Document]:
+    """Make sure that a server answers, and that we may talk to it; and that the audit knows which policy we follow."""
     hello: Document = yield from ask(Command("hello"))
     yield from ask(Count(EVENTS, {"_id": None}, 1))  # what a user without rights is refused
+    yield from audit.note_followed("suppression policy", policy.version, DEFAULT_POLICY.version, now)
     return hello
 
 
@@ -91,6 +95,7 @@ def examine(settings: Settings | None) -> Plan[list[Finding]]:
     polled = yield from ask(Count(WATCHES, {"polling": True}, 1))
     if polled and POLLING[0].name not in present:
         findings.append(_POLLED_WITHOUT_INDEX)
+    findings += yield from _expiry()
     legacy = yield from ask(Count(EVENTS, {"derived": None}, _COUNTED))
     findings.append(_legacy(legacy))
     stale = yield from ask(Count(EVENTS, reads.classified_by_others(rules_version()).filter, _COUNTED))
@@ -104,6 +109,20 @@ def examine(settings: Settings | None) -> Plan[list[Finding]]:
     findings.append(_dead_letters((yield from dead_letters.count())))
     findings += _subscriptions((yield from audit.latest(_AUDITED)))
     return findings
+
+
+def _expiry() -> Plan[list[Finding]]:
+    """Whether MongoDB deletes events by itself, and whether it may."""
+    after = yield from expiry.expires_after()
+    if after is None:
+        return []
+    found = f"MongoDB deletes events by itself {after.days} days after they happened (TTL)"
+    holds = yield from ask(Count(HOLDS, {}, 1))
+    walk = rollups.read_walk((yield from ask(rollups.walk_and())))
+    if holds or walk is not None:
+        wrong = "although events are held" if holds else "although rollups are kept, and hours are not sealed first"
+        return [Finding("error", "expiry", f"{found}, {wrong}", "Run: sesevent retention stop-expiring")]
+    return [Finding("ok", "expiry", found)]
 
 
 def kind(hello: Document) -> Finding:

@@ -18,22 +18,28 @@ from sesevent import addresses
 from sesevent.analytics.uniques import require_sketches
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError, StoreConflict
-from sesevent.moments import format_moment
+from sesevent.moments import UTC, format_moment
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit
+from sesevent.plans import audit, expiry
 from sesevent.plans.marking import GRACE, mark
 from sesevent.plans.rollup import roll_day
 from sesevent.storage import keeping, rollups, writes
 from sesevent.storage.keeping import FIRST_DAY, Chosen, Filter, Hold, HoldKind, Place
-from sesevent.storage.operations import Document
+from sesevent.storage.operations import Command, Document
 
 __all__ = [
-    "PAGE", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal", "take_out",
-    "thin",
+    "PAGE", "by_all_clocks", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal",
+    "take_out", "thin",
 ]  # fmt: skip
 
 PAGE: Final = 1000  # rows
 _TRIES: Final = 100  # events may come late that often while a day is being sealed
+
+
+def by_all_clocks(now: datetime) -> Plan[datetime]:
+    """The earlier of our time and the database server's: a clock that ran ahead makes nothing old enough to go."""
+    theirs = (yield from ask(Command("hello"))).get("localTime")
+    return now if theirs is None else min(now, theirs.replace(tzinfo=theirs.tzinfo or UTC))
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -54,11 +60,18 @@ def next_day(since: str, before: datetime, chosen: Chosen, but_not: Sequence[Cho
 
 
 def rows(
-    day: str, before: datetime, chosen: Chosen, after: Place | None = None, but_not: Sequence[Chosen] = ()
+    day: str,
+    before: datetime,
+    chosen: Chosen,
+    after: Place | None = None,
+    but_not: Sequence[Chosen] = (),
+    *,
+    raw: bool = False,
 ) -> Plan[list[Document]]:
-    """The next rows of a day that may go, in order, as they are stored."""
+    """The next rows of a day that may go, in order, as they are stored; raw: undecoded."""
     conditions = yield from _conditions(chosen, but_not)
-    found: list[Document] = yield from ask(keeping.page_of(day, format_moment(before), conditions, after, PAGE))
+    page = keeping.page_of(day, format_moment(before), conditions, after, PAGE, raw=raw)
+    found: list[Document] = yield from ask(page)
     return found
 
 
@@ -80,9 +93,9 @@ def months(
     return {row["_id"]: row["events"] for row in found}
 
 
-def documents(identifiers: Sequence[Any]) -> Plan[list[Document]]:
-    """Those of these rows that are there, as they are stored."""
-    found: list[Document] = yield from ask(keeping.whole_events(identifiers))
+def documents(identifiers: Sequence[Any], *, raw: bool = False) -> Plan[list[Document]]:
+    """Those of these rows that are there, as they are stored; raw: undecoded."""
+    found: list[Document] = yield from ask(keeping.whole_events(identifiers, raw=raw))
     return found
 
 
@@ -91,8 +104,9 @@ def documents(identifiers: Sequence[Any]) -> Plan[list[Document]]:
 
 def take_out(some: Sequence[Document]) -> Plan[int]:
     """Delete rows that are still what they were when they were read; returns how many. Seal their days before."""
-    free = yield from _free()
-    gone: int = yield from ask(keeping.remove_events(some, free))
+    free, gone = (yield from _free()), 0
+    for delete in keeping.remove_events(some, free):
+        gone += yield from ask(delete)
     return gone
 
 
@@ -159,6 +173,7 @@ def hold(kind: HoldKind, value: str, by: str, why: str, now: datetime) -> Plan[H
         raise ConfigurationError("Say who holds it, and why.")
     held = Hold(str(ObjectId()), kind, addresses.normal(value) if kind == "address" else value, by, why, now)
     yield from ask(keeping.insert_hold(held))
+    yield from expiry.end(by, f"hold {held.id}", now)  # it would delete what is held
     yield from audit.note(AuditEntry(now, "hold", held.id, by, why, {"kind": kind}))
     return held
 

@@ -22,6 +22,7 @@ from sesevent.analytics.pipelines import DIMENSIONS, Where
 from sesevent.analytics.uniques import require_sketches
 from sesevent.moments import format_moment, read_moment
 from sesevent.ops import Plan, ask
+from sesevent.plans import expiry
 from sesevent.plans.analyse import cells_in
 from sesevent.plans.marking import GRACE
 from sesevent.plans.rolled import _stretches
@@ -142,6 +143,7 @@ def _walk(before: str) -> Plan[Walk | None]:
         return walk
     if hour >= before:
         return None
+    yield from expiry.refuse_beside("Rollups must seal an hour before its events go")
     begun = Walk(min(hour, walk.first) if walk else hour, hour, rollups.EDITION)
     yield from ask(rollups.move_walk(walk, begun))
     return rollups.read_walk((yield from ask(rollups.walk_and())))

@@ -63,10 +63,12 @@ def find(identifier: str) -> Plan[Token | None]:
     return tokens.token_in(documents[0]) if documents else None
 
 
-def sealing_key(fresh: bytes) -> Plan[bytes]:
+def sealing_key(fresh: bytes, now: datetime) -> Plan[bytes]:
     """The key that every process over this store seals with: *fresh* from now on, where there is none yet."""
     documents = yield from ask(tokens.kept_key())
     if not documents:
-        yield from ask(Insert(TOKENS, [{"_id": KEY, "key": fresh}]))  # of two at once the first wins
+        (made,) = yield from ask(Insert(TOKENS, [{"_id": KEY, "key": fresh}]))  # of two at once the first wins
+        if made:
+            yield from audit.note(AuditEntry(now, "key made", "cursors and sessions"))
         documents = yield from ask(tokens.kept_key())
     return bytes(documents[0]["key"])

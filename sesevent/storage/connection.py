@@ -15,25 +15,7 @@ from pymongo.errors import InvalidName
 
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
-from sesevent.storage.layout import (
-    ALARM_LOG,
-    ALARMS,
-    AUDIT,
-    BOOKMARKS,
-    DATABASE,
-    DEAD_LETTERS,
-    EVENTS,
-    HEALTH,
-    HOLDS,
-    PLURAL,
-    ROLLUP_HOURS,
-    ROLLUPS,
-    SUPPRESSION,
-    SUPPRESSION_ACTS,
-    TOKENS,
-    UNFINISHED,
-    WATCHES,
-)
+from sesevent.storage.layout import COLLECTIONS, DATABASE, EVENTS, UNFINISHED
 
 __all__ = ["DURABLE", "Settings", "client_options", "collections_of", "settings_of", "utc_now", "within"]
 
@@ -105,11 +87,7 @@ def collections_of(
     Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
     Raises ConfigurationError for a name that MongoDB does not allow.
     """
-    others = (
-        SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
-        ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS,
-    )  # fmt: skip
-    names = {name: name for name in others} | {EVENTS: events_collection}
+    names = {name: name for name in COLLECTIONS} | {EVENTS: events_collection}
     names[UNFINISHED] = UNFINISHED.replace(EVENTS, events_collection)
     try:
         found = client[database] if database else client.get_default_database(DATABASE)

@@ -6,27 +6,61 @@ A *hold* names what must stay, whatever a policy says: an address, a mail or a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+import bson
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import IndexModel, UpdateOne
 
 from sesevent import addresses
 from sesevent.errors import ConfigurationError
 from sesevent.storage.layout import EVENTS, HOLDS
-from sesevent.storage.operations import Aggregate, Delete, Document, Find, Insert, Remove, Update
+from sesevent.storage.operations import (
+    Aggregate,
+    CreateIndexes,
+    DatabaseCommand,
+    Delete,
+    Document,
+    Find,
+    Insert,
+    Update,
+)
 
 __all__ = [
-    "EVERYTHING", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "by_month", "drop_hold",
-    "first_between", "hold_in", "holds", "insert_hold", "is_day", "next_day_of", "not_held", "page_of",
-    "remove_events", "thin_events", "whole_events",
+    "EVERYTHING",
+    "EXPIRY",
+    "FIRST_DAY",
+    "Chosen",
+    "Filter",
+    "Hold",
+    "HoldKind",
+    "Place",
+    "all_indexes",
+    "by_month",
+    "drop_hold",
+    "expire_after",
+    "expire_otherwise",
+    "first_between",
+    "hold_in",
+    "holds",
+    "insert_hold",
+    "is_day",
+    "never_expire",
+    "next_day_of",
+    "not_held",
+    "page_of",
+    "remove_events",
+    "thin_events",
+    "whole_events",
 ]  # fmt: skip
 
 Filter = Mapping[str, Any]
 Place = tuple[str, Any]
 """A row's `Timestamp` and `_id`: where it stands in its day."""
+_ROOM: Final = 4 * 2**20
+"""Bytes: of `derived` in one command. A single one may have three times as many: then it goes alone."""
 FIRST_DAY: Final = "2000-01-01"
 """Rows whose time cannot be told are never touched: texts that are no such time lie before, or are passed over."""
 
@@ -116,6 +150,32 @@ def not_held(found: Iterable[Hold]) -> Filter:
     return {"$nor": [*held, {"derived": None}]} if held else {}
 
 
+# ── expiry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+EXPIRY: Final = "expiry"
+"""The TTL index, where somebody chose one: MongoDB deletes what its field says is older."""
+
+
+def expire_after(seconds: int) -> CreateIndexes:
+    """Have MongoDB delete events by itself. Rows without `derived`, and those whose time cannot be told, stay."""
+    return CreateIndexes(EVENTS, [IndexModel([("derived.at", 1)], name=EXPIRY, expireAfterSeconds=seconds)])
+
+
+def expire_otherwise(seconds: int) -> DatabaseCommand:
+    """Have it delete them sooner or later than before."""
+    return DatabaseCommand({"collMod": "", "index": {"name": EXPIRY, "expireAfterSeconds": seconds}}, EVENTS)
+
+
+def never_expire() -> DatabaseCommand:
+    """Have it delete them no more."""
+    return DatabaseCommand({"dropIndexes": "", "index": EXPIRY}, EVENTS)
+
+
+def all_indexes() -> DatabaseCommand:
+    """The indexes of the events, as they were made."""
+    return DatabaseCommand({"listIndexes": ""}, EVENTS)
+
+
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -138,14 +198,16 @@ def first_between(since: str, before: str, conditions: Sequence[Filter], *, behi
     return Find(EVENTS, _all([window, *conditions]), (("Timestamp", 1), ("_id", 1)), 1, {"Timestamp": 1})
 
 
-def page_of(day: str, before: str, conditions: Sequence[Filter], after: Place | None, size: int) -> Find:
+def page_of(
+    day: str, before: str, conditions: Sequence[Filter], after: Place | None, size: int, *, raw: bool = False
+) -> Find:
     """Whole rows of a day that happened before a time, in order, behind a place."""
     until = min(next_day_of(day), before)
     window: list[Filter] = [{"Timestamp": {"$gte": day if after is None else after[0], "$lt": until}}]
     if after is not None:
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
-    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size)
+    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw)
 
 
 def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
@@ -155,17 +217,34 @@ def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate
     return Aggregate(EVENTS, [{"$match": _all([window, *conditions])}, {"$group": group}, {"$sort": {"_id": 1}}])
 
 
-def whole_events(identifiers: Sequence[Any]) -> Find:
+def whole_events(identifiers: Sequence[Any], *, raw: bool = False) -> Find:
     """These rows, as a majority of the members holds them."""
-    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True)
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw)
 
 
-def remove_events(documents: Sequence[Document], free: Filter) -> Remove:
+def remove_events(documents: Sequence[Document], free: Filter) -> Iterator[Delete]:
     """Delete rows that are still what they were when they were read, and that nothing holds.
 
-    Whoever changes a row changes its `derived`: that it is the same is worth asking, and costs little.
+    Whoever changes a row changes its `derived`, and to none that another of these rows had. So it is enough to ask
+    whether it is among theirs, in one command for many rows: that is several times as fast as one for each.
     """
-    return Remove(EVENTS, [{**_same(document), **free} for document in documents])
+    for some in _fitting(documents):
+        same = {"_id": {"$in": [one["_id"] for one in some]}, "derived": {"$in": [one.get("derived") for one in some]}}
+        yield Delete(EVENTS, {**same, **free})
+
+
+def _fitting(documents: Sequence[Document]) -> Iterator[list[Document]]:
+    """As many at a time as a command has room for."""
+    some: list[Document] = []
+    room = _ROOM
+    for document in documents:
+        room -= len(bson.encode({"": document.get("derived")}))
+        if some and room < 0:
+            yield some
+            some, room = [], _ROOM
+        some.append(document)
+    if some:
+        yield some
 
 
 def _same(document: Document) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 from pymongo import IndexModel
 
 __all__ = [
-    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COMPRESSED", "DATABASE", "DEAD_LETTERS", "EVENTS", "HEALTH",
-    "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS",
-    "TOKENS", "UNFINISHED", "WATCHES", "Index", "index_models",
+    "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COLLECTIONS", "COMPRESSED", "DATABASE", "DEAD_LETTERS",
+    "EVENTS", "HEALTH", "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION",
+    "SUPPRESSION_ACTS", "TOKENS", "UNFINISHED", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -44,6 +44,11 @@ collection's name."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
+COLLECTIONS: Final = (
+    EVENTS, SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
+    ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS, UNFINISHED,
+)  # fmt: skip
+"""All of them, by the names that operations use."""
 
 COMPRESSED: Final = {"storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}}
 """How events are laid on disk: `Message` is text that repeats itself, and zstd takes much off MongoDB's default."""

@@ -11,7 +11,8 @@ from datetime import datetime
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
-from pymongo import DeleteOne, IndexModel, UpdateOne
+from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS
+from pymongo import IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
@@ -19,8 +20,8 @@ from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
     "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
-    "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Update",
-    "Updated",
+    "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream",
+    "Update", "Updated",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -42,11 +43,15 @@ class Find:
     projection: Mapping[str, Any] | None = None
     durable: bool = False
     """Only what a majority of the members holds: it cannot be rolled back."""
+    raw: bool = False
+    """As the server sent them, undecoded: for documents that are only handed on."""
 
     def start(self, collections: Any) -> Any:
         collection = collections[self.collection]
         if self.durable:
             collection = collection.with_options(read_concern=_MAJORITY)
+        if self.raw:
+            collection = collection.with_options(codec_options=DEFAULT_RAW_BSON_OPTIONS)
         found = collection.find(self.filter, self.projection, sort=list(self.sort) or None, limit=self.limit)
         return found.to_list()
 
@@ -108,23 +113,6 @@ class Delete:
 
     def finish(self, outcome: Any) -> int:
         return int(outcome.deleted_count)
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Delete these documents, each guarded by a filter of its own, in no order. The result is how many were there."""
-
-    collection: str
-    filters: Sequence[Mapping[str, Any]]
-
-    def start(self, collections: Any) -> Any:
-        requests = [DeleteOne(dict(each)) for each in self.filters]
-        return collections[self.collection].bulk_write(requests, ordered=False)
-
-    def finish(self, outcome: Any) -> int:
-        if isinstance(outcome, BulkWriteError):
-            raise refused(outcome) from None
-        return int(outcome.bulk_api_result["nRemoved"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +215,23 @@ class Command:
 
     def start(self, collections: Any) -> Any:
         return collections["ses_event"].database.command(self.name)
+
+    def finish(self, outcome: Document) -> Document:
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseCommand:
+    """Run a command of the database, such as ``compact``. The result is its answer."""
+
+    command: Mapping[str, Any]
+    of: str = ""
+    """The collection it is about, by its name in the layout; else its name stands in the command."""
+
+    def start(self, collections: Any) -> Any:
+        (name, about), *more = self.command.items()
+        about = collections[self.of].name if self.of else about
+        return collections["ses_event"].database.command({name: about, **dict(more)})
 
     def finish(self, outcome: Document) -> Document:
         return outcome

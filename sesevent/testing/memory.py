@@ -88,13 +88,15 @@ class MemoryDatabase:
         """The collection of this name: here all exist."""
         return self[name]
 
-    def command(self, name: str) -> Document:
-        """What a server would answer."""
+    def command(self, name: str | Mapping[str, Any]) -> Document:
+        """What a server would answer; raises NotImplementedError for what is about a server's disk."""
         answers: dict[str, Document] = {
             "hello": {"setName": "memory", "hosts": ["memory"]},
             "buildInfo": {"version": "in memory"},
             "replSetGetStatus": {"members": [{"name": "memory", "stateStr": "PRIMARY", "health": 1}]},
         }
+        if not isinstance(name, str) or name not in answers:
+            raise NotImplementedError("The store in memory has no disk, and knows no such command.")
         return answers[name]
 
 

@@ -82,9 +82,16 @@ class Access:
     """Lets requests in, or raises `Refused`."""
 
     def __init__(
-        self, tokens: Any, sealer: Sealer, limits: Limits, auth: Authenticate | None, clock: Callable[[], datetime]
+        self,
+        tokens: Any,
+        sealer: Sealer,
+        limits: Limits,
+        auth: Authenticate | None,
+        clock: Callable[[], datetime],
+        audit: Any,
     ) -> None:
         self._tokens, self._sealer, self._auth, self._clock = tokens, sealer, auth, clock
+        self._audit, self._used = audit, dict[str, str]()
         self._known: OrderedDict[str, tuple[float, Token | None]] = OrderedDict()
         self._buckets = Buckets(limits.per_second, limits.burst)
         self._strangers = Buckets(limits.unknown_per_second, limits.unknown_burst)
@@ -115,7 +122,7 @@ class Access:
             return await self._auth(request)
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         if scheme:
-            return _of(await self._recognised(text.strip()), self._clock()) if scheme.lower() == "bearer" else None
+            return await self._using(await self._recognised(text.strip())) if scheme.lower() == "bearer" else None
         return await self.of_session(request.cookies.get(COOKIE, ""))
 
     async def of_session(self, session: str) -> Principal | None:
@@ -124,13 +131,13 @@ class Access:
         if told is None or told["until"] < self._clock().timestamp():
             return None
         token = await self._remembered(f"id {told['token']}", lambda: self._tokens.find(told["token"]))
-        return _of(token, self._clock())
+        return await self._using(token)
 
     async def session(self, request: Request, text: str) -> tuple[str, Principal]:
         """A session for whoever has this token. Raises Refused where it opens nothing."""
         self._strangers.take(_stranger(request))
         token = None if self._auth is not None else await self._recognised(text)
-        principal = _of(token, self._clock())
+        principal = await self._using(token)
         if token is None or principal is None:
             raise Refused(401, "This token opens nothing: it is wrong, expired or revoked.", headers=_WHO)
         until = int(self._clock().timestamp()) + SESSION_SECONDS
@@ -139,6 +146,25 @@ class Access:
     def stranger(self, request: Request) -> None:
         """Count a request that needs no token. Raises Refused where there are too many."""
         self._buckets.take(f"from {_stranger(request)}")
+
+    async def _using(self, token: Token | None) -> Principal | None:
+        """Who a token stands for. That it is used is written down before its first answer in each hour, once.
+
+        A request of its own for each would bury the trail; an hour is fine enough to tell that a token was used after
+        it should not have been. A process remembers what it wrote, so nothing else costs a question.
+        """
+        now = self._clock()
+        principal = _of(token, now)
+        if token is None or principal is None:
+            return None
+        hour = f"{now:%Y-%m-%dT%H}"
+        if self._used.get(token.id) != hour:
+            once = f"token used {token.id} {hour}"
+            await self._audit.note("token used", token.id, by=token.name, detail={"hour": hour}, once=once)
+            if len(self._used) >= _MOST_KNOWN:
+                self._used.clear()
+            self._used[token.id] = hour
+        return principal
 
     async def _recognised(self, text: str) -> Token | None:
         key = hashlib.sha256(text.encode()).hexdigest()  # no token is kept in memory longer than its request

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from sesevent.contrib import asgi
 from sesevent.errors import StoreUnavailable
 from sesevent.storage.connection import utc_now
+from sesevent.unsubscribe import OneClick
 from sesevent.version import __version__
 from sesevent.web.access import COOKIE, Access, Authenticate
 from sesevent.web.limits import BodyLimit, Limits
@@ -52,7 +53,7 @@ class Web:
     ) -> None:
         self.store, self.limits, self.now = store, limits, clock
         self.sealer = Sealer(store.tokens.sealing_key)
-        self.access = Access(store.tokens, self.sealer, limits, auth, clock)
+        self.access = Access(store.tokens, self.sealer, limits, auth, clock, store.audit)
         self.hub = Hub(store, self.sealer, **stream)
         self.exporting: dict[str, int] = {}
         self._figures: Any = None
@@ -101,6 +102,8 @@ def create_app(
     auth: Authenticate | None = None,
     webhook: Mapping[str, Any] | None = None,
     webhook_path: str = "/ses",
+    unsubscribe: OneClick | None = None,
+    unsubscribe_path: str | None = None,
     limits: Limits = Limits(),  # noqa: B008  # it is frozen
     clock: Callable[[], datetime] = utc_now,
     dashboard: bool = False,
@@ -112,6 +115,8 @@ def create_app(
     Who may ask is said by the tokens of the store (``store.tokens``), or by *auth*: an async function that is handed a
     request and returns a `Principal`, or None. `NO_AUTH` lets everybody on this machine do everything.
     *webhook* are the settings of `sesevent.webhook.Settings`: with them the SNS webhook is served at *webhook_path*.
+    With *unsubscribe*, which knows the keys of its links, the page of one-click unsubscribing is served where they
+    lead, or at *unsubscribe_path*, to everybody: a link is all the proof there is.
     With *dashboard* pages for people are served at ``/``; with *ses_account*, an
     `sesevent.contrib.ses_account.AsyncSesAccount`, they also compare the suppression list with that of Amazon SES.
     Of the live *stream* may be said: ``polling``, ``ring`` (how many events a client may lag behind), ``heartbeat`` and
@@ -137,6 +142,9 @@ def create_app(
         app.router.routes.append(
             Route(webhook_path, asgi.webhook(app.state.web.counted(store), **webhook), methods=["POST"])
         )
+    if unsubscribe is not None:
+        page = asgi.unsubscribe(store, unsubscribe, clock=clock)
+        app.router.routes.append(Route(unsubscribe_path or unsubscribe.path, page, methods=["GET", "HEAD", "POST"]))
     tell_problems(app)
     if dashboard:
         from sesevent.web import dashboard as pages  # where nobody looks no templates are loaded

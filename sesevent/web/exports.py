@@ -39,6 +39,8 @@ async def streamed(
     if exporting.get(who, 0) >= web_of(request).limits.exports:
         raise Refused(429, "Too many exports at once.", retryable=True, headers={"Retry-After": "10"})
     clear = may_unmask(request)
+    detail = {"route": request.state.template, "format": format, "masked": not clear}
+    await web_of(request).store.audit.note("exported", name, by=who, detail=detail)
     if clear:
         await unmasked(request)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sesevent.errors import ConfigurationError, MissingExtra
 from sesevent.storage.connection import utc_now
+from sesevent.unsubscribe import OneClick
 from sesevent.web.access import NO_AUTH, Authenticate
 from sesevent.web.app import create_app
 from sesevent.web.limits import Limits
@@ -55,6 +56,7 @@ async def serve(
     no_auth: bool = False,
     webhook: Mapping[str, Any] | None = None,
     webhook_path: str = "/ses",
+    unsubscribe: OneClick | None = None,
     root_path: str = "",
     limits: Limits = Limits(),  # noqa: B008  # it is frozen
     dashboard: bool = True,
@@ -84,6 +86,8 @@ async def serve(
         auth=NO_AUTH if no_auth else auth,
         webhook=webhook,
         webhook_path=webhook_path,
+        unsubscribe=unsubscribe,
+        unsubscribe_path=None if unsubscribe is None else _below(unsubscribe.path, root_path),
         limits=limits,
         dashboard=dashboard,
         ses_account=ses_account,
@@ -102,6 +106,12 @@ async def serve(
         if on_start is not None:
             on_start(server, listening.getsockname()[1])
         await server.serve([listening])
+
+
+def _below(path: str, root: str) -> str:
+    """Where a path that the world knows is found here, behind a proxy that takes a prefix off."""
+    rest = path.removeprefix(root.rstrip("/")) if root else path
+    return rest if rest.startswith("/") else path
 
 
 def _is_this_machine(host: str) -> bool:

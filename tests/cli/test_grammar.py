@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, histories, migration, monitor
+from sesevent.faces import analytics, audit, compliance, histories, migration, monitor, storage
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -25,6 +25,9 @@ NO_DATABASE = {
     "classify": "reads replies",
     "demo": "has a database of its own, which is gone afterwards",
     "audit key": "makes a file",
+    "unsubscribe key": "makes a file",
+    "unsubscribe headers": "asks nothing but the keys",
+    "unsubscribe read": "asks nothing but the keys",
     "worker redrive": "asks SQS",
     "local start": "is about a server, and not what is in it",
     "local stop": "is about a server, and not what is in it",
@@ -38,6 +41,7 @@ NO_TABLE = {
     "classify": "always JSON lines, or sentences with --explain",
     "suppression export": "writes a file whose form --format names",
     "audit key": "writes a file and tells nothing",
+    "unsubscribe key": "writes a file and tells nothing",
     "audit export": "always JSON lines, with hashes over them",
     "testing samples": "always JSON lines: `sesevent ingest -` reads them",
     "testing generate": "always JSON lines: `sesevent ingest -` reads them",
@@ -219,6 +223,12 @@ REACHED = {
     "Audit.anchor": "audit anchor",
     "Audit.entries": "audit export",
     "Audit.latest": "audit list",
+    "Audit.note_change": "(for code that says at each start how it is set up)",
+    "Compliance.hygiene": "compliance hygiene",
+    "Compliance.record": "compliance record",
+    "Storage.compact": "storage compact",
+    "Storage.measure": "storage measure",
+    "Storage.report": "storage report",
     "Audit.note": "(for code that does something: what commands do is noted by itself)",
     "Audit.verify": "audit verify",
     "Migration.inspect": "migrate",
@@ -232,7 +242,8 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    analytics.Analytics, audit.Audit, histories.RecipientHistory, migration.Migration,
+    analytics.Analytics, audit.Audit, compliance.Compliance, histories.RecipientHistory, migration.Migration,
+    storage.Storage,
 )  # fmt: skip
 
 

@@ -149,3 +149,103 @@ def test_asgi_follows_the_server_through_its_life(client: testing.MemoryClient, 
     assert asyncio.run(run({"type": "lifespan"}, *life)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     leaving = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
     assert asyncio.run(run({"type": "http", "method": "POST", "headers": []}, *leaving)) == []
+
+
+# ── one-click unsubscribing ─────────────────────────────────────────────────────────────────────────────────────────
+
+CLICK = b"List-Unsubscribe=One-Click"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def one_click() -> Any:
+    pytest.importorskip("cryptography")
+    from sesevent.unsubscribe import OneClick
+
+    return OneClick("https://mail.example.com/leave", "k" * 43)
+
+
+def leaving(over: str, application: Any, asked: list[tuple[str, str, bytes]]) -> list[tuple[int, str, str]]:
+    """Status, kind and text of each answer."""
+
+    def told(answer: Any) -> tuple[int, str, str]:
+        return answer.status_code, answer.headers["content-type"], answer.text
+
+    async def main() -> list[tuple[int, str, str]]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://localhost") as http:
+            return [told(await http.request(method, path, content=body, headers=FORM)) for method, path, body in asked]
+
+    if over == "asgi":
+        return asyncio.run(main())
+    with httpx.Client(transport=httpx.WSGITransport(application), base_url="http://localhost") as http:
+        return [told(http.request(method, path, content=body, headers=FORM)) for method, path, body in asked]
+
+
+def asgi_page(client: testing.MemoryClient) -> tuple[str, Any]:
+    from sesevent.contrib.asgi import unsubscribe
+
+    return "asgi", unsubscribe(testing.async_memory_store(client), one_click())
+
+
+def fastapi_page(client: testing.MemoryClient) -> tuple[str, Any]:
+    from fastapi import FastAPI
+
+    from sesevent.contrib.fastapi import unsubscribe
+
+    application = FastAPI()
+    application.include_router(unsubscribe(testing.async_memory_store(client), one_click()))
+    return "asgi", application
+
+
+def web_page(client: testing.MemoryClient) -> tuple[str, Any]:
+    from sesevent.web import create_app
+
+    return "asgi", create_app(testing.async_memory_store(client), unsubscribe=one_click(), dashboard=True)
+
+
+def wsgi_page(client: testing.MemoryClient) -> tuple[str, Any]:
+    from sesevent.contrib.wsgi import unsubscribe
+
+    return "wsgi", unsubscribe(testing.memory_store(client), one_click())
+
+
+def flask_page(client: testing.MemoryClient) -> tuple[str, Any]:
+    from flask import Flask
+
+    from sesevent.contrib.flask import unsubscribe
+
+    application = Flask("shop")
+    application.register_blueprint(unsubscribe(testing.memory_store(client), one_click()))
+    return "wsgi", application
+
+
+def django_page(client: testing.MemoryClient) -> tuple[str, Any]:
+    from django.core.wsgi import get_wsgi_application
+    from django.urls import clear_url_caches, path
+
+    from sesevent.contrib.django import unsubscribe, webhook
+
+    django(testing.MemoryClient(), {"topics": "arn:aws:sns:us-east-1:123456789012:ses"}, [])  # is set up once
+    clear_url_caches()
+    urls = sys.modules["urls_of_the_test"]
+    urls.urlpatterns = [  # type: ignore[attr-defined]
+        path("leave", unsubscribe(testing.memory_store(client), one_click())),
+        path("ses", webhook(testing.memory_store(client), topics="arn:aws:sns:us-east-1:123456789012:ses")),
+    ]
+    return "wsgi", get_wsgi_application()
+
+
+@pytest.mark.parametrize("page", [asgi_page, fastapi_page, web_page, wsgi_page, flask_page, django_page])
+def test_a_click_is_answered_alike_whatever_carries_it(page: Any, client: testing.MemoryClient) -> None:
+    """Looked at, clicked, clicked without the words, and a link that is none."""
+    over, application = page(client)
+    link = one_click().link("ann@example.com", stream="marketing").partition("mail.example.com")[2]
+    store = testing.memory_store(client)
+
+    asked = leaving(over, application, [("GET", link, b""), ("POST", link, b""), ("POST", "/leave?t=x", CLICK)])
+    assert [status for status, _, _ in asked] == [200, 400, 404]
+    assert store.suppression.check("ann@example.com", stream="marketing").allowed
+
+    (done,) = leaving(over, application, [("POST", link, CLICK)])
+    assert (done[0], done[1]) == (200, "text/html; charset=utf-8")
+    assert "You are unsubscribed" in done[2]
+    assert not store.suppression.check("ann@example.com", stream="marketing").allowed

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -16,8 +20,10 @@ from sesevent import ArchiveError, AwsUnavailable, ConfigurationError, EventStor
 from sesevent.contrib.archive import Archive, Bucket, Chosen, Directory, Place, place_at
 from sesevent.contrib.archive import archiver as archiving
 from sesevent.contrib.archive.columns import COLUMNS
+from sesevent.contrib.archive.places import digest
 from sesevent.drivers import sync as driver
 from sesevent.errors import AwsError
+from sesevent.retention import Retention
 
 from .conftest import KEYS
 
@@ -42,7 +48,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> Plac
 
 def bucket(url: str, database: str) -> Bucket:
     client = boto3.client("s3", endpoint_url=url, **KEYS)
-    name = database.replace("_", "-")
+    name = f"{database.replace('_', '-')}-{uuid.uuid4().hex[:6]}"  # a test may have the database of another
     client.create_bucket(Bucket=name)
     return Bucket(name, "old/events", client=client)
 
@@ -222,24 +228,31 @@ class Killed(BaseException):
 
 
 class Steps:
-    """Counts calls to the place and to the database, and kills before or after one of them."""
+    """Counts calls to the place and to the database, and kills behind one of them: that is before the next."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, place: Any) -> None:
-        self.count, self.kill_at, self.after = 0, -1, False
+        self._one = threading.Lock()
+        self.begin()
         real = driver._outcome
         monkeypatch.setattr(driver, "_outcome", lambda *given: self._step(lambda: real(*given)))
         for name in ("put", "claim", "get", "read", "list", "delete", "head"):
             monkeypatch.setattr(place, name, self._counted(getattr(place, name)))
 
+    def begin(self, kill_at: int = 0) -> None:
+        """Count from here on, and kill behind this step."""
+        self.count, self._kill_at, self._dead = 0, kill_at, False
+
     def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *given: self._step(lambda: call(*given))
 
     def _step(self, call: Callable[[], Any]) -> Any:
-        self.count += 1
-        if self.count == self.kill_at and not self.after:
-            raise Killed
+        with self._one:
+            if self._dead:
+                raise Killed  # nothing is cleared up, and its other threads are dead too
+            self.count += 1
+            killed = self._dead = self.count == self._kill_at
         answer = call()
-        if self.count == self.kill_at:
+        if killed:
             raise Killed
         return answer
 
@@ -248,7 +261,7 @@ class Steps:
 def test_killed_between_any_two_steps_every_event_is_somewhere_and_then_in_one_place(
     store: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
-    """Before each call to the place or the database, and after it; also where a day was archived before."""
+    """Behind each call to the place or the database; also where a day was archived before."""
     steps = Steps(monkeypatch, directory)
     archive = Archive(store, directory, part_events=6)
     fill(store, 9, every=600)
@@ -264,24 +277,118 @@ def test_killed_between_any_two_steps_every_event_is_somewhere_and_then_in_one_p
             archive.restore()
 
     begin()
-    steps.count = 0
+    steps.begin()
     archive.run(BEFORE)
     total = steps.count
     assert total > 20
     for number in range(1, total + 1):
-        for after in (False, True):
-            steps.kill_at = -1
-            begin()
-            steps.count, steps.kill_at, steps.after = 0, number, after
-            with pytest.raises(Killed):
-                archive.run(BEFORE)
-            steps.kill_at = -1
-            assert dict(in_archive(archive)).keys() | in_database(store).keys() == everything.keys(), (number, after)
+        steps.begin()
+        begin()
+        steps.begin(number)
+        with pytest.raises(Killed):
             archive.run(BEFORE)
-            in_exactly_one(store, archive, everything)
-            assert in_database(store) == {}
-            data = list(directory.list("events/"))
-            assert sorted(part.data for part in archive.parts()) == data, "no file that nobody counts"
+        steps.begin()
+        assert dict(in_archive(archive)).keys() | in_database(store).keys() == everything.keys(), number
+        archive.run(BEFORE)
+        in_exactly_one(store, archive, everything)
+        assert in_database(store) == {}
+        data = list(directory.list("events/"))
+        assert sorted(part.data for part in archive.parts()) == data, "no file that nobody counts"
+
+
+def test_a_restore_that_was_killed_between_any_two_steps_is_done_by_doing_it_again(
+    store: Any, rows: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archive stays whole, and what is in the database is what was archived."""
+    steps = Steps(monkeypatch, directory)
+    archive = Archive(store, directory, part_events=4)
+    fill(store, 9, every=600)
+    everything = in_database(store)
+    archive.run(BEFORE)
+    steps.begin()
+    archive.restore()
+    total = steps.count
+    assert total > 10
+    for number in range(1, total + 1):
+        rows.delete_many({})
+        steps.begin(number)
+        with pytest.raises(Killed):
+            archive.restore()
+        steps.begin()
+        assert in_database(store).items() <= everything.items(), number
+        assert dict(in_archive(archive)) == everything
+        archive.restore()
+        assert in_database(store) == everything
+
+
+POLICY = Retention.loads("""
+[[rule]]
+why = "of use for a season"
+types = ["Open", "Click"]
+thin = "10 days"
+delete = "1 month"
+[[rule]]
+why = "asked back for a year"
+archive = "1 month"
+""")
+
+
+def test_a_retention_job_that_was_killed_between_any_two_steps_is_done_by_doing_it_again(
+    store: Any, rows: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing goes that the policy keeps, nothing is half there, and in the end all is as the policy says."""
+    steps = Steps(monkeypatch, directory)
+    archive = Archive(store, directory)
+    fill(store, 12, every=600)
+    young = testing.stream(6, seed=3, start=NOW - timedelta(days=12), mails_per_second=1 / 600)
+    store.receive_many(trusted(raw, because="a test's own") for raw in young)
+    before = list(rows.find())
+
+    def begin() -> None:
+        for key in [*directory.list("")]:
+            directory.delete(key)
+        rows.delete_many({})
+        rows.insert_many(before)
+
+    def held() -> dict[str, Any]:
+        return {str(row["_id"]): row for row in rows.find()} | {
+            key: bson.decode(row) for key, row in in_archive(archive)
+        }
+
+    steps.begin()
+    store.retention.run(POLICY, archive=archive)
+    total = steps.count
+    shall = held()
+    assert 0 < len(shall) < len(before)
+    assert {row["Type"] for row in shall.values() if row.get("thin")} <= {"Open", "Click"} & {
+        row["Type"] for row in before
+    }
+    assert total > 30
+    for number in range(1, total + 1):
+        begin()
+        steps.begin(number)
+        with pytest.raises(Killed):
+            store.retention.run(POLICY, archive=archive)
+        steps.begin()
+        assert held().keys() >= shall.keys(), number
+        store.retention.run(POLICY, archive=archive)
+        assert held() == shall, number
+        in_exactly_one(store, archive, {key: bson.encode(row) for key, row in shall.items()})
+
+
+@pytest.mark.parametrize("step", [timedelta(days=3650), timedelta(days=-3650)])
+def test_a_clock_that_steps_deletes_nothing_early(
+    store: Any, rows: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch, step: timedelta
+) -> None:
+    """The database server's clock has a say too: the earlier one decides what is old enough."""
+    now = datetime.now(timezone.utc)
+    raws = testing.stream(20, start=now - timedelta(days=20), mails_per_second=1 / 600)
+    store.receive_many(trusted(raw, because="a test's own") for raw in raws)
+    before = rows.count_documents({})
+    monkeypatch.setattr(store.retention, "_clock", lambda: now + step)
+    done = store.retention.run(POLICY, archive=Archive(store, directory))
+    assert [one.events for one in done if one.kind != "thin"] == [0, 0]
+    assert rows.count_documents({}) == before
 
 
 def test_two_archivers_at_once_archive_each_event_once(
@@ -363,6 +470,87 @@ def test_an_event_that_changes_while_it_is_archived_is_not_lost(
     assert in_database(store) == {}
     (kept,) = [bson.decode(row) for key, row in in_archive(archive) if key == str(victim)]
     assert kept["derived"]["changed"] == 2
+
+
+@pytest.mark.parametrize("lie", ["half", "other"])
+def test_a_place_that_gives_back_something_else_is_found_out(
+    store: Any, place: Place, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    """What it says it holds counts for nothing, what it gives back does."""
+    fill(store, 60)
+    everything = in_database(store)
+    real = place.get
+
+    def get(key: str, to: Path) -> None:
+        real(key, to)
+        content = to.read_bytes()
+        to.write_bytes(content[: len(content) // 2] if lie == "half" else content[:-9] + b"other" + content[-4:])
+
+    monkeypatch.setattr(place, "get", get)
+    archive = Archive(store, place)
+    with pytest.raises(ArchiveError, match="Nothing was deleted"):
+        archive.run(BEFORE)
+    assert in_database(store) == everything
+    assert list(archive.parts()) == []
+    monkeypatch.undo()
+    archive.run(BEFORE)
+    in_exactly_one(store, archive, everything)
+
+
+@pytest.mark.parametrize("call", ["put", "claim", "get", "delete", "list"])
+def test_a_call_that_was_done_and_timed_out_costs_nothing(
+    store: Any, place: Place, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Its answer was lost: what it did is found, or swept away, by the next run."""
+    fill(store, 40)
+    everything = in_database(store)
+    archive = Archive(store, place)
+    real, calls = getattr(place, call), [0]
+
+    def lost(*given: Any) -> Any:
+        calls[0] += 1
+        answer = real(*given)
+        if calls[0] == 1:
+            raise AwsUnavailable("It timed out.")
+        return answer
+
+    if call == "delete":  # which only happens where something must be swept away
+        place.put("events/day=2024-05-01/000001-0.parquet", Path(__file__), digest(Path(__file__)))
+    monkeypatch.setattr(place, call, lost)
+    # A manifest that is there is found by the run itself, which goes on.
+    with nullcontext() if call == "claim" else pytest.raises(AwsUnavailable):
+        archive.run(BEFORE)
+    assert dict(in_archive(archive)).keys() | in_database(store).keys() == everything.keys()
+    archive.run(BEFORE)
+    in_exactly_one(store, archive, everything)
+    assert sorted(part.data for part in archive.parts()) == list(place.list("events/"))
+    assert archive.verify().intact
+
+
+def test_an_s3_that_never_answers_is_not_waited_for(store: Any) -> None:
+    """It is told as what may be tried again; nothing was deleted."""
+    config = boto3.session.Config(retries={"max_attempts": 0}, read_timeout=0.5)
+    fill(store, 5)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        there = place_at("s3://bucket/x", endpoint_url=url, config=config, **KEYS)
+        with pytest.raises(AwsUnavailable):
+            Archive(store, there).run(BEFORE)
+    assert len(in_database(store)) == 5
+
+
+def test_half_a_multipart_upload_is_nothing(store: Any, moto_url: str, database: str) -> None:
+    """Parts are put as a whole; what somebody began under the same name counts for nobody, and stops nobody."""
+    s3 = bucket(moto_url, database)
+    fill(store, 40)
+    everything = in_database(store)
+    for key in ("events/day=2024-05-01/000001-0.parquet", "manifests/2024-05-01/000001.json"):
+        begun = s3._client.create_multipart_upload(**s3._at(key))
+        s3._client.upload_part(**s3._at(key), UploadId=begun["UploadId"], PartNumber=1, Body=b"half")
+    archive = Archive(store, s3)
+    archive.run(BEFORE)
+    in_exactly_one(store, archive, everything)
+    assert archive.verify().intact
 
 
 @pytest.mark.parametrize("lie", ["nothing", "half", "other"])
@@ -469,6 +657,80 @@ def test_a_full_disk_is_told(store: Any, directory: Directory, monkeypatch: pyte
         Archive(store, directory).run(BEFORE)
     assert in_database(store) == everything
     assert [each for each in directory.root.rglob("*") if each.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("what", "room"), [("part", 0), ("part", 1000), ("part", 10_000), ("manifest", 0), ("manifest", 100)]
+)
+def test_a_disk_that_is_full_at_any_byte_is_told(
+    store: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch, what: str, room: int
+) -> None:
+    """Nothing is deleted, nothing counts, and when there is room again the next run is whole."""
+    fill(store, 60)
+    everything = in_database(store)
+    real = Path.open
+
+    def opened(self: Path, mode: str = "r", **named: Any) -> Any:
+        file = real(self, mode, **named)
+        written.append(mode == "xb")  # first a part, then its manifest
+        return Full(file, room) if written[-1] and sum(written) == (1 if what == "part" else 2) else file
+
+    written: list[bool] = []
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(ArchiveError, match="No space left"):
+        Archive(store, directory).run(BEFORE)
+    monkeypatch.undo()
+    archive = Archive(store, directory)
+    assert in_database(store) == everything
+    assert list(archive.parts()) == []
+    archive.run(BEFORE)
+    in_exactly_one(store, archive, everything)
+    assert list(directory.list("events/")) == [part.data for part in archive.parts()]
+
+
+class Full:
+    """A file on a disk with room for so many bytes."""
+
+    def __init__(self, file: Any, room: int) -> None:
+        self._file, self._room = file, room
+
+    def write(self, content: bytes) -> int:
+        self._file.write(content[: self._room])
+        if len(content) > self._room:
+            self._file.flush()
+            raise OSError(28, "No space left on device")
+        self._room -= len(content)
+        return len(content)
+
+    def __enter__(self) -> Full:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are bounded as POSIX does it")
+@pytest.mark.parametrize("kind", ["parquet", "ndjson"])
+def test_no_room_for_temporary_files_is_told(store: Any, place: Place, kind: str) -> None:
+    """Where the kernel itself refuses: nothing is deleted, nothing counts."""
+    import resource
+
+    fill(store, 60)
+    everything = in_database(store)
+    archive = Archive(store, place, kind=kind)
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, allowed[1]))
+    try:
+        with pytest.raises(ArchiveError, match="temporary file"):
+            archive.run(BEFORE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    assert in_database(store) == everything
+    archive.run(BEFORE)
+    in_exactly_one(store, archive, everything)
 
 
 # ── what verify finds ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -590,6 +852,108 @@ def test_a_day_that_was_not_counted_yet_is_counted_before_it_goes(store: Any, di
     assert counted(store, *window) == before
 
 
+# ── changed ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def forgotten(document: dict[str, Any]) -> dict[str, Any]:
+    text = bson.encode(document).lower()
+    return document if b"ann@example.com" not in text else {"_id": document["_id"], "Timestamp": document["Timestamp"]}
+
+
+def fill_with_ann(store: Any, events: int = 300, mails: int = 3) -> dict[str, bytes]:
+    fill(store, events)
+    for number in range(mails):
+        about = {"to": ["Ann@example.com", "ben@example.com"], "message_id": f"m{number}"}
+        told = testing.payloads.send(sent=START + timedelta(days=number), **about)
+        store.receive(trusted(told, because="a test's own"))
+    return in_database(store)
+
+
+def test_what_is_archived_of_a_person_is_changed_wherever_it_is_and_nothing_else(store: Any, place: Place) -> None:
+    """Parts without the person stay as they are; dry, it is only counted; twice is once."""
+    everything = fill_with_ann(store)
+    archive = Archive(store, place, part_events=50)
+    archive.run(BEFORE)
+    before = list(archive.parts())
+
+    asked: list[str] = []
+
+    def change(document: dict[str, Any]) -> dict[str, Any]:
+        asked.append(str(document["_id"]))
+        return forgotten(document)
+
+    dry = archive.change(change, texts=["ann@EXAMPLE.com"], dry_run=True)
+    assert (dry.parts, dry.rewritten, dry.changed, dry.removed) == (len(before), 3, 3, 0)
+    assert len(asked) == 3
+    assert list(archive.parts()) == before
+    assert archive.change(change, texts=["ann@EXAMPLE.com"]) == dry
+    archived = dict(in_archive(archive))
+    assert archived == {key: bson.encode(forgotten(bson.decode(row))) for key, row in everything.items()}
+    assert archive.verify().intact
+    assert len([part for part in archive.parts() if part in before]) == len(before) - 3
+    assert archive.change(change, texts=["ann@EXAMPLE.com"]).rewritten == 0
+
+    gone = archive.change(lambda _: None, since=START, until=START)
+    assert gone.removed == len(
+        [row for row in map(bson.decode, everything.values()) if row["Timestamp"] < "2024-05-02"]
+    )
+    assert archive.verify().intact
+
+
+def test_a_change_that_was_killed_is_done_by_doing_it_again(
+    store: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between every two steps: no event is lost, and each is as it was or as it shall be."""
+    steps = Steps(monkeypatch, directory)
+    everything = fill_with_ann(store, 6, 1)
+    archive = Archive(store, directory)
+    archive.run(BEFORE)
+    files = {key: directory.read(key) for key in directory.list("")}
+    shall = {key: bson.encode(forgotten(bson.decode(row))) for key, row in everything.items()}
+    steps.begin()
+    archive.change(forgotten, texts=["ann@example.com"])
+    total = steps.count
+    assert total > 10
+    for number in range(1, total + 1):
+        steps.begin()
+        for key in [*directory.list("")]:
+            directory.delete(key)
+        for key, content in files.items():
+            directory.claim(key, content)
+        steps.begin(number)
+        with pytest.raises(Killed):
+            archive.change(forgotten, texts=["ann@example.com"])
+        steps.begin()
+        assert all(row in (everything[key], shall[key]) for key, row in in_archive(archive))
+        assert len(in_archive(archive)) == len(everything)
+        archive.change(forgotten, texts=["ann@example.com"])
+        assert dict(in_archive(archive)) == shall
+        assert len(in_archive(archive)) == len(everything)
+
+
+def test_a_change_reaches_what_comes_to_a_day_meanwhile(
+    store: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archiver that works at the same time takes the number of the part that was to be: both go on."""
+    everything = fill_with_ann(store)
+    Archive(store, directory).run(BEFORE, chosen=Chosen(("Send",)))
+    real, raced = directory.claim, []
+
+    def claim(key: str, content: bytes) -> bool:
+        if not raced:
+            raced.append(key)
+            Archive(store, Directory(directory.root)).run(BEFORE)
+        return real(key, content)
+
+    monkeypatch.setattr(directory, "claim", claim)
+    archive = Archive(store, directory)
+    archive.change(forgotten, texts=["ann@example.com"])
+    assert raced
+    shall = {key: bson.encode(forgotten(bson.decode(row))) for key, row in everything.items()}
+    assert dict(in_archive(archive)) == shall
+    assert len(in_archive(archive)) == len(everything)
+
+
 # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -637,6 +1001,25 @@ def test_every_column_tells_what_the_event_does(store: Any, directory: Directory
     assert (click["link"], click["took_ms"]) == ("https://example.com/x", 5000)
     assert click["received_at"] == NOW
     assert click["happened_at"] == START + timedelta(seconds=5)
+
+
+def test_the_files_open_in_duckdb_as_they_are(store: Any, directory: Directory) -> None:
+    """With the day as a column, and nothing of ours."""
+    duckdb = pytest.importorskip("duckdb")
+    fill(store)
+    told = [bson.decode(row) for row in in_database(store).values()]
+    Archive(store, directory, part_events=70).run(BEFORE)
+    files = f"read_parquet('{directory.root}/events/*/*.parquet', hive_partitioning = true)"
+    found = duckdb.sql(
+        f"SELECT id, CAST(day AS VARCHAR), type, recipients, message, happened_at FROM {files}"
+    ).fetchall()
+    assert sorted(row[:5] for row in found) == sorted(
+        (str(row["_id"]), row["Timestamp"][:10], row["Type"], row["derived"]["recipients"], row["Message"])
+        for row in told
+    )
+    assert {row[5].astimezone(timezone.utc) for row in found} == {
+        row["derived"]["at"].replace(tzinfo=timezone.utc) for row in told
+    }
 
 
 def test_what_is_no_sql_is_told(store: Any, directory: Directory) -> None:

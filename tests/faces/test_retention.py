@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -169,7 +170,16 @@ def test_a_policy_archives_where_it_says_so(
     policy = Retention.loads('[[rule]]\nwhy="x"\ntypes=["Bounce"]\nkeep=true\n[[rule]]\nwhy="x"\narchive="1 month"')
     number = rows.count_documents({})
     archive = Archive(store, Directory(tmp_path))
-    done = retained(lambda own: own.retention.run(policy, archive=archive))
+    told: list[tuple[int, str, str, int]] = []
+
+    def tell(step: Any) -> None:
+        told.append((step.rule, step.kind, step.day, step.events))
+
+    done = retained(lambda own: own.retention.run(policy, archive=archive, on_progress=tell))
+    assert len(told) > 3
+    assert {one[:2] for one in told} == {(2, "archive")}
+    assert [one[2:] for one in told] == sorted(one[2:] for one in told)
+    assert told[-1][3] == done[0].events
     assert rows.distinct("Type") == ["Bounce"]
     assert [step.events for step in done] == [number - rows.count_documents({})]
     assert sum(part.rows for part in archive.parts()) == done[0].events
@@ -197,3 +207,122 @@ def test_events_that_were_deleted_leave_standings_as_they_were(store: Any, retai
     assert store.events.between().first() is None
     store.suppression.rebuild()
     assert list(store.suppression.list()) == before
+
+
+# ── a TTL index ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SIMPLE = Retention.loads('[[rule]]\nwhy = "of use for a year"\ndelete = "13 months"')
+
+
+def expiry(rows: Any) -> Any:
+    return rows.index_information().get("expiry")
+
+
+@pytest.mark.timeout(300)  # MongoDB looks once a minute, and a shorter time holds from its next look on
+def test_mongodb_deletes_by_itself_where_that_is_chosen(store: Any, rows: Any, tables: Any, mongo_client: Any) -> None:
+    """Events go, and with them nothing else: standings and the facts behind them stay."""
+    old, new = START - timedelta(days=900), datetime.now(timezone.utc)
+    for sent, person in ((old, "gone@example.com"), (new, "new@example.com")):
+        store.receive(trusted(testing.bounce(to=person, sent=sent), because="a test's own"))
+    facts = list(tables["ses_suppression_act"].find())
+    mongo_client.admin.command({"setParameter": 1, "ttlMonitorSleepSecs": 1})
+    try:
+        assert store.retention.expire(SIMPLE, by="ann") == timedelta(days=397)
+        for _ in range(400):
+            if rows.count_documents({}) == 1:
+                break
+            time.sleep(0.5)
+    finally:
+        mongo_client.admin.command({"setParameter": 1, "ttlMonitorSleepSecs": 60})
+
+    assert [row["derived"]["recipients"] for row in rows.find()] == [["new@example.com"]]
+    assert list(tables["ses_suppression_act"].find()) == facts
+    store.suppression.rebuild()
+    assert not store.suppression.check("gone@example.com").allowed
+    assert store.retention.expires_after() == timedelta(days=397)
+    assert "expiry" in [one.subject for one in store.examine() if one.level == "ok"]
+    entry = next(one for one in store.audit.latest() if one.act == "expiry begins")
+    assert (entry.by, entry.why, entry.detail) == ("ann", "of use for a year", {"days": 397, "age": "13 months"})
+
+
+def test_it_is_changed_and_ended(rows: Any, store: Any, retained: Callable[[Any], Any]) -> None:
+    """Ending what is not there is told; making sure of indexes leaves it alone."""
+    longer = Retention.loads('[[rule]]\nwhy = "longer"\ndelete = "2 years"')
+    retained(lambda own: own.retention.expire(SIMPLE, by="ann"))
+    retained(lambda own: own.retention.expire(longer, by="ann"))
+    assert expiry(rows)["expireAfterSeconds"] == 731 * 86400
+    store.ensure_indexes()
+    assert expiry(rows)["expireAfterSeconds"] == 731 * 86400
+
+    assert retained(lambda own: own.retention.stop_expiring(by="ann", why="no more"))
+    assert not retained(lambda own: own.retention.stop_expiring(by="ann"))
+    assert retained(lambda own: own.retention.expires_after()) is None
+    assert expiry(rows) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[rule]]\nwhy = "x"\ntypes = ["Open"]\ndelete = "1 year"',
+        '[[rule]]\nwhy = "x"\nconfiguration_sets = ["a"]\ndelete = "1 year"',
+        '[[rule]]\nwhy = "x"\ntypes = ["Open"]\nkeep = true\n[[rule]]\nwhy = "y"\ndelete = "1 year"',
+        '[[rule]]\nwhy = "x"\nthin = "1 year"',
+        '[[rule]]\nwhy = "x"\nthin = "1 month"\ndelete = "1 year"',
+        '[[rule]]\nwhy = "x"\narchive = "1 year"',
+        '[[rule]]\nwhy = "x"\nkeep = true',
+        '[[rule]]\nwhy = "x"\ndelete = "6 days"',
+    ],
+)
+def test_a_policy_that_a_ttl_index_cannot_keep_is_refused(store: Any, rows: Any, text: str) -> None:
+    """It knows one age for all, and deletes."""
+    with pytest.raises(ConfigurationError):
+        store.retention.expire(Retention.loads(text), by="ann")
+    assert expiry(rows) is None
+
+
+def test_a_hold_forbids_it_and_ends_it(store: Any, rows: Any) -> None:
+    """Whichever comes first."""
+    held = store.keeping.hold("address", "ann@example.com", by="ann", why="a lawsuit")
+    with pytest.raises(ConfigurationError, match="held"):
+        store.retention.expire(SIMPLE, by="bob")
+    assert expiry(rows) is None
+
+    store.keeping.release(held.id, by="ann", why="settled")
+    store.retention.expire(SIMPLE, by="bob")
+    store.keeping.hold("campaign", "spring", by="ann", why="another one")
+    assert expiry(rows) is None
+    assert "expiry ends" in [entry.act for entry in store.audit.latest()]
+
+
+def test_rollups_forbid_it_and_do_not_begin_beside_it(store: Any, rows: Any) -> None:
+    """A TTL index cannot seal an hour before its events go: it would be counted again, and wrongly."""
+    pytest.importorskip("datasketches")
+    fill(store)
+    store.retention.expire(SIMPLE, by="ann")
+    with pytest.raises(ConfigurationError, match="seal"):
+        store.analytics.roll_up()
+    store.retention.stop_expiring(by="ann")
+    store.analytics.roll_up()
+    with pytest.raises(ConfigurationError, match="seal"):
+        store.retention.expire(SIMPLE, by="ann")
+    assert expiry(rows) is None
+
+
+def test_the_job_does_not_pretend_to_keep_what_expires(store: Any) -> None:
+    """Nor does the doctor overlook an index that somebody made by hand."""
+    store.retention.expire(SIMPLE, by="ann")
+    with pytest.raises(ConfigurationError, match="397 days"):
+        store.retention.run(POLICY)
+    store.retention.run(SIMPLE)
+    store.keeping._perform(_insert_a_hold())
+    told = [one for one in store.examine() if one.subject == "expiry"]
+    assert [(one.level, "held" in one.finding) for one in told] == [("error", True)]
+
+
+def _insert_a_hold() -> Any:
+    from bson import ObjectId
+
+    from sesevent.ops import ask
+    from sesevent.storage.keeping import Hold, insert_hold
+
+    yield from ask(insert_hold(Hold(str(ObjectId()), "campaign", "spring", "ann", "by hand", NOW)))

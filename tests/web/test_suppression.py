@@ -40,7 +40,7 @@ def test_an_address_goes_onto_the_list_and_comes_off_it(api: Any) -> None:
         ("suppress", "suppress"),
         ("reactivate", "suppress"),
     ]
-    assert [(act, by, why) for act, _, by, why in audit if by == "suppress"] == [
+    assert [(act, by, why) for act, _, by, why in audit if by == "suppress" and "token" not in act] == [
         ("reactivate", "suppress", None),
         ("suppress", "suppress", None),
     ]

@@ -7,7 +7,7 @@ deletes; one behind it leaves events in both places, and the next run finds them
 not the first to claim a number begins the part again, so two at once archive each event once. No clock decides.
 
 `Archive.rewrite` is for whoever must change what was archived, such as an erasure. For asyncio run it in a
-thread with a store of its own. Next: :mod:`sesevent.contrib.archive.query`.
+thread with a store of its own. Next: :mod:`sesevent.contrib.archive.changing`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import bson
 from bson import ObjectId
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.raw_bson import RawBSONDocument
 
+from sesevent.contrib.archive.changing import Change, Changed, change_all
 from sesevent.contrib.archive.columns import id_of
-from sesevent.contrib.archive.files import Kind, kind_named
+from sesevent.contrib.archive.files import Kind, ahead, kind_named
 from sesevent.contrib.archive.manifest import (
     DATA,
     MANIFESTS,
@@ -37,7 +40,7 @@ from sesevent.contrib.archive.manifest import (
     number_of,
     read_manifest,
 )
-from sesevent.contrib.archive.places import Place, digest
+from sesevent.contrib.archive.places import Place, digest, on_own_disk
 from sesevent.errors import ArchiveError, ConfigurationError, SesEventError
 from sesevent.moments import format_moment
 from sesevent.storage.keeping import EVERYTHING, FIRST_DAY, Chosen, next_day_of
@@ -51,6 +54,7 @@ __all__ = ["Archive", "Archived", "Flaw", "Restored", "Verified"]
 
 Document = dict[str, Any]
 _TRIES: Final = 20  # others may be faster, or change what is being archived, that often
+_CODEC: Final[CodecOptions[Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 @dataclass
@@ -138,23 +142,30 @@ class Archive:
     def _manifest(self, key: str) -> Manifest:
         return read_manifest(self._place.read(key), key)
 
+    def parts_of(self, day: str) -> list[Manifest]:
+        """The parts of one day (``2024-05-01``)."""
+        return live(self._all_of(day))
+
     def _all_of(self, day: str) -> list[Manifest]:
         return [self._manifest(key) for key in self._place.list(f"{MANIFESTS}{day}/")]
 
     @contextmanager
     def fetched(self, part: Manifest) -> Iterator[Path]:
         """A part's file, here for a while. Raises ArchiveError where it is not what its manifest says."""
-        with tempfile.TemporaryDirectory(prefix="sesevent-archive-") as folder:
+        with on_own_disk(), tempfile.TemporaryDirectory(prefix="sesevent-archive-") as folder:
             file = Path(folder) / part.data.rpartition("/")[2]
             self._place.get(part.data, file)
             if digest(file) != part.sha256:
                 raise ArchiveError(f"{part.data} is not what its manifest says: its SHA-256 differs.")
             yield file
 
-    def documents(self, part: Manifest) -> Iterator[list[Document]]:
-        """The documents in a part, a thousand at a time. Raises ArchiveError where it is damaged."""
+    def documents(self, part: Manifest, *, passing: bool = False) -> Iterator[list[Document]]:
+        """The documents in a part, a thousand at a time. Raises ArchiveError where it is damaged.
+
+        Those that are *passing* share what is in them: they are made faster, and are to be looked at, not changed.
+        """
         with self.fetched(part) as file:
-            yield from kind_named(part.kind).read(file)
+            yield from kind_named(part.kind).read(file, passing)
 
     # ── into it ──
 
@@ -226,7 +237,7 @@ class Archive:
     def _verify(self, part: Manifest, earlier: Sequence[Manifest], found: Verified) -> None:
         told = _Contents()
         try:
-            for some in self.documents(part):
+            for some in self.documents(part, passing=True):
                 told.add(some)
             ids = told.ids
             if told.manifest(part) != part:
@@ -240,7 +251,7 @@ class Archive:
     def _shares(self, other: Manifest, ids: set[str]) -> bool:
         if not ids or not other.may_hold(min(ids), max(ids)):
             return False
-        return any(id_of(document) in ids for some in self.documents(other) for document in some)
+        return any(id_of(document) in ids for some in self.documents(other, passing=True) for document in some)
 
     def query(self, sql: str, *, since: datetime | None = None, until: datetime | None = None) -> Answer:
         """Ask the archive and the database together, in DuckDB's SQL: ``events`` is the table (extra ``query``).
@@ -253,7 +264,28 @@ class Archive:
 
     # ── changing it ──
 
-    def rewrite(self, part: Manifest, change: Callable[[Document], Document | None]) -> Manifest:
+    def change(
+        self,
+        change: Change,
+        *,
+        texts: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        dry_run: bool = False,
+        on_progress: Callable[[Changed], object] | None = None,
+    ) -> Changed:
+        """Change what is archived, wherever it stands, such as the events of a person who is to be forgotten.
+
+        *change* is given each document in which one of *texts* stands anywhere, in whatever case (none: each
+        document), and answers with what takes its place: an equal one where nothing is to change, another with the
+        same `_id`, or None to leave it out. It may be asked more than once. Only parts with something to change are
+        rewritten, as `rewrite` does it: a crash leaves each as it was or as it shall be, and who does it again does
+        what is left. With *dry_run* it is only counted. Raises ArchiveError where the place fails, or where others
+        keep working on a day.
+        """
+        return change_all(self, change, texts, since, until, dry_run, on_progress or _silent)
+
+    def rewrite(self, part: Manifest, change: Change) -> Manifest:
         """Replace a part by one with its documents changed (None: left out). Returns the part that holds now.
 
         It is read back and compared before it counts; what it replaces is deleted then. Raises ArchiveError where
@@ -346,7 +378,7 @@ class _Day:
     ) -> Iterator[list[Document]]:
         left = self._archive._part_events
         while left and (
-            some := self._keeping.rows(self._day, before, chosen=chosen, but_not=but_not, after=after)[:left]
+            some := self._keeping.rows(self._day, before, chosen=chosen, but_not=but_not, after=after, raw=True)[:left]
         ):
             yield some
             after, left = (some[-1]["Timestamp"], some[-1]["_id"]), left - len(some)
@@ -368,7 +400,7 @@ class _Day:
         self._done.events += part.rows
         self._done.size += part.size
         self._archive._note("written", part)
-        deleted = sum(self._take_out(there) for _, there in self._beside(spool.read_back()))
+        deleted = sum(self._take_out(there) for _, there in self._beside(spool))
         self._done.left += part.rows - deleted
         self._archive._note("deleted here", part, deleted=deleted)
         return True
@@ -387,14 +419,19 @@ class _Day:
         self._place.delete(part.data)
         return None
 
-    def _beside(self, several: Iterable[list[Document]]) -> Iterator[tuple[list[Document], list[Document]]]:
-        """Archived documents, and those of them that the database has unchanged."""
-        for some in several:
-            there = {_key(one): one for one in self._keeping.documents([document["_id"] for document in some])}
-            yield some, [document for document in some if _same(document, there.get(_key(document)))]
+    def _beside(self, spool: _Spool) -> Iterator[tuple[list[Document], list[Document]]]:
+        """Archived documents, and what the database has of them that is the same, to the byte."""
+        for some, found in ahead(self._with_rows(spool)):
+            there = {_key(one): one for one in found}
+            same = [row for one in some if (row := there.get(_key(one))) is not None and _same(one, row)]
+            yield some, same
+
+    def _with_rows(self, spool: _Spool) -> Iterator[tuple[list[Document], list[Document]]]:
+        for some in spool.read_back():
+            yield some, self._keeping.documents([document["_id"] for document in some], raw=True)
 
     def _is_as_stored(self, spool: _Spool) -> bool:
-        return all(len(some) == len(there) for some, there in self._beside(spool.read_back()))
+        return all(len(some) == len(there) for some, there in self._beside(spool))
 
     def _settle(self, part: Manifest, contents: _Contents) -> bool:
         """See to those of the spooled that a part holds already; True where there were any.
@@ -406,7 +443,7 @@ class _Day:
             return False
         richer: set[str] = set()
         found = 0
-        for some in self._archive.documents(part):
+        for some in self._archive.documents(part, passing=True):
             known = {_key(one): one for one in some if id_of(one) in contents.ids}
             if not known:
                 continue
@@ -477,17 +514,19 @@ class _Spool:
         self._folder.cleanup()
 
     def write(self, several: Iterable[list[Document]]) -> None:
-        self.kind.write(self.file, self._seen(several))
+        with on_own_disk():
+            self.kind.write(self.file, self._seen(several))
 
     def read_back(self) -> Iterator[list[Document]]:
-        return self.kind.read(self.back)
+        return self.kind.read(self.back, True)
 
     def _seen(self, several: Iterable[list[Document]]) -> Iterator[list[Document]]:
-        for some in several:
-            self.contents.add(some)
-            if some:
-                self.last = some[-1].get("Timestamp", ""), some[-1]["_id"]
-            yield some
+        for some in ahead(several):
+            read = [_decoded(one) for one in some]
+            self.contents.add(read)
+            if read:
+                self.last = read[-1].get("Timestamp", ""), read[-1]["_id"]
+            yield read
 
 
 def _next_number(everything: Sequence[Manifest]) -> int:
@@ -500,8 +539,18 @@ def _key(document: Document) -> bytes:
     return identifier.binary if type(identifier) is ObjectId else bson.encode({"_id": identifier})
 
 
-def _same(one: Document, other: Document | None) -> bool:
-    return other is not None and bson.encode(one) == bson.encode(other)
+def _decoded(document: Document) -> Document:
+    return bson.decode(document.raw, _CODEC) if isinstance(document, RawBSONDocument) else document
+
+
+def _same(one: Document, other: Document) -> bool:
+    found, there = bson.encode(one), _encoded(other)
+    # What no reading keeps, such as a name that is there twice, is no difference.
+    return found == there or found == bson.encode(bson.decode(there, _CODEC))
+
+
+def _encoded(document: Document) -> bytes:
+    return bytes(document.raw) if isinstance(document, RawBSONDocument) else bson.encode(document)
 
 
 def _prevails(one: Document, other: Document) -> bool:

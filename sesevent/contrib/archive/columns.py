@@ -1,20 +1,17 @@
 """What a row of an archive has: a column for each thing that is asked, and what makes the identical document again.
 
 `COLUMNS` is the one list: the files, the database beside them and the documentation are made of it. The exact `Message`
-is a column of its own; `row` is the rest of the document, as BSON. Next: :mod:`sesevent.contrib.archive.files`.
+is a column of its own; `row` is what of the document no column says. Next: :mod:`sesevent.contrib.archive.files`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-import bson
-from bson.codec_options import CodecOptions
-from bson.errors import BSONError
-
-from sesevent.errors import ArchiveError, MissingExtra
+from sesevent.contrib.archive.rests import SAID, Said, documents_of, packed_uuid, rests_of
+from sesevent.errors import MissingExtra
 from sesevent.moments import UTC, read_moment
 
 try:
@@ -22,10 +19,132 @@ try:
 except ImportError:
     raise MissingExtra("An archive", "archive") from None
 
-__all__ = ["COLUMNS", "SCHEMA", "Column", "document_in", "document_of", "id_of", "row_of", "table_of"]
+__all__ = ["COLUMNS", "SCHEMA", "Column", "documents_in", "id_of", "in_sql", "table_of"]
 
-_CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 Document = dict[str, Any]
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+def id_of(document: Mapping[str, Any]) -> str:
+    """A document's id as text."""
+    return str(document["_id"])
+
+
+class _Rows:
+    """Some documents, and parts of them that several columns ask for."""
+
+    def __init__(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        self.documents = documents
+        self.derived = [part if type(part := one.get("derived")) is dict else _NOTHING for one in documents]
+        self.received = [part if type(part := one.get("received")) is dict else _NOTHING for one in documents]
+        self.said = Said(self.column)
+        self._details: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
+        self._made: dict[str, list[Any]] = {}
+
+    def detail(self, name: str) -> list[tuple[int, Mapping[str, Any]]]:
+        """What of a kind's own is derived, of those that have it."""
+        if name not in self._details:
+            several = enumerate([part.get(name) for part in self.derived])
+            self._details[name] = [(place, part) for place, part in several if type(part) is dict]
+        return self._details[name]
+
+    def column(self, name: str) -> list[Any]:
+        """What a column says."""
+        if name not in self._made:
+            self._made[name] = _OF[name](self)
+        return self._made[name]
+
+
+def _texts_in(parts: Sequence[Mapping[str, Any]], name: str) -> list[str | None]:
+    return [value if type(value := part.get(name)) is str else None for part in parts]
+
+
+def _times_in(parts: Sequence[Mapping[str, Any]], name: str) -> list[datetime | None]:
+    return [value if type(value := part.get(name)) is datetime else None for part in parts]
+
+
+def _either(first: list[str | None], second: list[str | None]) -> list[str | None]:
+    return [one or other for one, other in zip(first, second, strict=True)]
+
+
+def _texts(value: Any) -> list[str]:
+    several = value if type(value) is list else [value]
+    return [one for one in several if type(one) is str]
+
+
+def _derived(name: str) -> _Of:
+    return lambda rows: _texts_in(rows.derived, name)
+
+
+def _detail(part: str, name: str) -> _Of:
+    def of(rows: _Rows) -> list[Any]:
+        found: list[Any] = [None] * len(rows.documents)
+        for place, one in rows.detail(part):
+            found[place] = value if type(value := one.get(name)) is str else None
+        return found
+
+    return of
+
+
+def _several(part: str, name: str) -> _Of:
+    def of(rows: _Rows) -> list[Any]:
+        found: list[Any] = [[]] * len(rows.documents)
+        for place, one in rows.detail(part):
+            found[place] = _texts(one.get(name))
+        return found
+
+    return of
+
+
+def _happened_at(rows: _Rows) -> list[datetime | None]:
+    told = _times_in(rows.derived, "at")
+    return [at or _read(row.get("Timestamp")) for at, row in zip(told, rows.documents, strict=True)]
+
+
+def _read(stamp: Any) -> datetime | None:
+    try:
+        return read_moment(stamp)
+    except ValueError:
+        return None
+
+
+def _domains(rows: _Rows) -> list[list[str]]:
+    return [
+        [people[0].rpartition("@")[2]] if len(people) == 1 else list({one.rpartition("@")[2]: None for one in people})
+        for people in rows.column("recipients")
+    ]
+
+
+def _took(rows: _Rows) -> list[int | None]:
+    told = [part.get("took") for part in rows.derived]
+    return [int(one) if isinstance(one, int) and abs(one) < 2**63 else None for one in told]
+
+
+def _tags(rows: _Rows) -> list[list[Mapping[str, Any]]]:
+    return [_tags_of(told) if (told := part.get("tags")) else [] for part in rows.derived]
+
+
+def _tags_of(told: Any) -> list[Mapping[str, Any]]:
+    some = [one for one in told if type(one) is dict] if type(told) is list else []
+    return [
+        {"name": name if type(name := one.get("name")) is str else None, "values": _texts(one.get("values"))}
+        for one in some
+    ]
+
+
+def _counted_as(rows: _Rows) -> list[str | None]:
+    return rows.said.shortened([part.get("group") for part in rows.derived])
+
+
+def _notification(rows: _Rows) -> list[bytes | None]:
+    return [packed_uuid(part.get("notificationId")) for part in rows.received]
+
+
+def _rests(rows: _Rows) -> list[bytes]:
+    return rests_of(rows.documents, rows.said)
+
+
+_Of = Callable[[_Rows], "list[Any]"]
 
 
 class Column(NamedTuple):
@@ -36,8 +155,8 @@ class Column(NamedTuple):
     """Arrow's."""
     words: str
     """What it holds, for people."""
-    of: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
-    """What a document, and its `derived`, have for it."""
+    of: _Of
+    """What documents have for it."""
 
 
 _TEXT: Final = pa.string()
@@ -45,79 +164,18 @@ _TEXTS: Final = pa.list_(pa.string())
 _TIME: Final = pa.timestamp("ms", tz="UTC")
 _TAGS: Final = pa.list_(pa.struct([("name", pa.string()), ("values", pa.list_(pa.string()))]))
 
-
-def id_of(document: Mapping[str, Any]) -> str:
-    """A document's id as text."""
-    return str(document["_id"])
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _texts(value: Any) -> list[str]:
-    several = value if isinstance(value, list) else [value]
-    return [one for one in several if isinstance(one, str)]
-
-
-def _time(value: Any) -> datetime | None:
-    return value if isinstance(value, datetime) else None
-
-
-def _at(document: Mapping[str, Any], derived: Mapping[str, Any]) -> datetime | None:
-    if (told := _time(derived.get("at"))) is not None:
-        return told
-    try:
-        return read_moment(document.get("Timestamp"))
-    except ValueError:
-        return None
-
-
-def _part(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _detail(part: str, name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Any]:
-    return lambda _, derived: _text(_part(derived.get(part)).get(name))
-
-
-def _derived(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Any]:
-    return lambda _, derived: _text(derived.get(name))
-
-
-def _domains(_: Mapping[str, Any], derived: Mapping[str, Any]) -> list[str]:
-    return list(dict.fromkeys(one.rpartition("@")[2] for one in _texts(derived.get("recipients"))))
-
-
-def _took(_: Mapping[str, Any], derived: Mapping[str, Any]) -> int | None:
-    took = derived.get("took")
-    return int(took) if isinstance(took, int) and abs(took) < 2**63 else None
-
-
-def _tags(_: Mapping[str, Any], derived: Mapping[str, Any]) -> list[dict[str, Any]]:
-    told = derived.get("tags")
-    some = [_part(one) for one in told] if isinstance(told, list) else []
-    return [{"name": _text(one.get("name")), "values": _texts(one.get("values"))} for one in some]
-
-
-def _rest(document: Mapping[str, Any], _: Mapping[str, Any]) -> bytes:
-    kept = dict(document)
-    if isinstance(kept.get("Message"), str):
-        kept["Message"] = None  # it has a column, and its place here
-    return bson.encode(kept)
-
-
 COLUMNS: Final = (
-    Column("id", _TEXT, "the document's `_id`: the event key, 24 hexadecimal digits", lambda row, _: id_of(row)),
+    Column("id", _TEXT, "the document's `_id`: the event key, 24 hexadecimal digits",
+           lambda rows: [str(row["_id"]) for row in rows.documents]),
     Column("type", _TEXT, "SES's word, such as `Bounce`",
-           lambda row, derived: _text(derived.get("type")) or _text(row.get("Type"))),
+           lambda rows: _either(_texts_in(rows.derived, "type"), _texts_in(rows.documents, "Type"))),
     Column("message_id", _TEXT, "SES's id of the mail",
-           lambda row, derived: _text(derived.get("messageId")) or _text(row.get("MessageId"))),
-    Column("happened_at", _TIME, "when it happened (`at` is a word of SQL)", _at),
+           lambda rows: _either(_texts_in(rows.derived, "messageId"), _texts_in(rows.documents, "MessageId"))),
+    Column("happened_at", _TIME, "when it happened (`at` is a word of SQL)", _happened_at),
     Column("recipients", _TEXTS, "whom it concerns, in normal form",
-           lambda _, derived: _texts(derived.get("recipients"))),
+           lambda rows: [_texts(part.get("recipients")) for part in rows.derived]),
     Column("recipient_domains", _TEXTS, "their domains, each once", _domains),
-    Column("subject", _TEXT, "the mail's subject", lambda row, _: _text(row.get("Subject"))),
+    Column("subject", _TEXT, "the mail's subject", lambda rows: _texts_in(rows.documents, "Subject")),
     Column("source", _TEXT, "who sent the mail, in normal form", _derived("source")),
     Column("configuration_set", _TEXT, "the mail's configuration set", _derived("configurationSet")),
     Column("campaign", _TEXT, "the value of the message tag `campaign`", _derived("campaign")),
@@ -127,52 +185,79 @@ COLUMNS: Final = (
     Column("bounce_type", _TEXT, "of a bounce: `Permanent`, `Transient`, `Undetermined`", _detail("bounce", "type")),
     Column("bounce_sub_type", _TEXT, "of a bounce: SES's sub-type", _detail("bounce", "subType")),
     Column("bounce_reasons", _TEXTS, "why it bounced; several in the order of the recipients",
-           lambda _, derived: _texts(_part(derived.get("bounce")).get("reason"))),
-    Column("bounce_classes", _TEXTS, "and of which class that is",
-           lambda _, derived: _texts(_part(derived.get("bounce")).get("class"))),
+           _several("bounce", "reason")),
+    Column("bounce_classes", _TEXTS, "and of which class that is", _several("bounce", "class")),
     Column("complaint_type", _TEXT, "of a complaint: its feedback type, such as `abuse`", _detail("complaint", "type")),
     Column("complaint_sub_type", _TEXT, "of a complaint: SES's sub-type", _detail("complaint", "subType")),
     Column("delay_type", _TEXT, "of a delivery delay: its type", _detail("deliveryDelay", "type")),
     Column("link", _TEXT, "of a click: where it leads", _detail("click", "link")),
     Column("machine", _TEXT, "of an open or a click: which machine did it; null for a person", _derived("machine")),
     Column("took_ms", pa.int64(), "milliseconds since the mail was sent", _took),
-    Column("received_at", _TIME, "when it first arrived here",
-           lambda row, _: _time(_part(row.get("received")).get("at"))),
-    Column("via", _TEXT, "by which way it arrived", lambda row, _: _text(_part(row.get("received")).get("via"))),
-    Column("message", pa.large_string(), "the exact `Message`", lambda row, _: _text(row.get("Message"))),
-    Column("row", pa.large_binary(), "the rest of the document, as BSON: restores it identically", _rest),
+    Column("received_at", _TIME, "when it first arrived here", lambda rows: _times_in(rows.received, "at")),
+    Column("via", _TEXT, "by which way it arrived", lambda rows: _texts_in(rows.received, "via")),
+    Column("notification", pa.binary(), "SNS's id of the notification that brought it: the bytes of a UUID",
+           _notification),
+    Column("counted_as", _TEXT, "what it counts as in rollups, less what other columns say", _counted_as),
+    Column("message", pa.large_string(), "the exact `Message`", lambda rows: _texts_in(rows.documents, "Message")),
+    Column("row", pa.binary(), "the rest of the document, as BSON: with the others it restores it identically", _rests),
 )  # fmt: skip
 """The columns, in order."""
 
 SCHEMA: Final = pa.schema([(column.name, column.type) for column in COLUMNS])
+_EACH: Final = {*SAID, "recipient_domains", "row"}
+"""Columns that speak of each event. What the others say is in its rest: the same for all of one rest."""
+_OF: Final = {column.name: column.of for column in COLUMNS}
 
 
-def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as a row, by the names of the columns."""
-    derived = _part(document.get("derived"))
-    return {column.name: column.of(document, derived) for column in COLUMNS}
+def in_sql(kind: Any) -> str:
+    """How Athena, Hive and Spark spell a type of Arrow's."""
+    if pa.types.is_list(kind):
+        return f"array<{in_sql(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{one.name}:{in_sql(one.type)}' for one in kind)}>"
+    return _SQL[str(kind)]
+
+
+_SQL: Final = {
+    "string": "string", "large_string": "string", "binary": "binary", "int64": "bigint",
+    "timestamp[ms, tz=UTC]": "timestamp",
+}  # fmt: skip
 
 
 def table_of(documents: Sequence[Mapping[str, Any]]) -> Any:
     """Documents as Arrow's table."""
-    parts = [(document, _part(document.get("derived"))) for document in documents]
-    arrays = [pa.array([column.of(*part) for part in parts], column.type) for column in COLUMNS]
+    rows = _Rows(documents)
+    like: dict[bytes, int] = {}
+    kinds = [like.setdefault(rest, len(like)) for rest in rows.column("row")]
+    few = _Rows(list(dict(zip(kinds, documents, strict=True)).values()))
+    spread = pa.array(kinds, pa.int32())
+    arrays = [
+        pa.array(rows.column(one.name), one.type)
+        if one.name in _EACH
+        else pa.array(few.column(one.name), one.type).take(spread)
+        for one in COLUMNS
+    ]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def document_of(message: str | None, row: bytes) -> Document:
-    """The document in the columns `message` and `row`. Raises ArchiveError where there is none in it."""
-    try:
-        document: Document = bson.decode(row, _CODEC)
-    except (BSONError, TypeError):
-        raise ArchiveError("A row of the archive holds no document.") from None
-    if message is not None:
-        document["Message"] = message
-    return document
+def documents_in(batch: Any, *, passing: bool = False) -> list[Document]:
+    """The documents in a batch of Arrow. Those that are *passing* share what is in them: look at them, no more.
+
+    Raises ArchiveError where there are none in it.
+    """
+    said = {name: _values(batch, name) for name in (*SAID, "row")}
+    return documents_of(said["row"], Said(said.__getitem__), passing=passing)
 
 
-def document_in(batches: Iterable[Any]) -> Iterable[Document]:
-    """The documents in batches of Arrow that have these two columns."""
-    for batch in batches:
-        for message, row in zip(batch.column("message").to_pylist(), batch.column("row").to_pylist(), strict=True):
-            yield document_of(message, row)
+def _values(batch: Any, name: str) -> list[Any]:
+    if name not in batch.schema.names:  # in a file of an earlier version
+        return [None] * int(batch.num_rows)
+    column = batch.column(name)
+    if pa.types.is_timestamp(column.type):
+        told = column.cast("int64").to_pylist()
+        return [None if one is None else _EPOCH + timedelta(milliseconds=one) for one in told]
+    found: list[Any] = column.to_pylist()
+    return found
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,8 +16,8 @@ from sesevent.errors import ArchiveError
 
 __all__ = ["DATA", "FORMAT", "MANIFESTS", "Manifest", "data_key", "live", "manifest_key", "number_of", "read_manifest"]
 
-FORMAT: Final = 1
-"""Of manifests, and of what is in parts."""
+FORMAT: Final = 2
+"""Of manifests, and of what is in parts. 2: `row` leaves out what other columns say. All are read."""
 DATA: Final = "events/"
 MANIFESTS: Final = "manifests/"
 

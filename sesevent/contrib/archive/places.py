@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from sesevent.errors import ArchiveError, ConfigurationError, MissingExtra
 
-__all__ = ["Bucket", "Directory", "Place", "digest", "place_at"]
+__all__ = ["Bucket", "Directory", "Place", "digest", "on_own_disk", "place_at"]
 
 _CHUNK: Final = 2**20
 _SINGLE_PUT: Final = 5 * 2**30  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
@@ -82,6 +82,17 @@ def _sha256(opened: Any) -> str:
     while chunk := opened.read(_CHUNK):
         found.update(chunk)
     return found.hexdigest()
+
+
+@contextmanager
+def on_own_disk() -> Iterator[None]:
+    """Around what needs room for temporary files: where there is none, it is told."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or "nobody says why"
+        hint = "TMPDIR names where such files go."
+        raise ArchiveError(f"A temporary file could not be written ({why}).", hint=hint) from None
 
 
 # ── a directory ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +251,7 @@ class Bucket:
 
     def get(self, key: str, to: Path) -> None:
         """Fetch something into a file."""
-        with self._may_fail("get_object"), to.open("wb") as target:
+        with on_own_disk(), self._may_fail("get_object"), to.open("wb") as target:
             shutil.copyfileobj(self._client.get_object(**self._at(key))["Body"], target, _CHUNK)
 
     def read(self, key: str) -> bytes:

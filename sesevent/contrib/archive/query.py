@@ -98,4 +98,4 @@ def _spool_part(archive: Archive, part: Manifest, file: Path) -> None:
         if part.kind == "parquet":
             fetched.replace(file)
         else:
-            as_parquet(kind_named(part.kind).read(fetched), file)
+            as_parquet(kind_named(part.kind).read(fetched, True), file)

@@ -55,8 +55,7 @@ async def purge(request: Request) -> Response:
     if not why:
         raise Refused(400, "Say why they are to be forgotten: it stands in the audit.")
     by = principal_of(request).name
-    await store.audit.note("dead letters purged", f"{len(ids)} dead letters", by=by, why=why)
-    return go(request, "/health", said="purged", purged=await store.dead_letters.purge(*ids))
+    return go(request, "/health", said="purged", purged=await store.dead_letters.purge(*ids, by=by, why=why))
 
 
 def _chosen(form: FormData) -> list[str]:

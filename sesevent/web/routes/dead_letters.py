@@ -87,10 +87,8 @@ async def retry_dead_letters(request: Request, body: Retry) -> Any:
 @routes.post("/v1/dead-letters/purge", needs="admin", response_model=Purged)
 async def purge_dead_letters(request: Request, body: Purge) -> Any:
     """Forget some. They cannot be had back."""
-    store = web_of(request).store
-    which = f"{len(body.ids)} dead letters" if body.ids else f"dead letters before {body.before:%Y-%m-%d %H:%M}"
-    await store.audit.note("dead letters purged", which, by=principal_of(request).name, why=body.why)
-    return {"purged": await store.dead_letters.purge(*(body.ids or ()), before=body.before)}
+    letters, by = web_of(request).store.dead_letters, principal_of(request).name
+    return {"purged": await letters.purge(*(body.ids or ()), before=body.before, by=by, why=body.why)}
 
 
 @routes.get("/v1/audit", needs="admin", response_model=AuditPage)

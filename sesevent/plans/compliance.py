@@ -1,0 +1,131 @@
+"""Stories for those who answer for a list, and for its people: whom to take off it, and what is stored about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from sesevent.analytics import hygiene
+from sesevent.analytics.hygiene import KINDS, Hygiene
+from sesevent.analytics.processing import HELD, Kept, ProcessingRecord, Who
+from sesevent.errors import ConfigurationError
+from sesevent.ops import Plan, ask
+from sesevent.plans import doctor, keeping, tokens
+from sesevent.retention import Retention, Rule, read_age
+from sesevent.storage.connection import Settings
+from sesevent.storage.layout import COLLECTIONS, EVENTS, PLURAL, SUPPRESSION
+from sesevent.storage.operations import Aggregate, Command, Count, Find
+from sesevent.storage.tokens import SCOPES
+
+__all__ = ["hygiene_report", "record"]
+
+_LONGEST = 120  # months
+
+
+def hygiene_report(months: int, now: datetime) -> Plan[Hygiene]:
+    """Whom to take off a list: by standings, and by the log of twice *months*."""
+    if not 1 <= months <= _LONGEST:
+        raise ConfigurationError(f"months must be 1 to {_LONGEST}.")
+    border, since = (read_age(f"{number} months").before(now) for number in (months, 2 * months))
+    people, known, found = hygiene.read_people(
+        (yield from ask(Aggregate(EVENTS, hygiene.people_pipeline(since, border, now))))
+    )
+    found["typo_domain"] = hygiene.slips((yield from ask(Aggregate(EVENTS, hygiene.domains_pipeline(since, now)))))
+    findings = []
+    for kind in KINDS:
+        if kind.rules:
+            found[kind.name] = yield from _held_by(kind.rules, now)
+        findings.append(hygiene.finding(kind, *found[kind.name]))
+    return Hygiene(now, since, months, people, known, tuple(findings))
+
+
+def _held_by(rules: Sequence[str], now: datetime) -> Plan[tuple[int, list[str]]]:
+    """How many people one of these rules holds against now, and some of them."""
+    holding = {"rule": {"$in": list(rules)}, "$or": [{"until": None}, {"until": {"$gt": now}}]}
+    held = {"standings.holdings.rule": {"$in": list(rules)}, "standings.holdings": {"$elemMatch": holding}}
+    count = yield from ask(Count(SUPPRESSION, held))
+    rows = yield from ask(Find(SUPPRESSION, held, (("_id", 1),), hygiene.EXAMPLES, {"_id": 1}))
+    return count, [row["_id"] for row in rows]
+
+
+def record(
+    retention: Retention | None,
+    privacy: Any,
+    controller: str,
+    legal_basis: str,
+    recipients: Iterable[str],
+    settings: Settings | None,
+    now: datetime,
+) -> Plan[ProcessingRecord]:
+    """What is stored about whom, where, why and how long, as it is configured."""
+    hello = yield from ask(Command("hello"))
+    name = (yield from ask(Command("dbStats")))["db"]
+    kept = []
+    for collection in COLLECTIONS:
+        documents = yield from ask(Count(collection, {}, 1_000_000))
+        if documents or collection != PLURAL:
+            held = HELD[collection]
+            how_long = _how_long(retention) if collection in (EVENTS, PLURAL) else (held.until,)
+            kept.append(Kept(collection, held.of, held.what, held.why, how_long, documents))
+    holds = yield from keeping.holds()
+    who = [Who("whoever may read the database", "everything, in clear")]
+    for token in (yield from tokens.listed()):
+        if token.usable(now):
+            who.append(Who(f"token {token.name}", "; ".join(SCOPES[scope] for scope in sorted(token.scopes))))
+    capture = [_row(row) for row in privacy.explain()] if privacy is not None else []
+    protected, wrong = _measures(settings)
+    told = tuple(recipients)
+    missing = {
+        "who is responsible (article 30(1)(a))": not controller,
+        "what it rests on (article 6), such as consent, or the contract that a receipt fulfils": not legal_basis,
+        "to whom it is handed on (article 30(1)(d)), Amazon Web Services as processor included": not told,
+        "how long events are kept: no retention policy is told (article 5(1)(e))": retention is None,
+        "what of an event is needed: no privacy policy is told, so everything is stored (article 5(1)(c))": not capture,
+    }
+    if holds:
+        protected.append(f"{len(holds)} legal holds keep events from being deleted")
+    return ProcessingRecord(
+        now, controller, legal_basis, f"database {name}, {doctor.kind(hello).finding}", tuple(kept), tuple(capture),
+        tuple(who), told, tuple(protected), (*[words for words, open_ in missing.items() if open_], *wrong),
+    )  # fmt: skip
+
+
+def _how_long(policy: Retention | None) -> tuple[str, ...]:
+    if policy is None:
+        return ("for good",)
+    told = [_of_rule(rule) for rule in policy.rules]
+    everything = any(not rule.types and not rule.configuration_sets for rule in policy.rules)
+    return (*told, *(() if everything else ("all others: for good",)))
+
+
+def _of_rule(rule: Rule) -> str:
+    words = {"delete": "deleted after", "archive": "moved to the archive after", "thin": "without their text after"}
+    of = [*rule.types, *(f"configuration set {name}" for name in rule.configuration_sets)]
+    steps = ", ".join(f"{words[kind]} {age.text}" for kind, age in reversed(rule.steps)) or "for good"
+    return f"{' and '.join(of) or 'all others'}: {steps} ({rule.why})"
+
+
+def _row(row: Any) -> Mapping[str, Any]:
+    if is_dataclass(row) and not isinstance(row, type):
+        return asdict(row)
+    return row._asdict() if hasattr(row, "_asdict") else dict(row)
+
+
+def _measures(settings: Settings | None) -> tuple[list[str], list[str]]:
+    """What protects it, and what does not."""
+    told = [
+        "no address, subject, token or payload stands in logs, metrics or error messages",
+        "the HTTP API masks addresses and subjects for whoever lacks read:pii; each unmasking is written down",
+        "what is done is written into an audit trail in which a change shows",
+        "unverified messages are neither stored nor logged",
+    ]
+    if settings is None:
+        return told, []
+    checks = (
+        (settings.encrypted, "the connection to the database is encrypted (TLS)"),
+        (settings.authenticated, "the database asks who connects"),
+        (settings.durable, "what is acknowledged is in the journal of a majority of servers"),
+    )
+    return told + [words for good, words in checks if good], [f"not so: {words}" for good, words in checks if not good]
