@@ -52,6 +52,7 @@ from sesevent.plans.aws_setup import RULES as AWS_RULES
 from sesevent.plans.ses_list import ROWS
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
+from sesevent.storage.sealing import TABLE as ENCRYPTED
 from sesevent.storage.tokens import SCOPES
 from sesevent.suppression.decision import decide
 from sesevent.suppression.facts import Act, Fact, Facts
@@ -253,6 +254,16 @@ for _name, _text in {
     "cli_commands": cli_reference.sections(get_command(cli_app)),
 }.items():
     (HERE / "reference" / f"_table_{_name}.md").write_text(_text, encoding="utf-8")
+_KEYS = {"person": "the person's, where people have keys; else a shared one", "events": "a shared one",
+         "addresses": "a shared one, of its own"}  # fmt: skip
+_table(
+    "encrypted",
+    ("collection", "field", "how", "with whose key", "because"),
+    [
+        (f"`{row.collection}`", f"`{row.path}`", "equal" if row.equal else "random", _KEYS[row.key], row.why)
+        for row in ENCRYPTED
+    ],
+)
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
     "partitions",
@@ -554,9 +565,9 @@ _ROOMS = {
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
     "monitoring": (_PURE, "is something wrong?"),
-    "suppression | analytics | audit | retention": (
+    "privacy | suppression | analytics | audit | retention": (
         _PURE,
-        "what it means for the next send | in numbers | a chain of acts | how long",
+        "what of people | for the next send | in numbers | a chain of acts | how long",
     ),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),

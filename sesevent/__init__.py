@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from sesevent.plans.receive import Outcome as Outcome
     from sesevent.plans.receive import Receipt as Receipt
     from sesevent.plans.receive import Summary as Summary
+    from sesevent.privacy.policy import PrivacyPolicy as PrivacyPolicy
+    from sesevent.privacy.protection import Protection as Protection
     from sesevent.sns.message import UnverifiedMessage as UnverifiedMessage
     from sesevent.sns.trust import VerifiedMessage as VerifiedMessage
     from sesevent.sns.trust import trusted as trusted
@@ -108,6 +110,8 @@ _HOMES = {
     "hooks": "HookFailure",
     "plans.parse": "parse",
     "plans.receive": "Outcome Receipt Summary",
+    "privacy.policy": "PrivacyPolicy",
+    "privacy.protection": "Protection",
     "sns.message": "UnverifiedMessage",
     "sns.trust": "VerifiedMessage trusted trusted_each",
     "sns.unwrap": "unwrap",

@@ -20,6 +20,7 @@ from sesevent.faces import (
     analytics,
     audit,
     compliance,
+    encryption,
     histories,
     keeping,
     migration,
@@ -53,6 +54,7 @@ FACES = [
     (compliance.Compliance, compliance.AsyncCompliance),
     (storage.Storage, storage.AsyncStorage),
     (tokens.Tokens, tokens.AsyncTokens),
+    (encryption.Encrypting, encryption.AsyncEncrypting),
 ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -25,7 +25,10 @@ from sesevent.plans.marking import GRACE, mark
 from sesevent.plans.rollup import roll_day
 from sesevent.storage import keeping, rollups, writes
 from sesevent.storage.keeping import FIRST_DAY, Chosen, Filter, Hold, HoldKind, Place
-from sesevent.storage.operations import Command, Document
+from sesevent.storage.operations import AskPseudonyms, Command, Document
+
+if TYPE_CHECKING:
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
     "PAGE", "by_all_clocks", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal",
@@ -159,7 +162,9 @@ def seal(day: str, now: datetime) -> Plan[None]:
 
 
 def _free() -> Plan[Filter]:
-    return keeping.not_held((yield from holds()))
+    held = yield from holds()
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    return keeping.not_held(held) if pseudonyms is None else keeping.not_held(held, pseudonyms.forms)
 
 
 def holds() -> Plan[list[Hold]]:

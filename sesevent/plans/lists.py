@@ -16,6 +16,7 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import Problem
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit
+from sesevent.plans.gather import names_of
 from sesevent.plans.suppress import rederive
 from sesevent.storage import writes
 from sesevent.storage.standings import imported_with_id
@@ -67,11 +68,12 @@ def take(policy: Policy, told: Iterable[Row | Problem]) -> Plan[Imported]:
             problems.append(one)
         else:
             rows.append(one)
+    stored, names = yield from names_of([addresses.normal(row.address) for row in rows])
     acts = [
-        (normal, imported_with_id(normal, row.act, dated=row.dated))
+        (name, imported_with_id(name, row.act, dated=row.dated))
         for row in rows
-        for normal in (addresses.normal(row.address),)
+        for name in (stored[addresses.normal(row.address)],)
     ]
     fresh = (yield from ask(writes.record_acts(acts))) if acts else []
-    changed = yield from rederive(policy, [normal for normal, _ in acts])
+    changed = yield from rederive(policy, [name for name, _ in acts], names=names)
     return Imported(len(rows), sum(fresh), len(changed), len(problems), problems)

@@ -7,12 +7,13 @@ event derives again too, so that a crash between the two steps is mended by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
+from sesevent.events.essentials import Essentials
 from sesevent.events.event import Event
 from sesevent.events.parse import class_of, event_of
 from sesevent.ops import Plan, ask
@@ -22,12 +23,15 @@ from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads
-from sesevent.storage.codec import IDENTITY_KINDS, document_of, is_too_large
+from sesevent.storage.codec import IDENTITY_KINDS, document_of, is_too_large, protect
 from sesevent.storage.operations import Document
 from sesevent.storage.records import dead_letter_document
 from sesevent.storage.writes import insert_events, keep_dead_letters, prefer_published
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
+
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protection
 
 __all__ = [
     "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Seen", "Stored", "Summary", "Tell",
@@ -154,6 +158,10 @@ class Prepared:
     """What cannot be understood, to be kept as dead letters."""
     message: VerifiedMessage | None = None
     """What it was prepared of, where that is one thing."""
+    privacy: Protection | None = None
+    """What is kept of people; None: everything, as it came."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What people are stored as, where that is not their address, in normal form → that address."""
 
 
 class Stored(NamedTuple):
@@ -187,6 +195,8 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, error.problems, now, prepared)
         return
     document = document_of(event, message, now)
+    if prepared.privacy is not None:
+        _protect(prepared.privacy, event, document, prepared.names)
     if is_too_large(document):
         _bury(message, [_too_large(message)], now, prepared)
         return
@@ -197,9 +207,20 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         prepared.evidence.append(document)
 
 
+def _protect(privacy: Protection, event: Essentials, document: Document, names: dict[str, str]) -> None:
+    """What is stored says no more than the policy lets it; its key is that of the event as it came."""
+    protected = privacy.protect(event)
+    if protected is None:
+        return
+    protect(document, protected, privacy.policy.version)
+    if privacy.hides:
+        names.update(zip(protected.recipients, event.normals))  # noqa: B905  # none where nobody is named
+
+
 def _bury(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime, prepared: Prepared) -> None:
     prepared.problems.extend(problems)
-    prepared.dead.append(dead_letter_document(message, problems, now))
+    keep_text = prepared.privacy is None or prepared.privacy.keeps_dead_letters
+    prepared.dead.append(dead_letter_document(message, problems, now, keep_text=keep_text))
 
 
 def _too_large(message: UnverifiedMessage) -> Problem:
@@ -249,7 +270,7 @@ def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
 def _derive(policy: Policy, prepared: Prepared) -> Plan[list[Standing]]:
     """Note the facts in stored events, and let the standings follow; returns those that changed."""
     yield from note_facts(prepared.evidence)
-    return (yield from rederive(policy, prepared.touched, prepared.delivered))
+    return (yield from rederive(policy, prepared.touched, prepared.delivered, prepared.names))
 
 
 def _insert(documents: Sequence[Document], redelivery: Redelivery) -> Plan[list[bool]]:
@@ -293,9 +314,9 @@ def _published(document: Document) -> bool:
     return document["Type"] in IDENTITY_KINDS and "identity" not in document["derived"]
 
 
-def prepare_one(message: VerifiedMessage, now: datetime) -> Prepared:
+def prepare_one(message: VerifiedMessage, now: datetime, privacy: Protection | None = None) -> Prepared:
     """Read everything in one thing, and keep what an `Outcome` tells of it."""
-    prepared = Prepared(events=[], message=message)
+    prepared = Prepared(events=[], message=message, privacy=privacy)
     prepare(message, now, prepared)
     return prepared
 
@@ -350,6 +371,12 @@ def _by_what_they_touch(stored: Sequence[_Recorded]) -> Iterator[list[_Recorded]
             yield part
 
 
+def _named(standing: Standing, names: Mapping[str, str]) -> Standing:
+    """A standing under the address by which the caller knows the person."""
+    name = names.get(standing.address)
+    return standing if name is None else replace(standing, address=name)
+
+
 def _merged(several: Sequence[Prepared]) -> Prepared:
     whole = Prepared()
     for one in several:
@@ -358,6 +385,7 @@ def _merged(several: Sequence[Prepared]) -> Prepared:
         whole.delivered |= one.delivered
         whole.evidence += one.evidence
         whole.dead += one.dead
+        whole.names |= one.names
     return whole
 
 
@@ -366,7 +394,7 @@ def _outcome(prepared: Prepared, fresh: Sequence[bool], standings: Sequence[Stan
     concerned = prepared.touched | prepared.delivered
     receipt = Receipt(
         tuple([ReceivedEvent(event, str(document["_id"]), new) for event, document, new in rows if event is not None]),
-        tuple([standing for standing in standings if standing.address in concerned]),
+        tuple([_named(standing, prepared.names) for standing in standings if standing.address in concerned]),
         tuple(prepared.skipped),
     )
     return Outcome(prepared.message, receipt, PayloadError(prepared.problems) if prepared.problems else None)

@@ -98,6 +98,17 @@ def _bookmark() -> str:
 
 def renew(policy: Policy, rows: Sequence[Document]) -> Plan[Reindexed]:
     """Make the `derived` of rows anew, in place. Only where it says something else does anything follow."""
+<<<<<<< HEAD
+=======
+    lost = [row for row in rows if "unreadable" in row]
+    if lost:
+        yield from ask(renewal.leave_derived(lost, rules_version()))
+        rows = [row for row in rows if "unreadable" not in row]
+        if not rows:
+            return Reindexed(len(lost))
+    page = yield from _note("renew", rows)
+    yield from ask(renewal.renew_derived(rows))
+>>>>>>> 628411decf21ea1d9e9b9c5a4e14c8fc6380c851
     todays = _with_todays(rows)
     pairs = [pair for pair in zip(rows, todays, strict=True) if renewal.unlike(*[row["derived"] for row in pair])]
     before, after = [old for old, _ in pairs], [new for _, new in pairs]
@@ -107,7 +118,11 @@ def renew(policy: Policy, rows: Sequence[Document]) -> Plan[Reindexed]:
     yield from ask(renewal.renew_derived(rows))
     standings = standings + (yield from _follow(policy, after))
     yield from ask(renewal.drop_page(page))
+<<<<<<< HEAD
     return Reindexed(len(rows), len(after), len({standing.address for standing in standings}))
+=======
+    return Reindexed(len(lost) + len(rows), len(after), len(standings))
+>>>>>>> 628411decf21ea1d9e9b9c5a4e14c8fc6380c851
 
 
 # ── taken back ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import bson
 from bson import ObjectId
@@ -32,6 +32,9 @@ from sesevent.moments import format_moment, read_moment
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.unwrap import unwrap
 
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protected
+
 __all__ = [
     "DERIVED_VERSION",
     "ENGAGEMENT",
@@ -41,8 +44,10 @@ __all__ = [
     "document_fields",
     "document_of",
     "event_inside",
+    "is_protected",
     "is_too_large",
     "legacy_derived",
+    "protect",
     "received_of",
     "stored_event",
 ]
@@ -63,6 +68,27 @@ def document_of(event: Essentials, message: UnverifiedMessage, now: datetime) ->
     document = _fields(event)
     document["received"] = received_of(message, now)
     return document
+
+
+def protect(document: dict[str, Any], protected: Protected, version: str) -> None:
+    """Have the document of an event say no more than *protected* does, by the privacy policy of this *version*.
+
+    Its key stays that of the event as it came, so a repeat is one, whatever the keys are by then. So do figures: what
+    it counts as, how long it took, why it failed, whether a machine read.
+    """
+    document["Message"], derived = protected.text, document["derived"]
+    document.pop("Subject", None)
+    if protected.subject is not None:
+        document["Subject"] = protected.subject
+    if protected.recipients:
+        derived["recipients"] = protected.recipients
+    if "click" in derived:
+        derived["click"] = {} if protected.link is None else {"link": protected.link}
+    if protected.tags is not None:
+        for name in ("tags", *_TAGS.values()):
+            derived.pop(name, None)
+        _add_tags(derived, protected.tags)
+    document["received"]["protected"] = version
 
 
 def is_too_large(document: Mapping[str, Any]) -> bool:
@@ -209,6 +235,8 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     """The `derived` of a row in an older shape: as ours, and SES's words where the columns hold others."""
     event = _event_of(document).essentials
     derived = derived_of(event)
+    if is_protected(document):
+        return derived | _kept_figures(document)
     # What this library received has its event's key for an `_id`, whatever was taken out of its text since.
     if "received" not in document and (key := key_of(event).hex()) != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
@@ -219,6 +247,20 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     if derived.keys().isdisjoint(("key", "messageId", "type")):  # those rows are looked at more closely
         _add_group(derived, event, _text(document, "Timestamp") or "")
     return derived
+
+
+def is_protected(document: Mapping[str, Any]) -> bool:
+    """Whether a row says less than the event did that arrived: its key, and some figures, no more follow from it."""
+    return "unreadable" in document or "protected" in (document.get("received") or {})
+
+
+def _kept_figures(document: Mapping[str, Any]) -> dict[str, Any]:
+    known = document.get("derived") or {}
+    return {name: known[name] for name in _FIGURES if name in known}
+
+
+_FIGURES: Final = ("group", "took", "machine", "recipients")
+"""What of `derived` is worked out before an event is protected."""
 
 
 @dataclass(frozen=True, slots=False, repr=False)
@@ -253,7 +295,7 @@ class StoredEvent:
     @cached_property
     def key(self) -> str:
         """The event key, 24 hexadecimal digits: equal for two rows that hold the same event."""
-        return event_key(self.event).hex()
+        return str(self.id) if is_protected(self.document) else event_key(self.event).hex()
 
     @property
     def received_at(self) -> datetime | None:
@@ -261,6 +303,15 @@ class StoredEvent:
         received = self.document.get("received") or {}
         at = received.get("at")
         return at if isinstance(at, datetime) else None
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why what is personal in it cannot be read: ``erased``, ``key lost`` or ``damaged``; None where it can.
+
+        Of such a row type, time, message id and reasons are known still.
+        """
+        reason: str | None = self.document.get("unreadable")
+        return reason
 
     @property
     def cursor(self) -> tuple[str | None, Any]:

@@ -6,7 +6,7 @@ A *hold* names what must stay, whatever a policy says: an address, a mail or a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -131,14 +131,18 @@ def drop_hold(identifier: str) -> Delete:
     return Delete(HOLDS, {"_id": ObjectId(identifier)})
 
 
-def not_held(found: Iterable[Hold]) -> Filter:
-    """Events that nothing holds. Rows of which it cannot be told whom they concern count as held, if any person is."""
+def not_held(found: Iterable[Hold], forms: Callable[[str], Sequence[str]] = lambda normal: (normal,)) -> Filter:
+    """Events that nothing holds. Rows of which it cannot be told whom they concern count as held, if any person is.
+
+    *forms* tells what an address in normal form may be stored as.
+    """
     by_kind: dict[str, list[str]] = {}
     for hold in found:
         by_kind.setdefault(hold.kind, []).append(hold.value)
     held: list[Filter] = []
     if "address" in by_kind:
-        held.append({"derived.recipients": {"$in": [addresses.normal(one) for one in by_kind["address"]]}})
+        people = [form for one in by_kind["address"] for form in forms(addresses.normal(one))]
+        held.append({"derived.recipients": {"$in": people}})
     if "message" in by_kind:
         held += [{name: {"$in": by_kind["message"]}} for name in ("MessageId", "derived.messageId")]
     if "campaign" in by_kind:
@@ -207,7 +211,7 @@ def page_of(
     if after is not None:
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
-    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw)
+    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw, as_stored=True)
 
 
 def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
@@ -219,7 +223,7 @@ def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate
 
 def whole_events(identifiers: Sequence[Any], *, raw: bool = False) -> Find:
     """These rows, as a majority of the members holds them."""
-    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw)
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw, as_stored=True)
 
 
 def remove_events(documents: Sequence[Document], free: Filter) -> Iterator[Delete]:
