@@ -233,6 +233,7 @@ def _held(address: str, pseudonym: str) -> list[tuple[str, ...]]:
         ("`ses_suppression_act`", f"{address}; who acted, and why, in their words", f"{pseudonym}; the same words"),
         ("`ses_dead_letter`", "text as it came", "text as it came, or its size alone (`dead_letters`)"),
         ("`ses_hold`", "the address that is held", "the same: somebody must be told whom it is about"),
+        ("`ses_erasure`", "a keyed hash of whoever was erased", "the same, and the pseudonym without its domain"),
         ("`ses_rollup`", "domains, no person", "domains, no person; those of providers only where the key drops them"),
         ("`ses_audit`, `ses_alarm`, `ses_watch`, `ses_bookmark`", "no person", "no person"),
         ("archives", "as `ses_event`", "as `ses_event`"),
