@@ -1070,7 +1070,9 @@ class Connecting:
 
     async def _greeted(self) -> AsyncEventStore:
         try:
-            await perform(doctor.greet(self._store._policy, self._store._clock()), self._store._collections)
+            store = self._store
+            told = "" if store._privacy is None else store._privacy.policy.version
+            await perform(doctor.greet(store._policy, store._clock(), told), store._collections)
         except BaseException:
             await self._store.close()
             raise

@@ -750,7 +750,8 @@ class EventStore:
                 clock=clock,
                 encryption=encryption,
             )
-            perform(doctor.greet(policy, clock()), store._collections)
+            told = "" if privacy is None else privacy.policy.version
+            perform(doctor.greet(policy, clock(), told), store._collections)
         except BaseException:
             client.close()
             raise

@@ -246,6 +246,19 @@ def test_a_policy_is_told_when_it_changes_and_not_at_each_start(store: Any, data
     assert told == [Policy().version, Policy(name="strict").version]
 
 
+def test_a_privacy_policy_is_told_when_it_changes(store: Any, database: str, mongodb_uri: str) -> None:
+    """Also when there is none any more: then everything is kept."""
+    from sesevent.privacy.policy import PrivacyPolicy
+    from sesevent.privacy.protection import Protection
+
+    strict = PrivacyPolicy.load({"ip_address": "drop"})
+    for privacy in (None, Protection(strict), Protection(strict), None):
+        EventStore.connect(mongodb_uri, database=database, privacy=privacy).close()
+    told = [entry.detail["version"] for entry in store.audit.latest() if entry.subject == "privacy policy"]
+
+    assert told == ["", strict.version]
+
+
 def test_a_retention_policy_is_told_with_its_rules(store: Any) -> None:
     """Once, until it is another; equal ages are equal however they are written."""
     for text in ("13 months", "13 months", "1 year 1 month", "2 years"):

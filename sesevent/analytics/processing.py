@@ -40,6 +40,10 @@ HELD: Final[dict[str, Held]] = {
         _RECIPIENTS, "as ses_event, where another application writes its events there", "as ses_event", "as ses_event"),
     "ses_event_unfinished": Held(
         _NOBODY, "which rows are brought up to date", "to finish what a killed process began", "until it is done"),
+    "ses_key": Held(
+        _NOBODY, "data keys, each sealed by a master key that is kept elsewhere; some are of one person",
+        "to read what is encrypted", "until it is shredded"),
+    "ses_encryption": Held(_NOBODY, "how far a change of keys has come", "to go on after a restart", "for good"),
     "ses_suppression": Held(
         _RECIPIENTS, "address; which rules hold against mailing it, since when",
         "to mail nobody who must not be mailed",

@@ -49,11 +49,15 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def greet(policy: Policy, now: datetime) -> Plan[Document]:
-    """Make sure that a server answers, and that we may talk to it; and that the audit knows which policy we follow."""
+def greet(policy: Policy, now: datetime, privacy: str = "") -> Plan[Document]:
+    """Make sure that a server answers, and that we may talk to it; and that the audit knows which policies we follow.
+
+    *privacy* is the version of the privacy policy; empty where there is none: then everything is kept.
+    """
     hello: Document = yield from ask(Command("hello"))
     yield from ask(Count(EVENTS, {"_id": None}, 1))  # what a user without rights is refused
     yield from audit.note_followed("suppression policy", policy.version, DEFAULT_POLICY.version, now)
+    yield from audit.note_followed("privacy policy", privacy, "", now)
     return hello
 
 
