@@ -111,6 +111,12 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)
 
 
+@nox.session(name="round-trip", **HERE)
+def round_trip(session: nox.Session) -> None:
+    """Archive, delete and restore a million events, and compare them to the byte: ``-- 5000`` for fewer."""
+    session.run("python", "benchmarks/round_trip.py", *session.posargs, external=True)
+
+
 @nox.session(**HERE)
 def screens(session: nox.Session) -> None:
     """Take the documentation's pictures of the dashboard, in a real Chromium."""

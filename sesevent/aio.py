@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from sesevent.faces.keeping import AsyncKeeping
     from sesevent.faces.migration import AsyncMigration
     from sesevent.faces.monitor import AsyncMonitor
+    from sesevent.faces.privacy import AsyncPrivacy
     from sesevent.faces.retention import AsyncRetaining
     from sesevent.faces.storage import AsyncStorage
     from sesevent.faces.tokens import AsyncTokens
@@ -700,6 +701,13 @@ class AsyncEventStore:
         from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def privacy(self) -> AsyncPrivacy:
+        """A person's rights."""
+        from sesevent.faces.privacy import AsyncPrivacy
+
+        return AsyncPrivacy(self._perform, self._clock, self._policy)
 
     @cached_property
     def compliance(self) -> AsyncCompliance:

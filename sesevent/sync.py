@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from sesevent.faces.keeping import Keeping
     from sesevent.faces.migration import Migration
     from sesevent.faces.monitor import Monitor
+    from sesevent.faces.privacy import Privacy
     from sesevent.faces.retention import Retaining
     from sesevent.faces.storage import Storage
     from sesevent.faces.tokens import Tokens
@@ -671,6 +672,13 @@ class EventStore:
         from sesevent.faces.retention import Retaining
 
         return Retaining(self._perform, self._clock)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """A person's rights."""
+        from sesevent.faces.privacy import Privacy
+
+        return Privacy(self._perform, self._clock, self._policy)
 
     @cached_property
     def compliance(self) -> Compliance:

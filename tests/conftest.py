@@ -6,15 +6,31 @@ import asyncio
 import csv
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nothing_personal import listened, personal_in
 
 from sesevent import testing
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "says_personal(why): logs or raises what a person could be known by, on purpose")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """No log line and no error of any test says an address or a subject; the mark `says_personal` has the reason."""
+    with listened() as said:
+        result = yield
+    told = [f"{where} says {found}" for where, text in said if (found := personal_in(text)) is not None]
+    if told and item.get_closest_marker("says_personal") is None:
+        pytest.fail("; ".join(dict.fromkeys(told)))
+    return result
 
 
 @pytest.fixture(scope="session")

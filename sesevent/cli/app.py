@@ -31,6 +31,7 @@ from sesevent.cli import (
     renewal,
     report,
     retention,
+    rights,
     rollup,
     serve,
     settings,
@@ -163,6 +164,7 @@ app.add_typer(archive.app, name="archive")
 app.add_typer(retention.app, name="retention")
 app.add_typer(worker.app, name="worker")
 app.add_typer(monitor.app, name="monitor")
+rights.add_to(protection.app)
 app.add_typer(protection.app, name="privacy")
 app.add_typer(encryption.app, name="encryption")
 app.add_typer(local.app, name="local")

@@ -205,7 +205,7 @@ class Retaining:
             if work.step.kind == "delete":
                 self._perform(keeping.seal(day, self._clock()))
             after = None
-            while some := self._perform(keeping.rows(day, before, work.chosen, after, work.but_not)):
+            while some := self._perform(keeping.rows(day, before, work.chosen, after, work.but_not, raw=True)):
                 after = some[-1]["Timestamp"], some[-1]["_id"]
                 done.events += self._perform(_go(work, some))
                 if on_progress is not None:
@@ -294,7 +294,7 @@ class AsyncRetaining:
             if work.step.kind == "delete":
                 await self._perform(keeping.seal(day, self._clock()))
             after = None
-            while some := await self._perform(keeping.rows(day, before, work.chosen, after, work.but_not)):
+            while some := await self._perform(keeping.rows(day, before, work.chosen, after, work.but_not, raw=True)):
                 after = some[-1]["Timestamp"], some[-1]["_id"]
                 done.events += await self._perform(_go(work, some))
                 if on_progress is not None:

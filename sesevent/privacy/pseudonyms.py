@@ -24,13 +24,14 @@ from typing import Any, Final
 from sesevent import addresses
 from sesevent.errors import ConfigurationError
 
-__all__ = ["SHORTEST", "Key", "Pseudonyms", "is_pseudonym", "keys_in", "noted", "written_key"]
+__all__ = ["NOWHERE", "SHORTEST", "Key", "Pseudonyms", "is_pseudonym", "keys_in", "noted", "written_key"]
 
 SHORTEST: Final = 16
 """Bytes that a secret has at least: addresses can be guessed, so the key must not be (RFC 2104 section 3)."""
 _ID: Final = re.compile(r"[a-z0-9]{1,12}")
 _PSEUDONYM: Final = re.compile(r"([pe])\.([a-z0-9]{1,12})\.[0-9a-f]{32}@[^@]+")
-_NOWHERE: Final = "pseudonym.invalid"  # RFC 2606 section 2: no mail can ever reach it
+NOWHERE: Final = "@pseudonym.invalid"  # RFC 2606 section 2: no mail can ever reach it
+"""The domain of pseudonyms whose own is hidden."""
 _ERASED: Final = "erased.invalid"
 _REMEMBERED: Final = 65_536  # addresses, in memory: most of what comes is about people of whom something came before
 
@@ -63,7 +64,7 @@ class Key:
     def pseudonym(self, normal: str) -> str:
         """What an address, in normal form, is stored as."""
         domain = normal.rpartition("@")[2] if self.keep_domain else ""
-        return f"p.{self.id}.{self._digest('', normal)}@{domain or _NOWHERE}"
+        return f"p.{self.id}.{self._digest('', normal)}" + (f"@{domain}" if domain else NOWHERE)
 
     def erased(self, normal: str) -> str:
         """What is left of an erased person; not to be linked with the pseudonym without the key."""

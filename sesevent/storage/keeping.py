@@ -6,10 +6,11 @@ A *hold* names what must stay, whatever a policy says: an address, a mail or a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+import bson
 from bson import ObjectId
 from pymongo import IndexModel, UpdateOne
 
@@ -24,41 +25,21 @@ from sesevent.storage.operations import (
     Document,
     Find,
     Insert,
-    Remove,
     Update,
 )
 
 __all__ = [
-    "EVERYTHING",
-    "EXPIRY",
-    "FIRST_DAY",
-    "Chosen",
-    "Filter",
-    "Hold",
-    "HoldKind",
-    "Place",
-    "all_indexes",
-    "by_month",
-    "drop_hold",
-    "expire_after",
-    "expire_otherwise",
-    "first_between",
-    "hold_in",
-    "holds",
-    "insert_hold",
-    "is_day",
-    "never_expire",
-    "next_day_of",
-    "not_held",
-    "page_of",
-    "remove_events",
-    "thin_events",
-    "whole_events",
+    "EVERYTHING", "EXPIRY", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "all_indexes", "by_any_name",
+    "by_month", "drop_hold", "expire_after", "expire_otherwise", "first_between", "first_held", "hold_in", "holds",
+    "insert_hold", "is_day", "is_held", "never_expire", "next_day_of", "not_held", "page_of", "remove_events",
+    "thin_events", "whole_events",
 ]  # fmt: skip
 
 Filter = Mapping[str, Any]
 Place = tuple[str, Any]
 """A row's `Timestamp` and `_id`: where it stands in its day."""
+_ROOM: Final = 4 * 2**20
+"""Bytes: of `derived` in one command. A single one may have three times as many: then it goes alone."""
 FIRST_DAY: Final = "2000-01-01"
 """Rows whose time cannot be told are never touched: texts that are no such time lie before, or are passed over."""
 
@@ -104,6 +85,9 @@ class Hold(NamedTuple):
     why: str
     at: datetime
 
+    def __repr__(self) -> str:
+        return f"<Hold {self.id} on {addresses.mask(self.value) if self.kind == 'address' else self.value}>"
+
 
 def hold_in(document: Mapping[str, Any]) -> Hold:
     """The hold in a document."""
@@ -134,13 +118,44 @@ def not_held(found: Iterable[Hold], forms: Callable[[str], Sequence[str]] = lamb
 
     *forms* tells what an address in normal form may be stored as.
     """
+    held = _held([one for hold in found for one in by_any_name(hold, forms)])
+    return {"$nor": [*held, {"derived": None}]} if held else {}
+
+
+def by_any_name(hold: Hold, forms: Callable[[str], Sequence[str]]) -> list[Hold]:
+    """A hold, and the same for whatever else its person may be stored as."""
+    if hold.kind != "address":
+        return [hold]
+    return [hold._replace(value=form) for form in forms(addresses.normal(hold.value))]
+
+
+def first_held(people: Sequence[str], found: Iterable[Hold]) -> Find | None:
+    """An event about somebody that something holds; None where nothing is held."""
+    held = _held(found)
+    return Find(EVENTS, {"derived.recipients": {"$in": list(people)}, "$or": held}, (), 1, {"_id": 1}) if held else None
+
+
+def is_held(document: Mapping[str, Any], found: Iterable[Hold]) -> bool:
+    """Whether something holds a row that was read."""
+    derived: Mapping[str, Any] = document.get("derived") or {}
+    campaigns = {derived.get("campaign")}
+    for tag in derived.get("tags", ()):
+        campaigns.update(tag["values"] if tag["name"] == "campaign" else ())
+    of = {
+        "address": set(derived.get("recipients", ())),
+        "message": {document.get("MessageId"), derived.get("messageId")},
+        "campaign": campaigns,
+    }
+    return any(one.value in of[one.kind] for one in found)
+
+
+def _held(found: Iterable[Hold]) -> list[Filter]:
     by_kind: dict[str, list[str]] = {}
     for hold in found:
         by_kind.setdefault(hold.kind, []).append(hold.value)
     held: list[Filter] = []
     if "address" in by_kind:
-        people = [form for one in by_kind["address"] for form in forms(addresses.normal(one))]
-        held.append({"derived.recipients": {"$in": people}})
+        held.append({"derived.recipients": {"$in": by_kind["address"]}})
     if "message" in by_kind:
         held += [{name: {"$in": by_kind["message"]}} for name in ("MessageId", "derived.messageId")]
     if "campaign" in by_kind:
@@ -149,7 +164,7 @@ def not_held(found: Iterable[Hold], forms: Callable[[str], Sequence[str]] = lamb
             {"derived.campaign": names},
             {"derived.tags": {"$elemMatch": {"name": "campaign", "values": names}}},
         ]
-    return {"$nor": [*held, {"derived": None}]} if held else {}
+    return held
 
 
 # ── expiry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,12 +239,29 @@ def whole_events(identifiers: Sequence[Any], *, raw: bool = False) -> Find:
     return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw, as_stored=True)
 
 
-def remove_events(documents: Sequence[Document], free: Filter) -> Remove:
+def remove_events(documents: Sequence[Document], free: Filter) -> Iterator[Delete]:
     """Delete rows that are still what they were when they were read, and that nothing holds.
 
-    Whoever changes a row changes its `derived`: that it is the same is worth asking, and costs little.
+    Whoever changes a row changes its `derived`, and to none that another of these rows had. So it is enough to ask
+    whether it is among theirs, in one command for many rows: that is several times as fast as one for each.
     """
-    return Remove(EVENTS, [{**_same(document), **free} for document in documents])
+    for some in _fitting(documents):
+        same = {"_id": {"$in": [one["_id"] for one in some]}, "derived": {"$in": [one.get("derived") for one in some]}}
+        yield Delete(EVENTS, {**same, **free})
+
+
+def _fitting(documents: Sequence[Document]) -> Iterator[list[Document]]:
+    """As many at a time as a command has room for."""
+    some: list[Document] = []
+    room = _ROOM
+    for document in documents:
+        room -= len(bson.encode({"": document.get("derived")}))
+        if some and room < 0:
+            yield some
+            some, room = [], _ROOM
+        some.append(document)
+    if some:
+        yield some
 
 
 def _same(document: Document) -> dict[str, Any]:

@@ -149,7 +149,8 @@ def leave_derived(documents: Sequence[Mapping[str, Any]], edition: str) -> Updat
 
 
 def _renew(row: Mapping[str, Any]) -> UpdateOne:
-    same = {"derived.v": row["derived"].get("v"), "derived.rules": row["derived"].get("rules")}
+    # Nor has a person been taken out of it: that must not come back.
+    same = {f"derived.{name}": row["derived"].get(name) for name in ("v", "rules", "erased")}
     return UpdateOne({"_id": row["_id"], **same}, {"$set": {"derived": legacy_derived(row)}})
 
 

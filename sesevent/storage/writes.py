@@ -9,7 +9,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
-from sesevent.storage.operations import Delete, Document, Insert, Remove, Update
+from sesevent.storage.operations import Delete, Document, Insert, Update
 from sesevent.storage.reads import MOVED
 from sesevent.storage.standings import FACT, act_document, fact_document, standing_fields
 from sesevent.suppression.facts import Act, Fact
@@ -94,9 +94,9 @@ def drop_facts(identifiers: Sequence[str]) -> Delete:
     return Delete(SUPPRESSION_ACTS, {"_id": {"$in": list(identifiers)}, "act": FACT})
 
 
-def drop_standings(revisions: Mapping[str, int]) -> Remove:
+def drop_standings(revisions: Mapping[str, int]) -> Delete:
     """Let go of standings that nobody changed since they had these revisions."""
-    return Remove(SUPPRESSION, [{"_id": address, "rev": revision} for address, revision in revisions.items()])
+    return Delete(SUPPRESSION, {"$or": [{"_id": address, "rev": rev} for address, rev in revisions.items()]})
 
 
 def keep_names(names: Mapping[str, str]) -> Update:

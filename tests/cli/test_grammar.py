@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, compliance, encryption, histories, migration, monitor, storage
+from sesevent.faces import analytics, audit, compliance, encryption, histories, migration, monitor, privacy, storage
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -44,6 +44,7 @@ NO_TABLE = {
     "suppression export": "writes a file whose form --format names",
     "audit key": "writes a file and tells nothing",
     "encryption key": "writes a file and tells nothing",
+    "privacy export": "writes JSON, and a page with --html",
     "privacy key": "prints a key as processes are given it",
     "unsubscribe key": "writes a file and tells nothing",
     "audit export": "always JSON lines, with hashes over them",
@@ -243,6 +244,11 @@ REACHED = {
     "Migration.inspect": "migrate",
     "Migration.run": "migrate",
     "Migration.undo": "migrate",
+    "Privacy.erase": "privacy erase",
+    "Privacy.export": "privacy export",
+    "Privacy.readmit": "privacy readmit",
+    "Privacy.receipt": "privacy receipts",
+    "Privacy.receipts": "privacy receipts",
     "RecipientHistory.decision": "recipient",
     "RecipientHistory.first": "recipient",
     "RecipientHistory.to_list": "recipient",
@@ -252,7 +258,7 @@ REACHED = {
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
     analytics.Analytics, audit.Audit, compliance.Compliance, encryption.Encrypting, histories.RecipientHistory,
-    migration.Migration, storage.Storage,
+    migration.Migration, privacy.Privacy, storage.Storage,
 )  # fmt: skip
 
 

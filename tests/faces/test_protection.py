@@ -89,12 +89,24 @@ def documents_of(events: list[Any]) -> list[Any]:
 
 def test_figures_are_those_of_the_event_as_it_came(connect: Callable[..., EventStore], rows: Any) -> None:
     """Its group, how long it took, why it failed, whether a machine read: all but what the policy takes away."""
-    received(connect(Key("1", b"k" * 32, keep_domain=False), user_agent="drop", diagnostics="drop"), *EVENTS)
+    received(connect(NEW, user_agent="drop", diagnostics="drop"), *EVENTS)
 
     for plain in documents_of(EVENTS):
         kept = rows.find_one({"_id": plain["_id"]})
         for name in set(plain["derived"]) - {"recipients", "click", "at"}:
             assert kept["derived"].get(name) == plain["derived"][name], name
+
+
+def test_a_key_may_hide_domains(connect: Callable[..., EventStore], tables: Any) -> None:
+    """But those of providers stay in figures: many share them."""
+    store = connect(Key("1", b"k" * 32, keep_domain=False))
+    people = ["ann@ann-example.example", "ben@gmail.com"]
+    received(store, *[testing.payloads.delivery(to=person) for person in people])
+
+    assert "ann-example" not in everything(tables)
+    found = {row.name for row in store.analytics.by("provider", since=NOW - timedelta(days=5)).rows}
+    assert found == {"gmail", "other"}
+    assert len(store.events.for_recipient(people[1]).to_list()) == 1
 
 
 def test_message_parses_as_the_same_event(connect: Callable[..., EventStore]) -> None:

@@ -19,7 +19,7 @@ try:
 except ImportError:
     raise MissingExtra("An archive", "archive") from None
 
-__all__ = ["COLUMNS", "SCHEMA", "Column", "documents_in", "id_of", "table_of"]
+__all__ = ["COLUMNS", "SCHEMA", "Column", "documents_in", "id_of", "in_sql", "table_of"]
 
 Document = dict[str, Any]
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -204,13 +204,40 @@ COLUMNS: Final = (
 """The columns, in order."""
 
 SCHEMA: Final = pa.schema([(column.name, column.type) for column in COLUMNS])
+_EACH: Final = {*SAID, "recipient_domains", "row"}
+"""Columns that speak of each event. What the others say is in its rest: the same for all of one rest."""
 _OF: Final = {column.name: column.of for column in COLUMNS}
+
+
+def in_sql(kind: Any) -> str:
+    """How Athena, Hive and Spark spell a type of Arrow's."""
+    if pa.types.is_list(kind):
+        return f"array<{in_sql(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{one.name}:{in_sql(one.type)}' for one in kind)}>"
+    return _SQL[str(kind)]
+
+
+_SQL: Final = {
+    "string": "string", "large_string": "string", "binary": "binary", "int64": "bigint",
+    "timestamp[ms, tz=UTC]": "timestamp",
+}  # fmt: skip
 
 
 def table_of(documents: Sequence[Mapping[str, Any]]) -> Any:
     """Documents as Arrow's table."""
     rows = _Rows(documents)
-    return pa.Table.from_arrays([pa.array(rows.column(one.name), one.type) for one in COLUMNS], schema=SCHEMA)
+    like: dict[bytes, int] = {}
+    kinds = [like.setdefault(rest, len(like)) for rest in rows.column("row")]
+    few = _Rows(list(dict(zip(kinds, documents, strict=True)).values()))
+    spread = pa.array(kinds, pa.int32())
+    arrays = [
+        pa.array(rows.column(one.name), one.type)
+        if one.name in _EACH
+        else pa.array(few.column(one.name), one.type).take(spread)
+        for one in COLUMNS
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 def documents_in(batch: Any, *, passing: bool = False) -> list[Document]:
