@@ -32,9 +32,17 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(**HERE)
 def types(session: nox.Session) -> None:
-    """Types of the package (mypy --strict and pyright)."""
+    """Types of the package, and those its users see (mypy --strict and pyright)."""
     session.run("mypy", external=True)
+    session.run("mypy", "tests/typing/public.py", external=True)
     session.run("pyright", external=True)
+    session.run("pyright", "tests/typing/public.py", external=True)
+
+
+@nox.session(**HERE)
+def api(session: nox.Session) -> None:
+    """Write the snapshot of public names and signatures anew: what changes in it belongs into the changelog."""
+    session.run("python", "tests/api/snapshot.py", external=True)
 
 
 @nox.session(**HERE)
@@ -101,6 +109,12 @@ def soak(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Ratios against named baselines, as a table and JSON lines."""
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)
+
+
+@nox.session(name="round-trip", **HERE)
+def round_trip(session: nox.Session) -> None:
+    """Archive, delete and restore a million events, and compare them to the byte: ``-- 5000`` for fewer."""
+    session.run("python", "benchmarks/round_trip.py", *session.posargs, external=True)
 
 
 @nox.session(**HERE)

@@ -7,23 +7,20 @@ document is not what it was.
 
 from __future__ import annotations
 
-import hashlib
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import bson
+from round_trip import DAYS, START, digest
 
 from sesevent import EventStore, local, testing, trusted
 from sesevent.contrib.archive import Archive, Archived, Directory
 
-START = datetime(2024, 5, 1, tzinfo=timezone.utc)
-DAYS = 4
 ORDER = [("Timestamp", 1), ("_id", 1)]
 
 
@@ -119,15 +116,6 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
     begun = time.perf_counter()
     answer = work()
     return time.perf_counter() - begun, answer
-
-
-def digest(store: EventStore) -> tuple[int, str]:
-    """Of every document, to the byte."""
-    found, number = hashlib.sha256(), 0
-    for event in store.events.between():
-        found.update(bson.encode(event.document))
-        number += 1
-    return number, found.hexdigest()
 
 
 def line(words: str, number: int, told: list[Round], ours: str, against: str, theirs: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +36,14 @@ from sesevent.cli import reference as cli_reference
 from sesevent.cli.app import EXIT_CODES
 from sesevent.cli.app import app as cli_app
 from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
-from sesevent.contrib.archive.columns import COLUMNS
+from sesevent.contrib.archive.columns import COLUMNS, in_sql
 from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
+from sesevent.events import mail
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.machines import machines
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.events.part import Part
 from sesevent.monitoring.readings import READINGS
 from sesevent.monitoring.rules import DEFAULT_RULES
 from sesevent.monitoring.texts import amount, span
@@ -49,6 +54,7 @@ from sesevent.privacy.policy import ACTIONS, FIELDS, PRESETS, PrivacyPolicy
 from sesevent.privacy.rewriting import PLACES
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
+from sesevent.storage.sealing import TABLE as ENCRYPTED
 from sesevent.storage.tokens import SCOPES
 from sesevent.suppression.decision import decide
 from sesevent.suppression.facts import Act, Fact, Facts
@@ -57,6 +63,8 @@ from sesevent.suppression.rules import RULES
 from sesevent.suppression.standing import derive
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from llms import llms_text  # noqa: E402  # beside this file
 
 project = "sesevent"
 release = version = __version__
@@ -98,6 +106,30 @@ _table(
 _table("archive", ("column", "type", "holds"), [(f"`{one.name}`", f"`{one.type}`", one.words) for one in COLUMNS])
 
 
+def _athena() -> str:
+    """The statement that makes an archive a table of Athena."""
+    columns = ",\n".join(f"  {one.name} {in_sql(one.type)}" for one in COLUMNS)
+    return f"""```sql
+CREATE EXTERNAL TABLE events (
+{columns}
+)
+PARTITIONED BY (day string)
+STORED AS PARQUET
+LOCATION 's3://bucket/prefix/events/'
+TBLPROPERTIES (
+  'projection.enabled' = 'true',
+  'projection.day.type' = 'date',
+  'projection.day.format' = 'yyyy-MM-dd',
+  'projection.day.range' = '2020-01-01,NOW',
+  'storage.location.template' = 's3://bucket/prefix/events/day=${{day}}/'
+);
+```
+"""
+
+
+(HERE / "reference" / "_table_athena.md").write_text(_athena(), encoding="utf-8")
+
+
 def _tree(error: type[SesEventError]) -> list[type[SesEventError]]:
     return [error, *(found for child in error.__subclasses__() for found in _tree(child))]
 
@@ -116,6 +148,46 @@ _table(
         for word, cls in EVENT_CLASSES.items()
     ],
 )  # fmt: skip
+
+
+def _said_of(part: type[Part]) -> dict[str, str]:
+    """What stands behind each field of a part in its source."""
+    (tree,) = ast.parse(inspect.getsource(part)).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        field.target.id: " ".join(ast.literal_eval(said.value).replace("``", "`").split())
+        for field, said in pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        and isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant)
+    }  # fmt: skip
+
+
+def _type_of(annotation: str) -> str:
+    return f"`{annotation.removesuffix(' | None').replace('Moment', 'datetime')}`"
+
+
+def _fields(part: type[Part]) -> Iterator[tuple[str, str, str, str, str]]:
+    said, types = _said_of(part), inspect.get_annotations(part)
+    for number, (name, told) in enumerate(part.model_fields.items()):
+        head = f"`{part.__name__}`" if not number else ""
+        yield head, f"`{told.alias}`", f"`{name}`", _type_of(types[name]), said.get(name, "")
+
+
+def _parts() -> Iterator[type[Part]]:
+    """Every part of a payload: what all kinds have first, then kind by kind."""
+    modules = [mail, *[sys.modules[cls.__module__] for cls in EVENT_CLASSES.values()]]
+    for module in dict.fromkeys(modules):
+        for name in module.__all__:
+            one = getattr(module, name)
+            if isinstance(one, type) and issubclass(one, Part):
+                yield one
+
+
+_table(
+    "fields",
+    ("object", "AWS's name", "ours", "type", "what it holds"),
+    [row for part in _parts() for row in _fields(part)],
+)
 _table(
     "rules",
     ("rule", "reason in a decision", "what happened", "why so"),
@@ -240,6 +312,16 @@ for _name, _text in {
     "cli_commands": cli_reference.sections(get_command(cli_app)),
 }.items():
     (HERE / "reference" / f"_table_{_name}.md").write_text(_text, encoding="utf-8")
+_KEYS = {"person": "the person's, where people have keys; else a shared one", "events": "a shared one",
+         "addresses": "a shared one, of its own"}  # fmt: skip
+_table(
+    "encrypted",
+    ("collection", "field", "how", "with whose key", "because"),
+    [
+        (f"`{row.collection}`", f"`{row.path}`", "equal" if row.equal else "random", _KEYS[row.key], row.why)
+        for row in ENCRYPTED
+    ],
+)
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
     "partitions",
@@ -553,3 +635,13 @@ _ROOMS = {
     "errors | version": (_GROUND, "import nothing"),
 }
 _house()
+
+
+def setup(app: Any) -> None:
+    """Write `llms.txt` beside the pages."""
+    app.connect("build-finished", _write_llms_text)
+
+
+def _write_llms_text(app: Any, failed: Exception | None) -> None:
+    if failed is None:
+        (Path(app.outdir) / "llms.txt").write_text(llms_text(), encoding="utf-8")

@@ -6,6 +6,7 @@ parameters and docstrings, is :mod:`sesevent.sync`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -45,6 +46,7 @@ from sesevent.plans import (
     lists,
     read,
     reclassify,
+    renewing,
     ses_list,
     status,
     suppress,
@@ -65,16 +67,27 @@ from sesevent.plans.receive import (
     store_together,
 )
 from sesevent.plans.reclassify import Reclassified
+from sesevent.plans.renewing import Reindexed
 from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
+from sesevent.storage.connection import (
+    DURABLE,
+    Encrypts,
+    client_options,
+    collections_of,
+    seals_of,
+    settings_of,
+    utc_now,
+    within,
+)
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import CLOCK, PSEUDONYMS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
+from sesevent.storage.renewal import Place
 from sesevent.suppression import files
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS, Act
@@ -86,7 +99,9 @@ if TYPE_CHECKING:
     from sesevent.faces.analytics import AsyncAnalytics
     from sesevent.faces.audit import AsyncAudit
     from sesevent.faces.compliance import AsyncCompliance
+    from sesevent.faces.encryption import AsyncEncrypting
     from sesevent.faces.keeping import AsyncKeeping
+    from sesevent.faces.migration import AsyncMigration
     from sesevent.faces.monitor import AsyncMonitor
     from sesevent.faces.privacy import AsyncPrivacy
     from sesevent.faces.retention import AsyncRetaining
@@ -620,10 +635,12 @@ class AsyncEventStore:
         policy: Policy = DEFAULT_POLICY,
         privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = awaited(clock)
+        self._collections |= seals_of(encryption, privacy, client, self._collections)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
@@ -672,6 +689,13 @@ class AsyncEventStore:
         return AsyncKeeping(self._perform, self._clock)
 
     @cached_property
+    def encryption(self) -> AsyncEncrypting:
+        """The keys of what is kept encrypted. Raises ConfigurationError of a store that encrypts nothing."""
+        from sesevent.faces.encryption import AsyncEncrypting
+
+        return AsyncEncrypting(perform, self._collections, self._clock)
+
+    @cached_property
     def retention(self) -> AsyncRetaining:
         """How long events are kept."""
         from sesevent.faces.retention import AsyncRetaining
@@ -700,6 +724,13 @@ class AsyncEventStore:
         return AsyncStorage(self._perform, self._clock)
 
     @cached_property
+    def migration(self) -> AsyncMigration:
+        """Rows that another application wrote, and how they are taken over."""
+        from sesevent.faces.migration import AsyncMigration
+
+        return AsyncMigration(self._perform, self._clock, self._policy, self._collections[EVENTS].name)
+
+    @cached_property
     def tokens(self) -> AsyncTokens:
         """Who may use the HTTP API."""
         from sesevent.faces.tokens import AsyncTokens
@@ -718,6 +749,7 @@ class AsyncEventStore:
         policy: Policy = DEFAULT_POLICY,
         privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
         **options: Any,
     ) -> Connecting:
         """Connect to MongoDB and make sure that it answers.
@@ -726,7 +758,8 @@ class AsyncEventStore:
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
         *write_concern* says otherwise. *privacy* says what is kept of people, and by which keys their pseudonyms are
-        made: from now on, in rows that this store writes. Further *options* go to PyMongo's client.
+        made: from now on, in rows that this store writes. With *encryption* (`sesevent.contrib.encryption.Encryption`)
+        what is personal is kept encrypted. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -743,6 +776,7 @@ class AsyncEventStore:
             policy=policy,
             privacy=privacy,
             clock=clock,
+            encryption=encryption,
         )
         return Connecting(store)
 
@@ -914,8 +948,9 @@ class AsyncEventStore:
         others write, and to run again. Returns the number of rows; *on_progress* is told it
         after each page.
         """
-        done = 0
-        while adopted := await perform(read.adopt_some(self._policy), self._collections):
+        done, adopted = 0, renewing.PAGE
+        while adopted == renewing.PAGE:
+            adopted = await perform(renewing.adopt_some(self._policy), self._collections)
             done += adopted
             if on_progress is not None:
                 on_progress(done)
@@ -932,6 +967,28 @@ class AsyncEventStore:
             whole += page
             if on_progress is not None:
                 on_progress(whole)
+        return whole
+
+    async def reindex(
+        self, *, rows_per_second: float | None = None, on_progress: Callable[[Reindexed], object] | None = None
+    ) -> Reindexed:
+        """Make ``derived`` anew for rows of which an older version of this library, or other rules, made it.
+
+        Where it says something else afterwards, facts, suppression standings and rollups follow. It goes on where the
+        last one that was killed came to; safe while others write, and several times at once. At most
+        *rows_per_second* are touched, where that is given. *on_progress* is called after each page of five hundred.
+        """
+        from sesevent.faces.migration import Pace
+
+        name, pace, whole = self._collections[EVENTS].name, Pace(rows_per_second), Reindexed()
+        place: Place | None = await perform(renewing.begin(name), self._collections)
+        while place is not None:
+            page = await perform(renewing.reindex_page(self._policy, name, place, self._clock()), self._collections)
+            whole += page
+            place = page.place
+            if on_progress is not None:
+                on_progress(whole)
+            await asyncio.sleep(pace.pause(page.rows))
         return whole
 
     async def examine(self) -> list[doctor.Finding]:

@@ -20,15 +20,17 @@ from sesevent.faces import (
     analytics,
     audit,
     compliance,
+    encryption,
     histories,
     keeping,
+    migration,
     monitor,
     privacy,
     retention,
     storage,
     tokens,
     watch,
-)  # fmt: skip
+)
 from sesevent.storage.layout import INDEXES, POLLING
 from sesevent.suppression.rules import RULES
 
@@ -48,11 +50,13 @@ FACES = [
     (analytics.Analytics, analytics.AsyncAnalytics),
     (audit.Audit, audit.AsyncAudit),
     (keeping.Keeping, keeping.AsyncKeeping),
+    (migration.Migration, migration.AsyncMigration),
     (retention.Retaining, retention.AsyncRetaining),
     (privacy.Privacy, privacy.AsyncPrivacy),
     (compliance.Compliance, compliance.AsyncCompliance),
     (storage.Storage, storage.AsyncStorage),
     (tokens.Tokens, tokens.AsyncTokens),
+    (encryption.Encrypting, encryption.AsyncEncrypting),
 ]
 
 

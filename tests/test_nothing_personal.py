@@ -1,6 +1,6 @@
 """Nothing personal in logs, metrics, errors and reprs: every error path is walked with known addresses and subjects.
 
-What other tests log and raise is looked at too: see the fixture `nothing_personal` of all tests.
+What other tests log and raise is looked at too: see `pytest_runtest_call` in conftest.py.
 """
 
 from __future__ import annotations

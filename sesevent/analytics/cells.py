@@ -195,7 +195,7 @@ class Cells:
             if kind == "Bounce":
                 _count_bounce(cell, kept, times)
             elif kind == "Delivery" and "s" in group:
-                cell.took.add(group["s"], times)
+                cell.took.add(int(group["s"]), times)
 
     def _add_mail(self, hour: str, kind: str, key: Key, group: Mapping[str, Any], times: int) -> None:
         """What happened to a mail, whoever of its recipients it was."""
@@ -213,7 +213,7 @@ class Cells:
             cell.unique(name).add(mark)
             if name == "opens" and "s" in group:
                 # The hour's, however finely times are told apart: or minutes would add up to something else.
-                place, told = (hour[:HOUR], key, mark), (group["s"], hour)
+                place, told = (hour[:HOUR], key, mark), (int(group["s"]), hour)
                 self._first[place] = min(told, self._first.get(place, told))
 
 

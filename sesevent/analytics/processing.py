@@ -38,6 +38,8 @@ HELD: Final[dict[str, Held]] = {
         "for good, unless a retention policy says otherwise"),
     "ses_events": Held(
         _RECIPIENTS, "as ses_event, where another application writes its events there", "as ses_event", "as ses_event"),
+    "ses_event_unfinished": Held(
+        _NOBODY, "which rows are brought up to date", "to finish what a killed process began", "until it is done"),
     "ses_suppression": Held(
         _RECIPIENTS, "address; which rules hold against mailing it, since when",
         "to mail nobody who must not be mailed",

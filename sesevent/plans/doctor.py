@@ -14,6 +14,7 @@ from sesevent.errors import ConfigurationError, StoreError
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit, dead_letters, expiry
 from sesevent.storage import reads, rollups
+from sesevent.storage.codec import DERIVED_VERSION
 from sesevent.storage.connection import Settings
 from sesevent.storage.layout import (
     COMPRESSED,
@@ -23,10 +24,11 @@ from sesevent.storage.layout import (
     PLURAL,
     POLLING,
     SUPPRESSION,
+    UNFINISHED,
     WATCHES,
     index_models,
 )
-from sesevent.storage.operations import Command, Count, CreateCollection, CreateIndexes, Document, ListIndexes
+from sesevent.storage.operations import Command, Count, CreateCollection, CreateIndexes, Document, Find, ListIndexes
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
 __all__ = ["Finding", "ensure_indexes", "examine", "greet", "kind", "missing_indexes"]
@@ -98,6 +100,7 @@ def examine(settings: Settings | None) -> Plan[list[Finding]]:
     findings.append(_legacy(legacy))
     stale = yield from ask(Count(EVENTS, reads.classified_by_others(rules_version()).filter, _COUNTED))
     findings.append(_stale(stale))
+    findings += yield from _editions()
     plural = yield from ask(Count(PLURAL, {}, 1))
     if plural:
         findings.append(_PLURAL_HOLDS_ROWS)
@@ -168,13 +171,32 @@ def _legacy(count: int) -> Finding:
     if not count:
         return Finding("ok", "older rows", "none without `derived`")
     found = f"{_about(count)} rows without `derived`: not found by recipient, and no ground for suppression"
-    return Finding("warning", "older rows", found, "Run: sesevent doctor --fix")
+    return Finding("warning", "older rows", found, "Run: sesevent migrate")
 
 
 def _stale(count: int) -> Finding:
     if not count:
         return Finding("ok", "reasons", f"all failures are classified by the rules of today ({rules_version()})")
     return Finding("warning", "reasons", f"{_about(count)} were classified by other rules", "Run: sesevent reclassify")
+
+
+def _editions() -> Plan[list[Finding]]:
+    """Whether older versions made `derived`, as far as the first and the last row tell; and what nobody finished."""
+    # No index tells all of them: `reindex` finds them.
+    ends = yield from ask(Find(EVENTS, _HAS_EDITION, (("_id", 1),), 1, {"derived.v": 1}))
+    ends = ends + (yield from ask(Find(EVENTS, _HAS_EDITION, (("_id", -1),), 1, {"derived.v": 1})))
+    oldest = min((row["derived"]["v"] for row in ends), default=DERIVED_VERSION)
+    found = [Finding("ok", "editions", f"`derived` is of edition {DERIVED_VERSION}")]
+    if oldest < DERIVED_VERSION:
+        found = [Finding("warning", "editions", f"rows have `derived` of edition {oldest}", "Run: sesevent reindex")]
+    pages = yield from ask(Count(UNFINISHED, {}, _COUNTED))
+    if pages:
+        told = f"{_about(pages)} pages of rows are being changed, or whoever was at it died"
+        found.append(Finding("warning", "unfinished", told, "Run: sesevent reindex"))
+    return found
+
+
+_HAS_EDITION: Final = {"derived.v": {"$exists": True}}
 
 
 def _dead_letters(count: int) -> Finding:

@@ -20,7 +20,7 @@ from sesevent.plans import audit, erased, keeping
 from sesevent.plans.erased import Erased
 from sesevent.plans.marking import mark
 from sesevent.plans.suppress import follow
-from sesevent.storage import erasures, reads, writes
+from sesevent.storage import erasures, reads, renewal
 from sesevent.storage.codec import legacy_derived
 from sesevent.storage.erasures import Erasing, ErasureReceipt, Person
 from sesevent.storage.keeping import Hold, first_held, is_held
@@ -147,7 +147,7 @@ def _adopt(policy: Policy, work: Work, _: Any) -> Plan[tuple[int, Any]]:
     """Rows of older shapes are found as all others are, once they have `derived`."""
     documents = yield from ask(erasures.older_rows_naming(work.person, PAGE))
     if documents:
-        yield from ask(writes.give_derived(documents))
+        yield from ask(renewal.give_derived(documents))
         yield from mark(documents)
         yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in documents])
     return 0, documents or None

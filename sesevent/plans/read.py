@@ -1,4 +1,4 @@
-"""Stories of reading: pages of an answer, one event, the timeline of a mail, rows of older shapes."""
+"""Stories of reading: pages of an answer, one event, the timeline of a mail."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import NamedTuple
 from bson import ObjectId
 
 from sesevent.ops import Plan, ask
-from sesevent.plans.marking import mark
-from sesevent.plans.suppress import follow
-from sesevent.storage import reads, writes
-from sesevent.storage.codec import StoredEvent, legacy_derived, stored_event
+from sesevent.storage import reads
+from sesevent.storage.codec import StoredEvent, stored_event
 from sesevent.storage.reads import EventQuery
-from sesevent.suppression.policy import Policy
 
-__all__ = ["PAGE", "Page", "adopt_some", "get", "next_page", "timeline"]
+__all__ = ["PAGE", "Page", "get", "next_page", "timeline"]
 
 PAGE = 500  # rows a page
 
@@ -54,19 +51,6 @@ def timeline(message_id: str) -> Plan[list[StoredEvent]]:
     own_last = sorted(events, key=lambda event: str(event.id) == event.key)
     once = {event.key: event for event in own_last}
     return sorted(once.values(), key=_by_time)
-
-
-def adopt_some(policy: Policy, size: int = PAGE) -> Plan[int]:
-    """Give the next rows of older shapes their `derived`, and derive the standings they touch.
-
-    Returns how many rows, 0 when none is left.
-    """
-    documents = yield from ask(reads.without_derived(size))
-    if documents:
-        yield from ask(writes.give_derived(documents))
-        yield from mark(documents)
-        yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in documents])
-    return len(documents)
 
 
 def _by_time(event: StoredEvent) -> tuple[float, str]:

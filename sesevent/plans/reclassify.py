@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 from sesevent.bounces import rules_version
 from sesevent.ops import Plan, ask
-from sesevent.plans.marking import mark
-from sesevent.plans.suppress import follow
-from sesevent.storage import reads, writes
-from sesevent.storage.codec import legacy_derived, stored_event
+from sesevent.plans import renewing
+from sesevent.storage import reads
+from sesevent.storage.codec import stored_event
 from sesevent.storage.reads import Cursor
 from sesevent.suppression.policy import Policy
 
@@ -40,8 +39,7 @@ def next_page(policy: Policy, after: Cursor | None, size: int = PAGE) -> Plan[Re
     query = replace(reads.classified_by_others(rules_version()), after=after)
     documents = yield from ask(query.page(size))
     if not documents:
+        yield from renewing.finish_others(policy)
         return None
-    yield from ask(writes.renew_derived(documents))
-    yield from mark(documents)
-    changed = yield from follow(policy, [document | {"derived": legacy_derived(document)} for document in documents])
-    return Reclassified(len(documents), len(changed), stored_event(documents[-1]).cursor)
+    done = yield from renewing.renew(policy, documents)
+    return Reclassified(len(documents), done.standings, stored_event(documents[-1]).cursor)

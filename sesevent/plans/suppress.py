@@ -122,7 +122,7 @@ def touch(document: Document, touched: set[str], delivered: set[str]) -> bool:
     True where it is evidence: it holds facts to be noted.
     """
     derived = document["derived"]
-    kind = derived.get("type", document["Type"])  # a row may hold an SNS envelope
+    kind = derived.get("type", document.get("Type"))  # a row may hold an SNS envelope
     people = derived.get("recipients", ())
     if "erased" in derived:  # a mark is nobody
         people = [person for person in people if not MARK.fullmatch(person)]

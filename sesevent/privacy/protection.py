@@ -20,7 +20,7 @@ from sesevent.privacy import swift
 from sesevent.privacy.editing import EDITS, Editor, object_in, subject_in
 from sesevent.privacy.policy import FIELDS, PrivacyPolicy
 from sesevent.privacy.pseudonyms import Key, Pseudonyms, keys_in
-from sesevent.privacy.rewriting import Rewriter, mailboxes_in
+from sesevent.privacy.rewriting import Rewriter, mailbox_in, mailboxes_in
 
 __all__ = ["DROPPED", "Protected", "Protection"]
 
@@ -50,7 +50,9 @@ class _Chosen(NamedTuple):
     rewrites: bool
     """Whether addresses are written over."""
     swift: bool
-    """Whether the quick way knows all that is to be done."""
+    """Whether addresses are written over as the quick way does it."""
+    beyond: tuple[str, ...]
+    """Edits that only the thorough way knows."""
 
 
 class Protection:
@@ -104,7 +106,7 @@ class Protection:
                  for name in EDITS if actions[name] in _CHANGES}  # fmt: skip
         alike = actions["recipients"] == actions["others"] == "pseudonymise"
         rewrites = not _CHANGES.isdisjoint((actions["recipients"], actions["others"]))
-        return _Chosen(actions, edits, rewrites, alike)
+        return _Chosen(actions, edits, rewrites, alike, tuple(edits.keys() - _DONE.keys()))
 
     def _thoroughly(self, event: Essentials, chosen: _Chosen) -> Protected | None:
         before = event.decoded()
@@ -144,17 +146,19 @@ class Protection:
 
     def _quickly(self, event: Essentials, chosen: _Chosen) -> Protected | None:
         """The same, where a text is simple; None where it may not be."""
-        text, mail, subject = event.text, event.mail, event.subject
-        source, tags, link = mail.get("source"), mail.get("tags"), event.own.get("link")
-        if self.pseudonyms is None or (not chosen.edits.keys() <= _DONE.keys() and self._has_more(event, chosen)):
+        mail, subject, link = event.mail, event.subject, event.own.get("link")
+        source, tags = mail.get("source"), mail.get("tags")
+        if self.pseudonyms is None or event.body is None or event.body == "receipt":
+            return None
+        if chosen.beyond and self._has_more(event, chosen.beyond):
             return None
         if swift.may_hold(subject) or swift.may_hold(link) or (type(tags) is dict and swift.any_may_hold(tags)):
             return None
-        sender = swift.sender_in(source) if type(source) is str and event.type != "Received" else ""
-        people = event.normals
-        if sender in people or sender in (mail.get("destination") or ()) or not swift.is_simple(text):
+        sender = swift.sender_in(source) if type(source) is str else ""
+        named = self._named(event, sender)
+        if named is None or not swift.is_simple(event.text):
             return None
-        written = swift.swapped(text, self.pseudonyms.of, sender)
+        written = swift.swapped(event.text, named, self.pseudonyms.of, sender)
         for name, editor in chosen.edits.items():
             if written is None:
                 return None
@@ -168,14 +172,28 @@ class Protection:
                 new = editor.value(name, event.own[key])
                 written = swift.with_value(written, key, event.own[key], new)
                 link = new if name == "links" else link
-        if written is None or written == text:
+        if written is None or written is event.text:
             return None
-        people = [self.pseudonyms.of(normal) for normal in people]
+        people = [self.pseudonyms.of(normal) for normal in event.normals]
         return Protected(written, people, subject, link if isinstance(link, str) else None, None)
 
-    def _has_more(self, event: Essentials, chosen: _Chosen) -> bool:
+    def _named(self, event: Essentials, sender: str) -> dict[str, str] | None:
+        """What is written for those whom an event names, as it spells them; None where one cannot be read, or is the
+        sender.
+        """
+        to, of = event.mail.get("destination"), self.pseudonyms.of if self.pseudonyms is not None else str
+        named: dict[str, str] = {}
+        for text in event.named if to == event.named or type(to) is not list else [*event.named, *to]:
+            if text not in named:
+                normal = mailbox_in(text) if type(text) is str else None
+                if normal is None or normal == sender or '"' in text or "\\" in text:
+                    return None
+                named[text] = of(normal)
+        return named
+
+    def _has_more(self, event: Essentials, beyond: tuple[str, ...]) -> bool:
         """Whether this event has a part that only the thorough way edits."""
-        for name in chosen.edits.keys() - _DONE.keys():
+        for name in beyond:
             if name == "tags":
                 tags = event.mail.get("tags")
                 if type(tags) is not dict or not all(map(self.policy.keeps_tag, tags)):

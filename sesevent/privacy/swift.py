@@ -24,7 +24,8 @@ _LOCAL: Final = ascii_letters + digits + "._+-"
 _HOST: Final = ascii_letters + digits + ".-"
 _BEFORE: Final = frozenset('" ,;')
 _AFTER: Final = frozenset('" ,;:>')
-_HIDING: Final = ("\\u", '"{', '"[', "\\/")  # escapes, and JSON in a text
+_HIDING: Final = ("\\u", "\\/", '"{', '"[')
+"""Escapes, and JSON in a text, in which an address would stand between escaped quotes."""
 _PERCENT: Final = re.compile(r"%(?:25)*40")
 _ENCODED: Final = re.compile(r"=\?[^?]*\?([bBqQ])\?([^?]*)\?=")
 _OWN_IDS: Final = re.compile(r"(?:(?!simulator)[a-z0-9\-]+\.)?amazonses\.com")  # as in sesevent.privacy.protection
@@ -32,9 +33,15 @@ _OWN_IDS: Final = re.compile(r"(?:(?!simulator)[a-z0-9\-]+\.)?amazonses\.com")  
 
 def is_simple(text: str) -> bool:
     """Whether an address in a text can only stand there plain."""
-    if any(sign in text for sign in _HIDING) or '"content"' in text or ("%" in text and _PERCENT.search(text)):
+    if "\\" in text and any(sign in text for sign in _HIDING):
         return False
-    return "=?" not in text or not any(_word_may_hold(*word.groups()) for word in _ENCODED.finditer(text))
+    if "%" in text and _PERCENT.search(text):
+        return False
+    return (
+        "?" not in text
+        or "=?" not in text
+        or not any(_word_may_hold(*word.groups()) for word in _ENCODED.finditer(text))
+    )
 
 
 def _word_may_hold(coding: str, word: str) -> bool:
@@ -54,11 +61,10 @@ def may_hold(value: Any) -> bool:
 
 def any_may_hold(tags: Mapping[str, Any]) -> bool:
     """Whether the sender's own message tags may."""
-    return any(
-        may_hold(name) or any(may_hold(value) for value in tag_values(values))
-        for name, values in tags.items()
-        if name[:4] != "ses:"
-    )
+    for name, values in tags.items():
+        if name[:4] != "ses:" and (may_hold(name) or any(map(may_hold, tag_values(values)))):
+            return True
+    return False
 
 
 @lru_cache(1024)  # a sender has few
@@ -67,11 +73,33 @@ def sender_in(source: str) -> str:
     return addresses.normal(source)
 
 
-def swapped(text: str, new: Callable[[str], str], sender: str) -> str | None:
+def swapped(text: str, named: Mapping[str, str], new: Callable[[str], str], sender: str) -> str | None:
     """A text in which every address but the sender's is another; None where one stands there in a way of its own.
 
-    Text is cut at each @, and what is around it looked at from both sides.
+    *named*: those whom the event names, as it spells them, and what is written for them; *new*: the same of others.
     """
+    known = 0
+    for old, written in named.items():
+        if old in text:
+            quoted = f'"{written}"'
+            text = text.replace(f'"{old}"', quoted)
+            known += text.count(quoted)
+    parts = text.split(sender) if sender else [text]
+    # Mostly nobody is left but them and the sender.
+    if text.count("@") == known + len(parts) - 1 and _stands_alone(parts):
+        return text
+    return _one_by_one(text, new, sender)
+
+
+def _stands_alone(parts: list[str]) -> bool:
+    """Whether what a text was cut at is a whole address each time."""
+    return _EITHER.issuperset([part[-1:] for part in parts[:-1]]) and _AFTER.issuperset(
+        [part[:1] for part in parts[1:]]
+    )
+
+
+def _one_by_one(text: str, new: Callable[[str], str], sender: str) -> str | None:
+    """The same, cut at each @, with what is around it looked at from both sides."""
     head, *tails = text.split("@")
     written: list[str] = []
     for piece in tails:

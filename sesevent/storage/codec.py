@@ -47,6 +47,7 @@ __all__ = [
     "derived_of",
     "document_fields",
     "document_of",
+    "event_inside",
     "is_protected",
     "is_too_large",
     "legacy_derived",
@@ -250,7 +251,9 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     derived = derived_of(event)
     if is_protected(document):
         return derived | _kept_figures(document)
-    if (key := _key_in(document) or key_of(event).hex()) != str(document["_id"]):
+    # What this library received has its event's key for an `_id`, whatever was taken out of its text since.
+    key = _key_in(document) or (str(document["_id"]) if "received" in document else key_of(event).hex())
+    if key != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
     if "erased" in (known := document.get("derived") or {}):
         derived["erased"] = known["erased"]
@@ -265,7 +268,7 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_protected(document: Mapping[str, Any]) -> bool:
     """Whether a row says less than the event did that arrived: its key, and some figures, no more follow from it."""
-    return "protected" in (document.get("received") or {})
+    return "unreadable" in document or "protected" in (document.get("received") or {})
 
 
 def _key_in(document: Mapping[str, Any]) -> str | None:
@@ -327,6 +330,15 @@ class StoredEvent:
         return at if isinstance(at, datetime) else None
 
     @property
+    def unreadable(self) -> str | None:
+        """Why what is personal in it cannot be read: ``erased``, ``key lost`` or ``damaged``; None where it can.
+
+        Of such a row type, time, message id and reasons are known still.
+        """
+        reason: str | None = self.document.get("unreadable")
+        return reason
+
+    @property
     def cursor(self) -> tuple[str | None, Any]:
         """Where this row stands in time order: hand it as *after* to continue behind it."""
         return self.document.get("Timestamp"), self.id
@@ -353,6 +365,14 @@ def received_of(message: UnverifiedMessage, now: datetime) -> dict[str, Any]:
 
 def _event_of(document: Mapping[str, Any]) -> Event:
     """The event in ``Message`` if it is one; else, in an older row, what the columns tell."""
+    if (event := event_inside(document)) is not None:
+        return event
+    payload = _payload_from_columns(document)
+    return read_event(jsontext.encode(payload), payload)
+
+
+def event_inside(document: Mapping[str, Any]) -> Event | None:
+    """The first event in a row's ``Message``; None where there is none that can be read."""
     message = document.get("Message")
     if isinstance(message, (str, Mapping)):
         for inner in unwrap(message):
@@ -361,8 +381,7 @@ def _event_of(document: Mapping[str, Any]) -> Event:
                     return read_event(inner.text, inner.payload)
                 except PayloadError:
                     break
-    payload = _payload_from_columns(document)
-    return read_event(jsontext.encode(payload), payload)
+    return None
 
 
 def _payload_from_columns(document: Mapping[str, Any]) -> dict[str, Any]:

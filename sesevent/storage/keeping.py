@@ -224,7 +224,7 @@ def page_of(
     if after is not None:
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
-    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw)
+    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw, as_stored=True)
 
 
 def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
@@ -236,7 +236,7 @@ def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate
 
 def whole_events(identifiers: Sequence[Any], *, raw: bool = False) -> Find:
     """These rows, as a majority of the members holds them."""
-    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw)
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw, as_stored=True)
 
 
 def remove_events(documents: Sequence[Document], free: Filter) -> Iterator[Delete]:

@@ -8,8 +8,8 @@ from pymongo import IndexModel
 
 __all__ = [
     "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COLLECTIONS", "COMPRESSED", "DATABASE", "DEAD_LETTERS",
-    "ERASURES", "EVENTS", "HEALTH", "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION",
-    "SUPPRESSION_ACTS", "TOKENS", "WATCHES", "Index", "index_models",
+    "ENCRYPTION", "ERASURES", "EVENTS", "HEALTH", "HOLDS", "INDEXES", "KEYS", "PLURAL", "POLLING", "ROLLUPS",
+    "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "UNFINISHED", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -40,12 +40,19 @@ ERASURES: Final = "ses_erasure"
 """Who was erased, as keyed hashes, and what that did."""
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
+KEYS: Final = "ses_key"
+"""MongoDB's key vault: data keys, each wrapped."""
+ENCRYPTION: Final = "ses_encryption"
+"""The secret that wraps them, wrapped itself, and the ids of keys that were destroyed."""
+UNFINISHED: Final = "ses_event_unfinished"
+"""Pages of rows whose `derived` is being changed, what follows from it still to be done: beside the events, under their
+collection's name."""
 PLURAL: Final = "ses_events"
 """What Mongoose makes of a model called `ses_event`, unless it is told not to."""
 
 COLLECTIONS: Final = (
     EVENTS, SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
-    ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS, ERASURES,
+    ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS, ERASURES, UNFINISHED, KEYS, ENCRYPTION,
 )  # fmt: skip
 """All of them, by the names that operations use."""
 

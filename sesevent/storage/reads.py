@@ -61,7 +61,6 @@ __all__ = [
     "which_are_there",
     "with_id",
     "with_tag",
-    "without_derived",
 ]
 
 Filter = dict[str, Any]
@@ -207,11 +206,6 @@ def told_by_identity(identifiers: Iterable[ObjectId]) -> Find:
 def last_of_type(word: str) -> Find:
     """The time of the newest row of this type, in SES's word: the end of an index."""
     return Find(EVENTS, {"Type": word}, (("Timestamp", -1), ("_id", -1)), 1, {"Timestamp": 1})
-
-
-def without_derived(size: int) -> Find:
-    """Rows of older shapes that have no `derived` yet."""
-    return Find(EVENTS, {"derived": None}, limit=size)
 
 
 def classified_by_others(edition: str) -> EventQuery:

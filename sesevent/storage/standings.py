@@ -35,7 +35,7 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)  # an event without a time c
 def facts_in(document: Mapping[str, Any]) -> dict[str, Fact]:
     """The facts in one stored event, by the address they are about; none if it holds no evidence."""
     derived = document["derived"]
-    kind = derived.get("type", document["Type"])  # a row may hold an SNS envelope, and any event in it
+    kind = derived.get("type", document.get("Type"))  # a row may hold an SNS envelope, and any event in it
     if kind not in (*EVIDENCE, "Delivery"):
         return {}
     detail = derived.get(kind[:1].lower() + kind[1:], {})

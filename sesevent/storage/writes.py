@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from sesevent.storage.codec import legacy_derived
 from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
-from sesevent.storage.operations import Delete, Document, Insert, Remove, Update
+from sesevent.storage.operations import Delete, Document, Insert, Update
 from sesevent.storage.reads import MOVED
 from sesevent.storage.standings import FACT, act_document, fact_document, standing_fields
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.standing import Standing
 
 __all__ = [
-    "drop_dead_letters", "drop_facts", "drop_standings", "give_derived", "insert_audit", "insert_events",
-    "insert_facts", "insert_standings", "keep_dead_letters", "keep_names", "prefer_published", "put_bookmarks",
-    "record_acts", "rename_acts", "renew_derived", "renew_facts", "replace_standings",
+    "drop_dead_letters", "drop_facts", "drop_standings", "insert_audit", "insert_events", "insert_facts",
+    "insert_standings", "keep_dead_letters", "keep_names", "prefer_published", "put_bookmarks", "record_acts",
+    "rename_acts", "renew_facts", "replace_standings",
 ]  # fmt: skip
 
 
@@ -96,9 +94,9 @@ def drop_facts(identifiers: Sequence[str]) -> Delete:
     return Delete(SUPPRESSION_ACTS, {"_id": {"$in": list(identifiers)}, "act": FACT})
 
 
-def drop_standings(revisions: Mapping[str, int]) -> Remove:
+def drop_standings(revisions: Mapping[str, int]) -> Delete:
     """Let go of standings that nobody changed since they had these revisions."""
-    return Remove(SUPPRESSION, [{"_id": address, "rev": revision} for address, revision in revisions.items()])
+    return Delete(SUPPRESSION, {"$or": [{"_id": address, "rev": rev} for address, rev in revisions.items()]})
 
 
 def keep_names(names: Mapping[str, str]) -> Update:
@@ -107,28 +105,6 @@ def keep_names(names: Mapping[str, str]) -> Update:
         SUPPRESSION,
         [UpdateOne({"_id": f"{MOVED}{old}"}, {"$set": {"now": name}}, upsert=True) for old, name in names.items()],
     )
-
-
-def give_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
-    """Give rows of older shapes their `derived`, in place; the five strings and the ``_id`` stay."""
-    return Update(
-        EVENTS,
-        [
-            UpdateOne({"_id": row["_id"], "derived": None}, {"$set": {"derived": legacy_derived(row)}})
-            for row in documents
-        ],
-    )
-
-
-def renew_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
-    """Work out the `derived` of rows anew, in place, where nobody else has done so meanwhile."""
-    return Update(EVENTS, [_renew(row) for row in documents])
-
-
-def _renew(row: Mapping[str, Any]) -> UpdateOne:
-    # Nor has a person been taken out of it: that must not come back.
-    same = {"_id": row["_id"], **{f"derived.{name}": row["derived"].get(name) for name in ("rules", "erased")}}
-    return UpdateOne(same, {"$set": {"derived": legacy_derived(row)}})
 
 
 def keep_dead_letters(documents: Sequence[Document]) -> Update:

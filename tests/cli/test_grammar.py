@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, compliance, histories, monitor, privacy, storage
+from sesevent.faces import analytics, audit, compliance, encryption, histories, migration, monitor, privacy, storage
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -43,6 +43,7 @@ NO_TABLE = {
     "classify": "always JSON lines, or sentences with --explain",
     "suppression export": "writes a file whose form --format names",
     "audit key": "writes a file and tells nothing",
+    "encryption key": "writes a file and tells nothing",
     "privacy export": "writes JSON, and a page with --html",
     "privacy key": "prints a key as processes are given it",
     "unsubscribe key": "writes a file and tells nothing",
@@ -169,6 +170,7 @@ REACHED = {
     "EventStore.receive_many": "ingest",
     "EventStore.recipient": "recipient",
     "EventStore.reclassify": "reclassify",
+    "EventStore.reindex": "reindex",
     "EventStore.record_handshake": "(the webhook's: nobody confirms a subscription by hand)",
     "EventStore.status": "status",
     "EventStore.status_many": "status",
@@ -234,6 +236,14 @@ REACHED = {
     "Storage.report": "storage report",
     "Audit.note": "(for code that does something: what commands do is noted by itself)",
     "Audit.verify": "audit verify",
+    "Encrypting.encrypt_existing": "encryption apply",
+    "Encrypting.new_data_key": "encryption new-key",
+    "Encrypting.rotate": "encryption rotate",
+    "Encrypting.shred": "encryption shred",
+    "Encrypting.status": "encryption status",
+    "Migration.inspect": "migrate",
+    "Migration.run": "migrate",
+    "Migration.undo": "migrate",
     "Privacy.erase": "privacy erase",
     "Privacy.export": "privacy export",
     "Privacy.readmit": "privacy readmit",
@@ -247,8 +257,8 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    analytics.Analytics, audit.Audit, compliance.Compliance, histories.RecipientHistory, privacy.Privacy,
-    storage.Storage,
+    analytics.Analytics, audit.Audit, compliance.Compliance, encryption.Encrypting, histories.RecipientHistory,
+    migration.Migration, privacy.Privacy, storage.Storage,
 )  # fmt: skip
 
 

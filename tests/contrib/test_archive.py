@@ -1003,6 +1003,25 @@ def test_every_column_tells_what_the_event_does(store: Any, directory: Directory
     assert click["happened_at"] == START + timedelta(seconds=5)
 
 
+def test_the_files_open_in_duckdb_as_they_are(store: Any, directory: Directory) -> None:
+    """With the day as a column, and nothing of ours."""
+    duckdb = pytest.importorskip("duckdb")
+    fill(store)
+    told = [bson.decode(row) for row in in_database(store).values()]
+    Archive(store, directory, part_events=70).run(BEFORE)
+    files = f"read_parquet('{directory.root}/events/*/*.parquet', hive_partitioning = true)"
+    found = duckdb.sql(
+        f"SELECT id, CAST(day AS VARCHAR), type, recipients, message, happened_at FROM {files}"
+    ).fetchall()
+    assert sorted(row[:5] for row in found) == sorted(
+        (str(row["_id"]), row["Timestamp"][:10], row["Type"], row["derived"]["recipients"], row["Message"])
+        for row in told
+    )
+    assert {row[5].astimezone(timezone.utc) for row in found} == {
+        row["derived"]["at"].replace(tzinfo=timezone.utc) for row in told
+    }
+
+
 def test_what_is_no_sql_is_told(store: Any, directory: Directory) -> None:
     """As something to change."""
     with pytest.raises(ConfigurationError, match="DuckDB"):

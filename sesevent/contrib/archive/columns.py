@@ -19,7 +19,7 @@ try:
 except ImportError:
     raise MissingExtra("An archive", "archive") from None
 
-__all__ = ["COLUMNS", "SCHEMA", "Column", "documents_in", "id_of", "table_of"]
+__all__ = ["COLUMNS", "SCHEMA", "Column", "documents_in", "id_of", "in_sql", "table_of"]
 
 Document = dict[str, Any]
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -207,6 +207,21 @@ SCHEMA: Final = pa.schema([(column.name, column.type) for column in COLUMNS])
 _EACH: Final = {*SAID, "recipient_domains", "row"}
 """Columns that speak of each event. What the others say is in its rest: the same for all of one rest."""
 _OF: Final = {column.name: column.of for column in COLUMNS}
+
+
+def in_sql(kind: Any) -> str:
+    """How Athena, Hive and Spark spell a type of Arrow's."""
+    if pa.types.is_list(kind):
+        return f"array<{in_sql(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{one.name}:{in_sql(one.type)}' for one in kind)}>"
+    return _SQL[str(kind)]
+
+
+_SQL: Final = {
+    "string": "string", "large_string": "string", "binary": "binary", "int64": "bigint",
+    "timestamp[ms, tz=UTC]": "timestamp",
+}  # fmt: skip
 
 
 def table_of(documents: Sequence[Mapping[str, Any]]) -> Any:

@@ -95,10 +95,9 @@ def _groups(several: Iterable[Sequence[Document]]) -> Iterator[Any]:
     """Tables of many events each."""
     waiting: list[Any] = []
     rows = size = 0
-    for some in several:
-        if some:
-            waiting.append(table_of(some))
-            rows, size = rows + len(some), size + waiting[-1].nbytes
+    for some in _grouped(several, AT_ONCE):
+        waiting.append(table_of(some))
+        rows, size = rows + len(some), size + waiting[-1].nbytes
         if rows >= _IN_A_GROUP or size >= _GROUP_BYTES:
             yield _by_mail(waiting)
             waiting, rows, size = [], 0, 0

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import bson
 from bson import ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
-from bson.errors import BSONError, InvalidId
+from bson.errors import BSONError
 from bson.min_key import MinKey
 
 from sesevent.errors import ArchiveError
@@ -51,7 +51,7 @@ class Said:
         """Ids, where they can be told from their texts."""
         try:
             return [ObjectId(bytes.fromhex(one)) for one in self.column("id")]
-        except (ValueError, InvalidId):  # there are others among them
+        except (ValueError, TypeError):  # there are others among them
             return [ObjectId(one) if ObjectId.is_valid(one) else None for one in self.column("id")]
 
     @cached_property
