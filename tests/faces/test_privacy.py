@@ -16,7 +16,7 @@ from sesevent.drivers import sync as driver
 from sesevent.ops import ask
 from sesevent.privacy.pseudonyms import Key, Pseudonyms
 from sesevent.storage.operations import PSEUDONYMS
-from sesevent.storage.writes import renew_derived
+from sesevent.storage.renewal import renew_derived
 from sesevent.suppression.facts import Act
 
 SENT = datetime(2024, 5, 1, 9, tzinfo=timezone.utc)
@@ -571,7 +571,7 @@ def test_whatever_arrives_between_any_two_steps_is_erased(
         assert not killable.suppression.check(ANN)
 
 
-@pytest.mark.parametrize("told", ["receive", "suppress", "put_back"])
+@pytest.mark.parametrize("told", ["receive", "suppress", "put_back", "rebuild", "reclassify"])
 def test_an_erasure_between_any_two_steps_of_whoever_writes_takes_it_too(
     killable: Any, tables: Any, monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
@@ -582,13 +582,23 @@ def test_an_erasure_between_any_two_steps_of_whoever_writes_takes_it_too(
         "receive": lambda: killable.receive(trusted(payloads.bounce(**alone), because="a test's own")),
         "suppress": lambda: killable.suppression.suppress(ANN, by="ben"),
         "put_back": lambda: killable.keeping.put_back(late),
+        "rebuild": lambda: killable.suppression.rebuild(),
+        "reclassify": lambda: killable.reclassify(),
     }
     steps = Steps(monkeypatch)
+    if told == "reclassify":
+        tables["ses_event"].update_many({}, {"$set": {"derived.rules": "older", "derived.complaint.type": "abuse?"}})
+    steps.arm(-1)
     does[told]()
     for number in range(1, steps.count + 1):
         steps.arm(-1)
         begin_again(killable, tables)
-        tables["ses_event"].delete_one({"Type": "Complaint"})
+        if told == "reclassify":
+            tables["ses_event"].update_many(
+                {}, {"$set": {"derived.rules": "older", "derived.complaint.type": "abuse?"}}
+            )
+        else:
+            tables["ses_event"].delete_one({"Type": "Complaint"})
 
         def erases() -> None:
             steps.at = -1
