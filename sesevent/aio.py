@@ -1040,7 +1040,8 @@ class Connecting:
 
     async def _greeted(self) -> AsyncEventStore:
         try:
-            await perform(doctor.greet(self._store._policy, self._store._clock()), self._store._collections)
+            plan = doctor.greet(self._store._policy, self._store._clock(), self._store._privacy)
+            await perform(plan, self._store._collections)
         except BaseException:
             await self._store.close()
             raise

@@ -720,7 +720,7 @@ class EventStore:
                 privacy=privacy,
                 clock=clock,
             )
-            perform(doctor.greet(policy, clock()), store._collections)
+            perform(doctor.greet(policy, clock(), privacy), store._collections)
         except BaseException:
             client.close()
             raise

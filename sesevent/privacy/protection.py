@@ -19,7 +19,7 @@ from sesevent.events.essentials import Essentials
 from sesevent.privacy import swift
 from sesevent.privacy.editing import EDITS, Editor, object_in, subject_in
 from sesevent.privacy.policy import FIELDS, PrivacyPolicy
-from sesevent.privacy.pseudonyms import Key, Pseudonyms, keys_in
+from sesevent.privacy.pseudonyms import Key, Pseudonyms, keys_in, noted
 from sesevent.privacy.rewriting import Rewriter, mailbox_in, mailboxes_in
 
 __all__ = ["DROPPED", "Protected", "Protection"]
@@ -86,6 +86,11 @@ class Protection:
         """
         made = PrivacyPolicy() if policy is None else PrivacyPolicy.load(policy)
         return cls(made, keys_in(keys) if keys_file is None else keys_in(_text_of(Path(keys_file)), str(keys_file)))
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """Id → fingerprint of each key."""
+        return {} if self.pseudonyms is None else noted(self.pseudonyms.keys)
 
     @property
     def keeps_dead_letters(self) -> bool:
