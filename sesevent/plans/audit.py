@@ -75,7 +75,7 @@ def note_followed(subject: str, version: str, default: str, now: datetime) -> Pl
 
 
 def note_keys(subject: str, keys: Mapping[str, str], now: datetime) -> Plan[None]:
-    """Write by which keys a process works, where they are others than the last one's: ids and fingerprints, never keys."""
+    """Write by which keys a process works, where they are others than the last one's: fingerprints, never keys."""
     if not keys:
         return
     try:

@@ -53,8 +53,8 @@ def test_a_policy_without_a_key_is_refused_before_anything_is_stored(sesevent: A
     policy = tmp_path / "privacy.toml"
     policy.write_text('preset = "marketing"\n')
 
-    without = sesevent("--privacy", str(policy), "doctor")
-    wrong = sesevent("--privacy", str(policy), "doctor", SESEVENT_PRIVACY_KEYS="2025:short-secret")
+    without = sesevent("--privacy", str(policy), "events")
+    wrong = sesevent("--privacy", str(policy), "events", SESEVENT_PRIVACY_KEYS="2025:short-secret")
 
     assert (without.returncode, wrong.returncode) == (2, 2)
     assert "no key" in without.stderr
