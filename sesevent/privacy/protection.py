@@ -190,7 +190,8 @@ class Protection:
         named: dict[str, str] = {}
         for text in event.named if to == event.named or type(to) is not list else [*event.named, *to]:
             if text not in named:
-                normal = mailbox_in(text) if type(text) is str else None
+                plain = type(text) is str and _AS_COMPARED.fullmatch(text)
+                normal = text if plain else mailbox_in(text) if type(text) is str else None
                 if normal is None or normal == sender or '"' in text or "\\" in text:
                     return None
                 named[text] = of(normal)
@@ -223,6 +224,8 @@ _ONLY_IN: Final = {
 """In which kinds of event there is what only the thorough way edits."""
 _TO: Final = frozenset({"destination", "to", "cc", "bcc"})
 _FROM: Final = frozenset({"source", "from", "sender", "returnpath", "return-path"})
+_AS_COMPARED: Final = re.compile(r"[a-z0-9._+\-]+@[a-z0-9.\-]*[a-z0-9]")
+"""An address that is spelled as it is compared, as most are."""
 _OF_SES: Final = re.compile(r"(?:(?!simulator)[a-z0-9\-]+\.)?amazonses\.com")
 
 
