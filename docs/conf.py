@@ -54,6 +54,7 @@ from sesevent.privacy.policy import ACTIONS, FIELDS, PRESETS, PrivacyPolicy
 from sesevent.privacy.rewriting import PLACES
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
+from sesevent.storage.sealing import TABLE as ENCRYPTED
 from sesevent.storage.tokens import SCOPES
 from sesevent.suppression.decision import decide
 from sesevent.suppression.facts import Act, Fact, Facts
@@ -232,6 +233,7 @@ def _held(address: str, pseudonym: str) -> list[tuple[str, ...]]:
         ("`ses_suppression_act`", f"{address}; who acted, and why, in their words", f"{pseudonym}; the same words"),
         ("`ses_dead_letter`", "text as it came", "text as it came, or its size alone (`dead_letters`)"),
         ("`ses_hold`", "the address that is held", "the same: somebody must be told whom it is about"),
+        ("`ses_erasure`", "a keyed hash of whoever was erased", "the same, and the pseudonym without its domain"),
         ("`ses_rollup`", "domains, no person", "domains, no person; those of providers only where the key drops them"),
         ("`ses_audit`, `ses_alarm`, `ses_watch`, `ses_bookmark`", "no person", "no person"),
         ("archives", "as `ses_event`", "as `ses_event`"),
@@ -310,6 +312,16 @@ for _name, _text in {
     "cli_commands": cli_reference.sections(get_command(cli_app)),
 }.items():
     (HERE / "reference" / f"_table_{_name}.md").write_text(_text, encoding="utf-8")
+_KEYS = {"person": "the person's, where people have keys; else a shared one", "events": "a shared one",
+         "addresses": "a shared one, of its own"}  # fmt: skip
+_table(
+    "encrypted",
+    ("collection", "field", "how", "with whose key", "because"),
+    [
+        (f"`{row.collection}`", f"`{row.path}`", "equal" if row.equal else "random", _KEYS[row.key], row.why)
+        for row in ENCRYPTED
+    ],
+)
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
     "partitions",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sesevent.errors import AwsError as AwsError
     from sesevent.errors import AwsUnavailable as AwsUnavailable
     from sesevent.errors import ConfigurationError as ConfigurationError
+    from sesevent.errors import Held as Held
     from sesevent.errors import MissingExtra as MissingExtra
     from sesevent.errors import PayloadError as PayloadError
     from sesevent.errors import PositionLost as PositionLost
@@ -89,8 +90,8 @@ _HOMES = {
     "bounces.decide": "classify",
     "bounces.of_event": "classify_event",
     "cache": "AsyncCachedChecks CachedChecks",
-    "errors": "ArchiveError AwsError AwsUnavailable ConfigurationError MissingExtra PayloadError PositionLost Problem "
-    "SesEventError StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
+    "errors": "ArchiveError AwsError AwsUnavailable ConfigurationError Held MissingExtra PayloadError PositionLost "
+    "Problem SesEventError StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
     "events.bounce": "Bounce",
     "events.click": "Click",
     "events.complaint": "Complaint",

@@ -72,7 +72,16 @@ from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
+from sesevent.storage.connection import (
+    DURABLE,
+    Encrypts,
+    client_options,
+    collections_of,
+    seals_of,
+    settings_of,
+    utc_now,
+    within,
+)
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import CLOCK, PSEUDONYMS
@@ -90,9 +99,11 @@ if TYPE_CHECKING:
     from sesevent.faces.analytics import AsyncAnalytics
     from sesevent.faces.audit import AsyncAudit
     from sesevent.faces.compliance import AsyncCompliance
+    from sesevent.faces.encryption import AsyncEncrypting
     from sesevent.faces.keeping import AsyncKeeping
     from sesevent.faces.migration import AsyncMigration
     from sesevent.faces.monitor import AsyncMonitor
+    from sesevent.faces.privacy import AsyncPrivacy
     from sesevent.faces.retention import AsyncRetaining
     from sesevent.faces.storage import AsyncStorage
     from sesevent.faces.tokens import AsyncTokens
@@ -624,10 +635,12 @@ class AsyncEventStore:
         policy: Policy = DEFAULT_POLICY,
         privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = awaited(clock)
+        self._collections |= seals_of(encryption, privacy, client, self._collections)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
@@ -676,11 +689,25 @@ class AsyncEventStore:
         return AsyncKeeping(self._perform, self._clock)
 
     @cached_property
+    def encryption(self) -> AsyncEncrypting:
+        """The keys of what is kept encrypted. Raises ConfigurationError of a store that encrypts nothing."""
+        from sesevent.faces.encryption import AsyncEncrypting
+
+        return AsyncEncrypting(perform, self._collections, self._clock)
+
+    @cached_property
     def retention(self) -> AsyncRetaining:
         """How long events are kept."""
         from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def privacy(self) -> AsyncPrivacy:
+        """A person's rights."""
+        from sesevent.faces.privacy import AsyncPrivacy
+
+        return AsyncPrivacy(self._perform, self._clock, self._policy)
 
     @cached_property
     def compliance(self) -> AsyncCompliance:
@@ -722,6 +749,7 @@ class AsyncEventStore:
         policy: Policy = DEFAULT_POLICY,
         privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
         **options: Any,
     ) -> Connecting:
         """Connect to MongoDB and make sure that it answers.
@@ -730,7 +758,8 @@ class AsyncEventStore:
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
         *write_concern* says otherwise. *privacy* says what is kept of people, and by which keys their pseudonyms are
-        made: from now on, in rows that this store writes. Further *options* go to PyMongo's client.
+        made: from now on, in rows that this store writes. With *encryption* (`sesevent.contrib.encryption.Encryption`)
+        what is personal is kept encrypted. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -747,6 +776,7 @@ class AsyncEventStore:
             policy=policy,
             privacy=privacy,
             clock=clock,
+            encryption=encryption,
         )
         return Connecting(store)
 

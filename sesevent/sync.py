@@ -61,7 +61,16 @@ from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
+from sesevent.storage.connection import (
+    DURABLE,
+    Encrypts,
+    client_options,
+    collections_of,
+    seals_of,
+    settings_of,
+    utc_now,
+    within,
+)
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.operations import CLOCK, PSEUDONYMS
@@ -79,9 +88,11 @@ if TYPE_CHECKING:
     from sesevent.faces.analytics import Analytics
     from sesevent.faces.audit import Audit
     from sesevent.faces.compliance import Compliance
+    from sesevent.faces.encryption import Encrypting
     from sesevent.faces.keeping import Keeping
     from sesevent.faces.migration import Migration
     from sesevent.faces.monitor import Monitor
+    from sesevent.faces.privacy import Privacy
     from sesevent.faces.retention import Retaining
     from sesevent.faces.storage import Storage
     from sesevent.faces.tokens import Tokens
@@ -595,10 +606,12 @@ class EventStore:
         policy: Policy = DEFAULT_POLICY,
         privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = clock
+        self._collections |= seals_of(encryption, privacy, client, self._collections)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
@@ -647,11 +660,25 @@ class EventStore:
         return Keeping(self._perform, self._clock)
 
     @cached_property
+    def encryption(self) -> Encrypting:
+        """The keys of what is kept encrypted. Raises ConfigurationError of a store that encrypts nothing."""
+        from sesevent.faces.encryption import Encrypting
+
+        return Encrypting(perform, self._collections, self._clock)
+
+    @cached_property
     def retention(self) -> Retaining:
         """How long events are kept."""
         from sesevent.faces.retention import Retaining
 
         return Retaining(self._perform, self._clock)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """A person's rights."""
+        from sesevent.faces.privacy import Privacy
+
+        return Privacy(self._perform, self._clock, self._policy)
 
     @cached_property
     def compliance(self) -> Compliance:
@@ -693,6 +720,7 @@ class EventStore:
         policy: Policy = DEFAULT_POLICY,
         privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
         **options: Any,
     ) -> EventStore:
         """Connect to MongoDB and make sure that it answers.
@@ -701,7 +729,8 @@ class EventStore:
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
         *write_concern* says otherwise. *privacy* says what is kept of people, and by which keys their pseudonyms are
-        made: from now on, in rows that this store writes. Further *options* go to PyMongo's client.
+        made: from now on, in rows that this store writes. With *encryption* (`sesevent.contrib.encryption.Encryption`)
+        what is personal is kept encrypted. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -719,6 +748,7 @@ class EventStore:
                 policy=policy,
                 privacy=privacy,
                 clock=clock,
+                encryption=encryption,
             )
             perform(doctor.greet(policy, clock(), privacy), store._collections)
         except BaseException:

@@ -111,11 +111,24 @@ class Kept:
         return {one: (told, database[one].index_information()) for one, told in options.items()}
 
 
+def _encrypted() -> dict[str, Any]:
+    """What SESEVENT_TEST_ENCRYPTION (``shared`` or ``person``) asks for: the same tests, of stores that encrypt.
+
+    Those that look at rows beside the store fail then, and should.
+    """
+    wanted = os.environ.get("SESEVENT_TEST_ENCRYPTION")
+    if not wanted:
+        return {}
+    from sesevent.contrib.encryption import Encryption, LocalKey
+
+    return {"encryption": Encryption(LocalKey(b"k" * 96), per_person=wanted == "person")}
+
+
 @pytest.fixture
 def store(mongodb_uri: str, database: str) -> Iterator[Any]:
     from sesevent import EventStore
 
-    with EventStore.connect(mongodb_uri, database=database) as connected:
+    with EventStore.connect(mongodb_uri, database=database, **_encrypted()) as connected:
         connected.ensure_indexes()
         yield connected
 
@@ -177,7 +190,7 @@ def _server(colour: str, request: pytest.FixtureRequest) -> Stores:
     uri, database = request.getfixturevalue("mongodb_uri"), request.getfixturevalue("database")
     face = EventStore if colour == "sync" else AsyncEventStore
     tables = request.getfixturevalue("mongo_client")[database]
-    return Stores(colour, tables, lambda: face.connect(uri, database=database))
+    return Stores(colour, tables, lambda: face.connect(uri, database=database, **_encrypted()))
 
 
 def _memory(colour: str, request: pytest.FixtureRequest) -> Stores:

@@ -18,6 +18,7 @@ from sesevent.cli import (
     dead_letters,
     demo,
     doctor,
+    encryption,
     events,
     files,
     health,
@@ -30,6 +31,7 @@ from sesevent.cli import (
     renewal,
     report,
     retention,
+    rights,
     rollup,
     serve,
     settings,
@@ -106,6 +108,15 @@ def _options(
             show_default=False,
         ),
     ] = None,
+    encryption: Annotated[
+        str | None,
+        typer.Option(
+            "--encryption",
+            envvar=options.ENCRYPTION_VARIABLE,
+            help="TOML file that names the master key of what is kept encrypted.",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
     ] = False,
@@ -113,13 +124,15 @@ def _options(
     del version  # its callback has answered
     told = settings.read(settings.found(config))
     ctx.default_map = settings.handed_on(told, ctx.command, ctx)
-    given = {"policy": policy, "privacy": privacy, "privacy_keys": privacy_keys}
+    given = {"policy": policy, "privacy": privacy, "privacy_keys": privacy_keys, "encryption": encryption}
     files = {name: file or settings.file_of(told, name) for name, file in given.items()}
     ctx.obj = settings.Held(told, files)
     token = options.POLICY_FILE.set(files["policy"])
     ctx.call_on_close(lambda: options.POLICY_FILE.reset(token))
     kept = options.PRIVACY_FILES.set((files["privacy"], files["privacy_keys"]))
     ctx.call_on_close(lambda: options.PRIVACY_FILES.reset(kept))
+    keyed = options.ENCRYPTION_FILE.set(files["encryption"])
+    ctx.call_on_close(lambda: options.ENCRYPTION_FILE.reset(keyed))
 
 
 app.command("demo")(demo.demo)
@@ -151,7 +164,9 @@ app.add_typer(archive.app, name="archive")
 app.add_typer(retention.app, name="retention")
 app.add_typer(worker.app, name="worker")
 app.add_typer(monitor.app, name="monitor")
+rights.add_to(protection.app)
 app.add_typer(protection.app, name="privacy")
+app.add_typer(encryption.app, name="encryption")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")

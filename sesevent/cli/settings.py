@@ -40,6 +40,7 @@ COMMON: Final = {
     "policy": Common("SESEVENT_POLICY", "TOML file with the suppression policy that every command follows"),
     "privacy": Common("SESEVENT_PRIVACY", "TOML file with what is kept of people"),
     "privacy_keys": Common("SESEVENT_PRIVACY_KEYS_FILE", "file with the keys of pseudonyms, the newest first"),
+    "encryption": Common("SESEVENT_ENCRYPTION", "TOML file that names the master key of what is encrypted"),
     "stream": Common("SESEVENT_STREAM", "stream of the mail"),
     "tenant": Common("SESEVENT_TENANT", "tenant it concerns, where there are several"),
     "by": Common("SESEVENT_BY", "who says so; by default your login name"),
@@ -50,7 +51,7 @@ COMMON: Final = {
 
 _FILE: Final = "sesevent.toml"
 _WHOLE: Final = frozenset(
-    {"policy", "privacy", "privacy_keys"}
+    {"policy", "privacy", "privacy_keys", "encryption"}
 )  # told to `sesevent` itself, not to one of its commands
 
 

@@ -12,7 +12,7 @@ from sesevent import addresses
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit
+from sesevent.plans import audit, erased
 from sesevent.plans.gather import names_of
 from sesevent.plans.suppress import check, everything_about, follow, known_by_any_name, of_tenant, rederive
 from sesevent.storage import reads, writes
@@ -42,13 +42,17 @@ _OPTED_OUT = "unsubscribed"
 
 def say(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]:
     """Write acts down and let the standings follow; returns the changed ones. Saying twice is saying once."""
-    stored, names = yield from names_of([addresses.normal(address) for address, _ in said])
-    acts = [(name, with_id(name, act)) for address, act in said for name in (stored[addresses.normal(address)],)]
+    normals = [addresses.normal(address) for address, _ in said]
+    stored, names = yield from names_of(normals)
+    stored |= yield from erased.hashes_of(normals)
+    acts = [(stored[normal], with_id(stored[normal], act)) for normal, (_, act) in zip(normals, said, strict=True)]
     if not acts:
         return []
     acts += yield from _under_other_names(names, acts)
     yield from ask(writes.record_acts(acts))
-    return (yield from rederive(policy, [name for name, _ in acts], names=names))
+    changed = yield from rederive(policy, [name for name, _ in acts], names=names)
+    yield from erased.settle(policy, normals)
+    return changed
 
 
 def _under_other_names(names: Mapping[str, str], acts: Sequence[tuple[str, Act]]) -> Plan[list[tuple[str, Act]]]:
@@ -70,6 +74,7 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     _require_one(address)
     normal = addresses.normal(address)
     stored, _ = yield from names_of([normal])
+    stored |= yield from erased.hashes_of([normal])
     known = with_id(stored[normal], act)
     # First into the audit, so that nothing is done unseen; the id leads to the person while the act is kept.
     yield from audit.note(act_entry(known), once=known.id)
@@ -118,6 +123,11 @@ def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     not say that it overrides that.
     """
     _require_one(address)
+    if (yield from erased.hashes_of([addresses.normal(address)])):
+        raise ConfigurationError(
+            "This person's data was erased, with the wish not to be mailed.",
+            hint="Take the person off the list of the erased first, and say why: store.privacy.readmit.",
+        )
     documents = yield from ask(reads.standings_of((yield from _all_names(address))))
     for document in documents if not act.override else ():
         for holding in of_tenant(document, act.tenant).holdings:
@@ -245,7 +255,8 @@ def rebuild_events(policy: Policy, query: EventQuery | None) -> Plan[tuple[Rebui
     """Derive the standings that the next events are evidence for."""
     query = query or reads.all_evidence()
     documents = yield from ask(query.page(PAGE))
-    derived = [document for document in documents if document.get("derived")]
+    # Whom an encrypted row was about nobody may know any more; the facts in it are noted apart.
+    derived = [document for document in documents if document.get("derived") and "unreadable" not in document]
     changed = yield from follow(policy, derived)
     rest = query.behind(stored_event(documents[-1]), len(documents)) if len(documents) == PAGE else None
     return Rebuilt(len(documents), len(changed)), rest

@@ -116,7 +116,7 @@ def _retry(policy: Policy, find: Find, now: datetime, privacy: Protection | None
         retried.tried += 1
         retried.last = document["_id"]
         letter = dead_letter(document)
-        if letter.truncated:
+        if letter.truncated or letter.content is None:  # or nobody can read it: its key is lost
             continue
         prepared = Prepared(privacy=privacy)
         prepare(vouched(b"", "it was received before", _messages(letter)), letter.first_at, prepared)

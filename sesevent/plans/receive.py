@@ -12,11 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from bson import ObjectId
+
+from sesevent import addresses
 from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
 from sesevent.events.essentials import Essentials
 from sesevent.events.event import Event
 from sesevent.events.parse import class_of, event_of
 from sesevent.ops import Plan, ask
+from sesevent.plans import erased
+from sesevent.plans.erased import Listed, Taken
 from sesevent.plans.marking import mark
 from sesevent.plans.parse import essentials_in
 from sesevent.plans.suppress import note_facts, rederive, touch
@@ -24,7 +29,8 @@ from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads
 from sesevent.storage.codec import IDENTITY_KINDS, document_of, is_too_large, protect
-from sesevent.storage.operations import Document
+from sesevent.storage.erasures import put_rows
+from sesevent.storage.operations import AskPseudonyms, Document
 from sesevent.storage.records import dead_letter_document
 from sesevent.storage.writes import insert_events, keep_dead_letters, prefer_published
 from sesevent.suppression.policy import Policy
@@ -158,6 +164,8 @@ class Prepared:
     """What cannot be understood, to be kept as dead letters."""
     message: VerifiedMessage | None = None
     """What it was prepared of, where that is one thing."""
+    mailed: dict[ObjectId, list[str]] = field(default_factory=dict)
+    """By event: to whom its mail went, in normal form, where that is several."""
     privacy: Protection | None = None
     """What is kept of people; None: everything, as it came."""
     names: dict[str, str] = field(default_factory=dict)
@@ -203,6 +211,8 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
     if prepared.events is not None:
         prepared.events.append(event_of(event) if issubclass(class_of(event.type), prepared.keep) else None)
     prepared.documents.append(document)
+    if type(mailed := event.mail.get("destination")) is list and len(mailed) > 1:
+        prepared.mailed[document["_id"]] = [addresses.normal(one) for one in mailed if type(one) is str]
     if touch(document, prepared.touched, prepared.delivered):
         prepared.evidence.append(document)
 
@@ -249,12 +259,14 @@ _TELLING = 20  # events from which one may learn
 
 def store(policy: Policy, prepared: Prepared, redelivery: Redelivery) -> Plan[Stored]:
     """Store prepared events and dead letters, then derive the standings the events touch."""
-    fresh = yield from _record(prepared, redelivery)
+    fresh = yield from _record([prepared], redelivery)
     return Stored(fresh, (yield from _derive(policy, prepared)))
 
 
-def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
+def _record(several: Sequence[Prepared], redelivery: Redelivery) -> Plan[list[bool]]:
     """Keep dead letters, and events that are not there yet; says of each event whether it was fresh."""
+    listed = yield from _take_out_erased(several, {})
+    prepared = several[0] if len(several) == 1 else _merged(several)
     if prepared.dead:
         yield from _keep(prepared.dead)
     if not prepared.documents:
@@ -263,14 +275,55 @@ def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
     yield from _prefer_published(
         [document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)]
     )
+    yield from _take_out_erased(several, listed, written=True)
     yield from mark(prepared.documents)
     return fresh
+
+
+def _take_out_erased(several: Sequence[Prepared], known: Listed, *, written: bool = False) -> Plan[Listed]:
+    """Take those who were erased out of prepared events; of *written* ones, whoever was erased since it was *known*."""
+    if (yield from ask(AskPseudonyms())) is None:
+        return {}
+    people = {one for prepared in several for document in prepared.documents for one in _mailed(document, prepared)}
+    listed = yield from erased.among(people)
+    if listed.keys() <= known.keys():
+        return listed
+    changes = [change for prepared in several for change in _without_erased(prepared, listed)]
+    if written and changes:
+        yield from ask(put_rows(changes))
+    return listed
+
+
+def _mailed(document: Document, prepared: Prepared) -> list[str]:
+    people = [prepared.names.get(one, one) for one in document["derived"].get("recipients", ())]
+    return people + prepared.mailed.get(document["_id"], [])
+
+
+def _without_erased(prepared: Prepared, listed: Listed) -> list[tuple[Document, Document]]:
+    """Take the erased out of what is prepared; returns what it was and what it is."""
+    found = [erased.taken(document, _mailed(document, prepared), listed) for document in prepared.documents]
+    changes = [(old, new.document) for old, new in zip(prepared.documents, found, strict=True) if new is not None]
+    if changes:
+        evidence = {one["_id"]: one for one in prepared.evidence}
+        pairs = [
+            Taken(old, evidence.get(old["_id"], old)) if new is None else new
+            for old, new in zip(prepared.documents, found, strict=True)
+        ]
+        prepared.documents = [pair.document for pair in pairs]
+        prepared.touched, prepared.delivered = set(), set()
+        prepared.evidence = [
+            pair.evidence for pair in pairs if touch(pair.evidence, prepared.touched, prepared.delivered)
+        ]
+    return changes
 
 
 def _derive(policy: Policy, prepared: Prepared) -> Plan[list[Standing]]:
     """Note the facts in stored events, and let the standings follow; returns those that changed."""
     yield from note_facts(prepared.evidence)
-    return (yield from rederive(policy, prepared.touched, prepared.delivered, prepared.names))
+    changed = yield from rederive(policy, prepared.touched, prepared.delivered, prepared.names)
+    people = {one.address for one in changed} | prepared.touched
+    yield from erased.settle(policy, {prepared.names.get(person, person) for person in people})
+    return changed
 
 
 def _insert(documents: Sequence[Document], redelivery: Redelivery) -> Plan[list[bool]]:
@@ -328,7 +381,7 @@ def store_together(policy: Policy, several: Sequence[Prepared], redelivery: Rede
     waits for another's standing: first those are told who touch none, last those that change some.
     """
     try:
-        fresh = iter((yield from _record(_merged(several), redelivery)))
+        fresh = iter((yield from _record(several, redelivery)))
     except StoreError as error:
         if error.retryable or len(several) == 1:
             for place, one in enumerate(several):

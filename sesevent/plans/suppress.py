@@ -12,6 +12,7 @@ from sesevent.errors import StoreConflict, StoreError
 from sesevent.ops import Plan, ask
 from sesevent.plans.gather import gather, let_go, todays
 from sesevent.storage import reads, writes
+from sesevent.storage.codec import MARK
 from sesevent.storage.operations import AskPseudonyms, Document
 from sesevent.storage.standings import EVIDENCE, FACT, act_in, fact_in, facts_in, standings_in
 from sesevent.suppression.decision import Decision, decide, decide_no_address, decide_without_store
@@ -56,15 +57,12 @@ def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: d
     """One decision for each address, in order; made when asked for, so that a thousand never pile up."""
     normals = addresses.normals_of(asked)
     known = dict.fromkeys([normal for normal in normals if normal is not None])  # the server likes them in order
-    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
-    if pseudonyms is not None:
-        kept = yield from _by_any_name(
-            policy, {normal: pseudonyms.forms(normal) for normal in known}, stream, tenant, now
-        )
-        return _told(policy, asked, normals, kept, stream, tenant, now)
     mailboxes = {normal: mailbox for normal in known if (mailbox := policy.mailbox(normal))} if policy.plus_tags else {}
-    documents = (yield from ask(reads.standings_of(known, set(mailboxes.values())))) if known else []
-    kept = {document["_id"]: decide(policy, of_tenant(document, tenant), stream, now) for document in documents}
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    names = {form: normal for normal in known for form in pseudonyms.forms(normal)} if pseudonyms else {}
+    documents = (yield from ask(reads.standings_of(names or known, set(mailboxes.values())))) if known else []
+    told = [(document["_id"], decide(policy, of_tenant(document, tenant), stream, now)) for document in documents]
+    kept = _by_name(told, names) if names else dict(told)
     if mailboxes:
         _share(policy, kept, mailboxes)
     return _told(policy, asked, normals, kept, stream, tenant, now)
@@ -90,20 +88,11 @@ def _told(
     )  # fmt: skip
 
 
-def _by_any_name(
-    policy: Policy, forms: Mapping[str, Sequence[str]], stream: str, tenant: str, now: datetime
-) -> Plan[dict[str, Decision]]:
-    """What is decided of people who may be stored under several forms: what any forbids is forbidden."""
-    of = {form: normal for normal, several in forms.items() for form in several}
+def _by_name(told: Sequence[tuple[str, Decision]], names: Mapping[str, str]) -> dict[str, Decision]:
+    """What was decided for everything that somebody is stored as, by the address; the strongest refusal goes first."""
     kept: dict[str, Decision] = {}
-    for document in (yield from ask(reads.standings_of(of))) if of else ():
-        normal = of[document["_id"]]
-        decision = decide(policy, of_tenant(document, tenant), stream, now)
-        other = kept.get(normal)
-        if other is None or (
-            not decision.allowed and (other.allowed or strength(decision.rule) < strength(other.rule))
-        ):
-            kept[normal] = decision.same_for(normal)
+    for form, decision in sorted(told, key=lambda one: (one[1].allowed, strength(one[1].rule))):
+        kept.setdefault(names.get(form, form), decision.same_for(names.get(form, form)))
     return kept
 
 
@@ -134,11 +123,14 @@ def touch(document: Document, touched: set[str], delivered: set[str]) -> bool:
     """
     derived = document["derived"]
     kind = derived.get("type", document.get("Type"))  # a row may hold an SNS envelope
+    people = derived.get("recipients", ())
+    if "erased" in derived:  # a mark is nobody
+        people = [person for person in people if not MARK.fullmatch(person)]
     if kind in EVIDENCE:
-        touched.update(derived.get("recipients", ()))
+        touched.update(people)
         return True
     if kind == "Delivery":
-        delivered.update(derived.get("recipients", ()))
+        delivered.update(people)
     return False
 
 

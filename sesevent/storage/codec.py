@@ -8,6 +8,7 @@ Three shapes exist. Ours: the five strings as the Mongoose schema means them, `d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ __all__ = [
     "DERIVED_VERSION",
     "ENGAGEMENT",
     "IDENTITY_KINDS",
+    "MARK",
     "StoredEvent",
     "derived_of",
     "document_fields",
@@ -58,6 +60,8 @@ IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
 """Kinds that SES may report twice: by event publishing, and by identity notifications."""
 ENGAGEMENT: Final = ("Open", "Click")
 """Kinds that a person or a machine causes."""
+MARK: Final = re.compile(r"erased(?:\.[1-9]\d*)?@[^@]+")
+"""What stands in place of an erased person's address, in rows whose ``derived.erased`` says so."""
 _MOST_PEOPLE: Final = 10_000  # SES itself takes 50; some 100,000 entries of an index are more than one write may hold
 _LARGEST: Final = 16 * 2**20  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-limit-BSON-Document-Size
 DERIVED_VERSION: Final = 3
@@ -248,8 +252,11 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     if is_protected(document):
         return derived | _kept_figures(document)
     # What this library received has its event's key for an `_id`, whatever was taken out of its text since.
-    if "received" not in document and (key := key_of(event).hex()) != str(document["_id"]):
+    key = _key_in(document) or (str(document["_id"]) if "received" in document else key_of(event).hex())
+    if key != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
+    if "erased" in (known := document.get("derived") or {}):
+        derived["erased"] = known["erased"]
     if event.type != document.get("Type"):
         derived["type"] = event.type
     if event.message_id and event.message_id != document.get("MessageId"):
@@ -261,7 +268,15 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_protected(document: Mapping[str, Any]) -> bool:
     """Whether a row says less than the event did that arrived: its key, and some figures, no more follow from it."""
-    return "protected" in (document.get("received") or {})
+    return "unreadable" in document or "protected" in (document.get("received") or {})
+
+
+def _key_in(document: Mapping[str, Any]) -> str | None:
+    """The key of a row that says less than the event did, as one that a person was taken out of."""
+    derived = document.get("derived") or {}
+    if "erased" in derived or is_protected(document):
+        return str(derived.get("key", document["_id"]))
+    return None
 
 
 def _kept_figures(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,8 +284,8 @@ def _kept_figures(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: known[name] for name in _FIGURES if name in known}
 
 
-_FIGURES: Final = ("group", "took", "machine", "recipients")
-"""What of `derived` is worked out before an event is protected."""
+_FIGURES: Final = ("group", "took", "machine", "recipients", "erased")
+"""What of `derived` is worked out before an event is protected, or somebody was taken out of it."""
 
 
 @dataclass(frozen=True, slots=False, repr=False)
@@ -305,7 +320,7 @@ class StoredEvent:
     @cached_property
     def key(self) -> str:
         """The event key, 24 hexadecimal digits: equal for two rows that hold the same event."""
-        return str(self.id) if is_protected(self.document) else event_key(self.event).hex()
+        return _key_in(self.document) or event_key(self.event).hex()
 
     @property
     def received_at(self) -> datetime | None:
@@ -313,6 +328,15 @@ class StoredEvent:
         received = self.document.get("received") or {}
         at = received.get("at")
         return at if isinstance(at, datetime) else None
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why what is personal in it cannot be read: ``erased``, ``key lost`` or ``damaged``; None where it can.
+
+        Of such a row type, time, message id and reasons are known still.
+        """
+        reason: str | None = self.document.get("unreadable")
+        return reason
 
     @property
     def cursor(self) -> tuple[str | None, Any]:

@@ -1,4 +1,4 @@
-"""What is kept of people, told and followed by commands."""
+"""A person's rights, as people use them: exported, erased, told of."""
 
 from __future__ import annotations
 
@@ -6,56 +6,63 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sesevent import testing
-from sesevent.privacy.pseudonyms import keys_in
+
+KEYS = {"SESEVENT_PRIVACY_KEYS": "2024:" + "a" * 43}
+ANN = "ann@example.com"
 
 
-def test_a_key_is_made_and_commands_follow_policy_and_key(sesevent: Any, tables: Any, tmp_path: Path) -> None:
-    """What `ingest` stores names nobody, and whoever has the key is answered by address."""
-    key = sesevent("privacy", "key", "--id", "2025").stdout.strip()
-    (made,) = keys_in(key)
-    keys, policy = tmp_path / "keys", tmp_path / "privacy.toml"
-    keys.write_text(key)
-    policy.write_text('preset = "transactional"\n')
-    told = ("--privacy", str(policy), "--privacy-keys", str(keys))
+@pytest.fixture
+def rights(sesevent: Any) -> Any:
+    raws = [testing.payloads.send(to=[ANN, "bob@example.org"]), testing.payloads.opened(to=ANN)]
+    sesevent("ingest", "-", stdin="\n".join(map(json.dumps, raws)))
 
-    stored = sesevent(*told, "ingest", "-", stdin=json.dumps(testing.bounce(to="ann@example.com")))
-    checked = sesevent(
-        "suppression", "check", "ann@example.com", "--json", SESEVENT_PRIVACY=str(policy), SESEVENT_PRIVACY_KEYS=key
-    )
+    def run(*arguments: str, **more: Any) -> Any:
+        return sesevent("privacy", *arguments, **(KEYS | more))
 
-    assert stored.returncode == 0
-    assert len(made.secret) == 32
-    assert "ann@" not in str(tables["ses_event"].find().to_list())
-    assert json.loads(checked.stdout)["reason"] == "hard_bounce"
-    assert {row["subject"] for row in tables["ses_audit"].find()} >= {"privacy policy", "pseudonym keys"}
-    assert key.split(":")[1] not in str(tables["ses_audit"].find().to_list())
+    return run
 
 
-def test_a_policy_is_told_row_by_row(sesevent: Any, tmp_path: Path) -> None:
-    """The one that holds, or a preset; without one that all is kept."""
-    policy = tmp_path / "privacy.toml"
-    policy.write_text('preset = "everything"\nsubject = "drop"\n[events.Open]\nip_address = "drop"\n')
-    rows = {
-        (row["field"], row["type"]): row["action"]
-        for row in map(json.loads, sesevent("--privacy", str(policy), "privacy", "show", "--json").stdout.splitlines())
-    }
-    preset = [
-        json.loads(line) for line in sesevent("privacy", "show", "--preset", "marketing", "--json").stdout.splitlines()
-    ]
-
-    assert (rows["subject", "*"], rows["ip_address", "*"], rows["ip_address", "Open"]) == ("drop", "keep", "drop")
-    assert {row["field"]: row["action"] for row in preset}["headers"] == "drop"
+def test_everything_is_written_to_where_one_says(rights: Any, tmp_path: Path) -> None:
+    """JSON to a file or a pipe, and a page; without keys too."""
+    page = tmp_path / "ann.html"
+    done = rights("export", "-", "--html", str(page), "--by", "desk", stdin=f"{ANN}\n", SESEVENT_PRIVACY_KEYS="")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "events 2" in done.stderr
+    assert ANN in page.read_text("utf-8")
+    piped = rights("export", ANN, "--by", "desk", "--why", "request 7")
+    assert len(json.loads(piped.stdout)["events"]) == 2
+    assert "bob@" not in piped.stdout + page.read_text("utf-8")
 
 
-def test_a_policy_without_a_key_is_refused_before_anything_is_stored(sesevent: Any, tmp_path: Path) -> None:
-    """And a key that cannot be read is not shown."""
-    policy = tmp_path / "privacy.toml"
-    policy.write_text('preset = "marketing"\n')
+def test_a_person_is_erased_and_a_receipt_tells_of_it(rights: Any, sesevent: Any, tmp_path: Path) -> None:
+    """After a look at what would be done; and nobody mails them, but who is readmitted."""
+    would = json.loads(rights("erase", ANN, "--dry-run", "--by", "desk").stdout)
+    assert (would["dry_run"], would["events"], would["finished"]) == (True, 2, None)
+    done = json.loads(rights("erase", ANN, "--by", "desk", "--archive", str(tmp_path)).stdout)
+    assert (done["dry_run"], done["events"], done["keep_do_not_mail"]) == (False, 2, True)
+    (receipt,) = map(json.loads, rights("receipts").stdout.splitlines())
+    assert receipt == {name: value for name, value in done.items() if name != "dry_run"}
+    assert ANN not in json.dumps(receipt)
 
-    without = sesevent("--privacy", str(policy), "events")
-    wrong = sesevent("--privacy", str(policy), "events", SESEVENT_PRIVACY_KEYS="2025:short-secret")
+    checked = sesevent("suppression", "check", ANN, "--json", **KEYS)
+    assert (checked.returncode, json.loads(checked.stdout)["reason"]) == (3, "erased")
+    assert rights("readmit", ANN, "--why", "she is back").returncode == 0
+    assert rights("readmit", ANN, "--why", "again").returncode == 1
+    assert sesevent("suppression", "check", ANN, **KEYS).returncode == 0
 
-    assert (without.returncode, wrong.returncode) == (2, 2)
-    assert "no key" in without.stderr
-    assert "short-secret" not in wrong.stderr
+
+def test_without_a_key_nobody_is_erased(rights: Any) -> None:
+    """And it is told how to make one."""
+    done = rights("erase", ANN, SESEVENT_PRIVACY_KEYS="")
+    assert done.returncode == 2
+    assert "sesevent privacy key" in done.stderr
+    assert ANN not in done.stderr
+
+
+def test_forgotten_whoever_comes_back_may_be_mailed(rights: Any, sesevent: Any) -> None:
+    """Where the person did not say otherwise."""
+    assert json.loads(rights("erase", ANN, "--forget", "--thorough").stdout)["keep_do_not_mail"] is False
+    assert sesevent("suppression", "check", ANN, **KEYS).returncode == 0

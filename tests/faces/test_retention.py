@@ -326,3 +326,23 @@ def _insert_a_hold() -> Any:
     from sesevent.storage.keeping import Hold, insert_hold
 
     yield from ask(insert_hold(Hold(str(ObjectId()), "campaign", "spring", "ann", "by hand", NOW)))
+
+
+def test_a_row_that_changed_since_it_was_read_is_not_taken_out(
+    store: Any, rows: Any, retained: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is one that is held since; however many commands it takes, and whether it was read raw or not."""
+    monkeypatch.setattr("sesevent.storage.keeping._ROOM", 2000)  # bytes: some three rows
+    for raw in (False, True):
+        rows.delete_many({})
+        fill(store)
+        read = retained(lambda own, raw=raw: own.keeping.rows("2024-05-01", NOW, raw=raw))
+        changed, held, *_ = (one["_id"] for one in read)
+        rows.update_one({"_id": changed}, {"$set": {"derived.rules": "other"}})
+        mail = rows.find_one({"_id": held})["MessageId"]
+        put = retained(lambda own, mail=mail: own.keeping.hold("message", mail, by="counsel", why="case 7"))
+        gone = retained(lambda own, read=read: own.keeping.take_out(read))
+        left = {row["_id"] for row in rows.find({"Timestamp": {"$lt": "2024-05-02"}})}
+        assert left == {changed} | {one["_id"] for one in read if one["MessageId"] == mail}
+        assert gone == len(read) - len(left) > 10
+        retained(lambda own, put=put: own.keeping.release(put.id, by="counsel", why="closed"))
