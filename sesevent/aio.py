@@ -1070,9 +1070,8 @@ class Connecting:
 
     async def _greeted(self) -> AsyncEventStore:
         try:
-            store = self._store
-            told = "" if store._privacy is None else store._privacy.policy.version
-            await perform(doctor.greet(store._policy, store._clock(), told), store._collections)
+            plan = doctor.greet(self._store._policy, self._store._clock(), self._store._privacy)
+            await perform(plan, self._store._collections)
         except BaseException:
             await self._store.close()
             raise

@@ -750,8 +750,7 @@ class EventStore:
                 clock=clock,
                 encryption=encryption,
             )
-            told = "" if privacy is None else privacy.policy.version
-            perform(doctor.greet(policy, clock(), told), store._collections)
+            perform(doctor.greet(policy, clock(), privacy), store._collections)
         except BaseException:
             client.close()
             raise

@@ -7,6 +7,7 @@ taken, and builds on what is there now: so the chain never forks, however many w
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +23,7 @@ from sesevent.storage.records import audit_document, audit_entry, handshake_entr
 
 __all__ = [
     "FOLLOWED", "PAGE", "check_page", "entries_page", "head_of", "latest", "note", "note_change", "note_followed",
+    "note_keys",
     "record_handshake",
 ]  # fmt: skip
 
@@ -89,6 +91,17 @@ def note_followed(subject: str, version: str, default: str, now: datetime) -> Pl
             return
         yield from note_change(AuditEntry(now, FOLLOWED, subject, detail={"version": version}))
     except (StoreError, ConfigurationError) as error:
+        if error.retryable:
+            raise
+
+
+def note_keys(subject: str, keys: Mapping[str, str], now: datetime) -> Plan[None]:
+    """Write by which keys a process works, where they are others than the last one's: fingerprints, never keys."""
+    if not keys:
+        return
+    try:
+        yield from note_change(AuditEntry(now, "keys used", subject, detail=dict(keys)))
+    except (StoreError, ConfigurationError) as error:  # as above
         if error.retryable:
             raise
 

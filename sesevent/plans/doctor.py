@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from math import inf
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from sesevent.audit import AuditEntry
 from sesevent.bounces import rules_version
@@ -31,6 +31,9 @@ from sesevent.storage.layout import (
 from sesevent.storage.operations import Command, Count, CreateCollection, CreateIndexes, Document, Find, ListIndexes
 from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protection
+
 __all__ = ["Finding", "ensure_indexes", "examine", "greet", "kind", "missing_indexes"]
 
 _AUDITED = 200  # entries
@@ -49,15 +52,14 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def greet(policy: Policy, now: datetime, privacy: str = "") -> Plan[Document]:
-    """Make sure that a server answers, and that we may talk to it; and that the audit knows which policies we follow.
-
-    *privacy* is the version of the privacy policy; empty where there is none: then everything is kept.
-    """
+def greet(policy: Policy, now: datetime, privacy: Protection | None = None) -> Plan[Document]:
+    """Make sure that a server answers, and that we may talk to it; and that the audit knows which policies we follow."""
     hello: Document = yield from ask(Command("hello"))
     yield from ask(Count(EVENTS, {"_id": None}, 1))  # what a user without rights is refused
     yield from audit.note_followed("suppression policy", policy.version, DEFAULT_POLICY.version, now)
-    yield from audit.note_followed("privacy policy", privacy, "", now)
+    yield from audit.note_followed("privacy policy", "" if privacy is None else privacy.policy.version, "", now)
+    if privacy is not None:
+        yield from audit.note_keys("pseudonym keys", privacy.keys, now)
     return hello
 
 

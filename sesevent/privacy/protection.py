@@ -19,7 +19,7 @@ from sesevent.events.essentials import Essentials
 from sesevent.privacy import swift
 from sesevent.privacy.editing import EDITS, Editor, object_in, subject_in
 from sesevent.privacy.policy import FIELDS, PrivacyPolicy
-from sesevent.privacy.pseudonyms import Key, Pseudonyms, keys_in
+from sesevent.privacy.pseudonyms import Key, Pseudonyms, keys_in, noted
 from sesevent.privacy.rewriting import Rewriter, mailbox_in, mailboxes_in
 
 __all__ = ["DROPPED", "Protected", "Protection"]
@@ -86,6 +86,11 @@ class Protection:
         """
         made = PrivacyPolicy() if policy is None else PrivacyPolicy.load(policy)
         return cls(made, keys_in(keys) if keys_file is None else keys_in(_text_of(Path(keys_file)), str(keys_file)))
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """Id → fingerprint of each key."""
+        return {} if self.pseudonyms is None else noted(self.pseudonyms.keys)
 
     @property
     def keeps_dead_letters(self) -> bool:
@@ -185,7 +190,8 @@ class Protection:
         named: dict[str, str] = {}
         for text in event.named if to == event.named or type(to) is not list else [*event.named, *to]:
             if text not in named:
-                normal = mailbox_in(text) if type(text) is str else None
+                plain = type(text) is str and _AS_COMPARED.fullmatch(text)
+                normal = text if plain else mailbox_in(text) if type(text) is str else None
                 if normal is None or normal == sender or '"' in text or "\\" in text:
                     return None
                 named[text] = of(normal)
@@ -218,6 +224,8 @@ _ONLY_IN: Final = {
 """In which kinds of event there is what only the thorough way edits."""
 _TO: Final = frozenset({"destination", "to", "cc", "bcc"})
 _FROM: Final = frozenset({"source", "from", "sender", "returnpath", "return-path"})
+_AS_COMPARED: Final = re.compile(r"[a-z0-9._+\-]+@[a-z0-9.\-]*[a-z0-9]")
+"""An address that is spelled as it is compared, as most are."""
 _OF_SES: Final = re.compile(r"(?:(?!simulator)[a-z0-9\-]+\.)?amazonses\.com")
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 from sesevent import addresses
 from sesevent.errors import ConfigurationError
@@ -189,6 +189,6 @@ def _key_in(word: str, number: int, source: str) -> Key:
     return Key(id_, decoded, keep_domain=not option)
 
 
-def noted(keys: Iterable[Key]) -> Mapping[str, Any]:
+def noted(keys: Iterable[Key]) -> Mapping[str, str]:
     """What an audit may say of keys: which there are, and nothing that follows from a secret."""
     return {key.id: key.fingerprint for key in keys}
