@@ -258,6 +258,7 @@ def rebuild_events(policy: Policy, query: EventQuery | None) -> Plan[tuple[Rebui
     # Whom an encrypted row was about nobody may know any more; the facts in it are noted apart.
     derived = [document for document in documents if document.get("derived") and "unreadable" not in document]
     changed = yield from follow(policy, derived)
+    yield from erased.settle(policy, {one for document in derived for one in document["derived"].get("recipients", ())})
     rest = query.behind(stored_event(documents[-1]), len(documents)) if len(documents) == PAGE else None
     return Rebuilt(len(documents), len(changed)), rest
 
@@ -266,6 +267,7 @@ def rebuild_acts(policy: Policy, after: str | None) -> Plan[tuple[Rebuilt, str |
     """Derive the standings that the next acts and kept facts speak of."""
     documents = yield from ask(reads.next_acts(after, PAGE))
     changed = yield from rederive(policy, [document["address"] for document in documents])
+    yield from erased.settle(policy, {one.address for one in changed})
     return Rebuilt(len(documents), len(changed)), documents[-1]["_id"] if len(documents) == PAGE else None
 
 
@@ -273,6 +275,7 @@ def rebuild_standings(policy: Policy, after: str | None) -> Plan[tuple[Rebuilt, 
     """Derive the next standings again, also those for which nothing speaks any more."""
     documents = yield from ask(reads.next_standings(after, PAGE))
     changed = yield from rederive(policy, [document["_id"] for document in documents])
+    yield from erased.settle(policy, {one.address for one in changed})
     return Rebuilt(len(documents), len(changed)), documents[-1]["_id"] if len(documents) == PAGE else None
 
 

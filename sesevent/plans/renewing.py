@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sesevent.bounces import rules_version
 from sesevent.ops import Plan, ask
-from sesevent.plans import bookmarks
+from sesevent.plans import bookmarks, erased
 from sesevent.plans.marking import mark
 from sesevent.plans.suppress import follow, rederive, touch
 from sesevent.storage import renewal
@@ -157,7 +157,10 @@ def finish_others(policy: Policy) -> Plan[int]:
 
 def _follow(policy: Policy, rows: Sequence[Document]) -> Plan[list[Standing]]:
     yield from mark(rows)
-    return (yield from follow(policy, rows))
+    changed = yield from follow(policy, rows)
+    # Rows were read before: whoever was erased since must not be known by them again.
+    yield from erased.settle(policy, {one for row in rows for one in row["derived"].get("recipients", ())})
+    return changed
 
 
 def _unfollow(policy: Policy, rows: Sequence[Document]) -> Plan[None]:

@@ -84,8 +84,8 @@ def without_derived(size: int) -> Find:
 
 
 def adopted(size: int) -> Find:
-    """Rows of older shapes that were given theirs, and still hold what it was made of."""
-    return Find(EVENTS, {"derived.key": {"$exists": True}, "thin": None}, limit=size)
+    """Rows of older shapes that were given theirs, and still hold what it was made of: nobody was erased from them."""
+    return Find(EVENTS, {"derived.key": {"$exists": True}, "derived.erased": None, "thin": None}, limit=size)
 
 
 def adopted_in_order(after: tuple[str, Any] | None, size: int) -> Find:

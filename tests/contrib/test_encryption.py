@@ -268,3 +268,24 @@ def test_any_of_mongodbs_drivers_reads_rows_by_itself(mongodb_uri: str, database
 
     assert json.loads(row["Message"]) == event
     assert (row["Subject"], row["derived"]["recipients"]) == ("Hello", ["ann@example.com"])
+
+
+def test_an_archive_holds_ciphertext(mongodb_uri: str, database: str, tmp_path: Path) -> None:
+    """Nothing personal is in its files; a restored row is as before; of a destroyed key it stays unreadable."""
+    pytest.importorskip("pyarrow")
+    from sesevent.contrib.archive import Archive, place_at
+
+    keys = Encryption(LocalKey.new(), per_person=True)
+    with EventStore.connect(mongodb_uri, database=database, encryption=keys, timeout_seconds=60) as store:
+        store.ensure_indexes()
+        people = ("ann@example.com", "ben@example.com")
+        store.receive_many(all_genuine([notification(payload("Bounce", to=one, message_id=one[:3])) for one in people]))
+        archive = Archive(store, place_at(str(tmp_path)), by="test")
+        assert archive.run(datetime.now(timezone.utc) - timedelta(days=30)).deleted == 2
+        kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+        assert not any(secret in kept for secret in (b"ann@", b"ben@", b"Hello"))
+
+        store.encryption.shred(people[0], by="eve", why="asked")
+        archive.restore()
+        assert [len(store.events.for_recipient(one).to_list()) for one in people] == [0, 1]
+        assert {row.unreadable for row in store.events.by_type("Bounce")} == {"erased", None}

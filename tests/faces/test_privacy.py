@@ -13,8 +13,11 @@ import pytest
 
 from sesevent import ConfigurationError, EventStore, Held, testing, trusted
 from sesevent.drivers import sync as driver
+from sesevent.ops import ask
 from sesevent.privacy.pseudonyms import Key, Pseudonyms
 from sesevent.storage.operations import PSEUDONYMS
+from sesevent.storage.renewal import renew_derived
+from sesevent.suppression.facts import Act
 
 SENT = datetime(2024, 5, 1, 9, tzinfo=timezone.utc)
 NOW = SENT + timedelta(days=3)
@@ -216,6 +219,8 @@ def test_nothing_that_comes_later_brings_the_person_back(in_store: Any) -> None:
         await face.get(lambda store: store.suppression.resubscribe(ANN, stream="news"))
         with pytest.raises(ConfigurationError, match="erased"):
             await face.get(lambda store: store.suppression.reactivate(ANN, by="ben", why="x", override=True))
+        lifted = Act(NOW + timedelta(days=9000), "", "reactivate", override=True)
+        await face.get(lambda store: store.suppression.record([(ANN, lifted)]))
         await face.get(lambda store: store.suppression.rebuild())
         await face.get(lambda store: store.reclassify())
 
@@ -450,6 +455,16 @@ def test_a_newer_key_finds_who_was_erased_by_an_older_one(in_store: Any) -> None
     in_store(body)
 
 
+def test_who_works_out_anew_what_was_read_before_an_erasure_writes_nothing(killable: Any, rows: Any) -> None:
+    """What was derived from a text with the person in it must not come back."""
+    killable.receive_many(trusted(raw, because="a test's own") for raw in RAWS)
+    stale = list(rows.find({"Type": "Complaint"}))
+    killable.privacy.erase(ANN, by="desk")
+    erased = list(rows.find({"Type": "Complaint"}))
+    driver.perform(ask(renew_derived(stale)), killable._collections)
+    assert list(rows.find({"Type": "Complaint"})) == erased
+
+
 # ── killed, and raced ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -556,7 +571,7 @@ def test_whatever_arrives_between_any_two_steps_is_erased(
         assert not killable.suppression.check(ANN)
 
 
-@pytest.mark.parametrize("told", ["receive", "suppress", "put_back"])
+@pytest.mark.parametrize("told", ["receive", "suppress", "put_back", "rebuild", "reclassify"])
 def test_an_erasure_between_any_two_steps_of_whoever_writes_takes_it_too(
     killable: Any, tables: Any, monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
@@ -567,13 +582,23 @@ def test_an_erasure_between_any_two_steps_of_whoever_writes_takes_it_too(
         "receive": lambda: killable.receive(trusted(payloads.bounce(**alone), because="a test's own")),
         "suppress": lambda: killable.suppression.suppress(ANN, by="ben"),
         "put_back": lambda: killable.keeping.put_back(late),
+        "rebuild": lambda: killable.suppression.rebuild(),
+        "reclassify": lambda: killable.reclassify(),
     }
     steps = Steps(monkeypatch)
+    if told == "reclassify":
+        tables["ses_event"].update_many({}, {"$set": {"derived.rules": "older", "derived.complaint.type": "abuse?"}})
+    steps.arm(-1)
     does[told]()
     for number in range(1, steps.count + 1):
         steps.arm(-1)
         begin_again(killable, tables)
-        tables["ses_event"].delete_one({"Type": "Complaint"})
+        if told == "reclassify":
+            tables["ses_event"].update_many(
+                {}, {"$set": {"derived.rules": "older", "derived.complaint.type": "abuse?"}}
+            )
+        else:
+            tables["ses_event"].delete_one({"Type": "Complaint"})
 
         def erases() -> None:
             steps.at = -1

@@ -303,6 +303,16 @@ def test_a_fact_that_another_row_tells_too_is_kept_when_one_is_given_back(store:
     assert not store.suppression.check("ann@example.com").allowed
 
 
+def test_rows_that_are_not_what_was_written_any_more_are_not_given_back(store: Any, rows: Any) -> None:
+    """Thinned by retention, or somebody was erased from them: nothing could be made of them again."""
+    rows.insert_many(older_rows())
+    store.adopt()
+    rows.update_one({"_id": ObjectId(f"{1:024x}")}, {"$set": {"derived.erased": ["x"]}})
+    rows.update_one({"_id": ObjectId(f"{2:024x}")}, {"$set": {"thin": True}, "$unset": {"Message": ""}})
+    assert store.migration.undo().rows == 2
+    assert [bool(row.get("derived")) for row in plain(rows)] == [True, True, False, False]
+
+
 def twice() -> list[dict[str, Any]]:
     """Two of one event, three of another; of the fourth a row of ours is there too."""
     again = payloads.opened(sent=SENT, message_id="m-5", to="dan@example.com")
