@@ -714,7 +714,9 @@ class AsyncEventStore:
         """Whom to take off a list, and what is stored about people."""
         from sesevent.faces.compliance import AsyncCompliance
 
-        return AsyncCompliance(self._perform, self._clock, self._settings)
+        return AsyncCompliance(
+            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy
+        )
 
     @cached_property
     def storage(self) -> AsyncStorage:

@@ -685,7 +685,9 @@ class EventStore:
         """Whom to take off a list, and what is stored about people."""
         from sesevent.faces.compliance import Compliance
 
-        return Compliance(self._perform, self._clock, self._settings)
+        return Compliance(
+            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy
+        )
 
     @cached_property
     def storage(self) -> Storage:

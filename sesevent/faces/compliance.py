@@ -32,11 +32,16 @@ class Compliance:
     """Whom to take off a list, and what is stored about people: ``store.compliance``."""
 
     def __init__(
-        self, perform: Callable[[Plan[Any]], Any], clock: Callable[[], datetime], settings: Settings | None
+        self,
+        perform: Callable[[Plan[Any]], Any],
+        clock: Callable[[], datetime],
+        settings: Settings | None,
+        privacy: Explained | None = None,
     ) -> None:
         self._perform = perform
         self._clock = clock
         self._settings = settings
+        self._privacy = privacy
 
     def hygiene(self, *, months: int = 6) -> Hygiene:
         """Whom to take off your lists: how many of each kind, with masked examples, what to do and why.
@@ -60,11 +65,13 @@ class Compliance:
     ) -> ProcessingRecord:
         """A record of processing (GDPR, article 30): what is stored, about whom, where, why, how long, who may see it.
 
-        Of what is configured, with the *retention* and *privacy* policies that hold. Who is responsible
-        (*controller*), on what it rests and to whom it is handed on (*recipients*) no configuration knows; what was
-        not said stands among its ``open_points``. It is no legal advice.
+        Of what is configured, with the *retention* policy that holds; the *privacy* policy is the store's, unless
+        another is given. Who is responsible (*controller*), on what it rests and to whom it is handed on (*recipients*)
+        no configuration knows; what was not said stands among its ``open_points``. It is no legal advice.
         """
-        plan = compliance.record(retention, privacy, controller, legal_basis, recipients, self._settings, self._clock())
+        plan = compliance.record(
+            retention, privacy or self._privacy, controller, legal_basis, recipients, self._settings, self._clock()
+        )
         told: ProcessingRecord = self._perform(plan)
         return told
 
@@ -73,11 +80,16 @@ class AsyncCompliance:
     """Whom to take off a list, and what is stored about people: ``store.compliance``."""
 
     def __init__(
-        self, perform: Callable[[Plan[Any]], Awaitable[Any]], clock: Callable[[], datetime], settings: Settings | None
+        self,
+        perform: Callable[[Plan[Any]], Awaitable[Any]],
+        clock: Callable[[], datetime],
+        settings: Settings | None,
+        privacy: Explained | None = None,
     ) -> None:
         self._perform = perform
         self._clock = clock
         self._settings = settings
+        self._privacy = privacy
 
     async def hygiene(self, *, months: int = 6) -> Hygiene:
         """Whom to take off your lists: how many of each kind, with masked examples, what to do and why.
@@ -101,10 +113,12 @@ class AsyncCompliance:
     ) -> ProcessingRecord:
         """A record of processing (GDPR, article 30): what is stored, about whom, where, why, how long, who may see it.
 
-        Of what is configured, with the *retention* and *privacy* policies that hold. Who is responsible
-        (*controller*), on what it rests and to whom it is handed on (*recipients*) no configuration knows; what was
-        not said stands among its ``open_points``. It is no legal advice.
+        Of what is configured, with the *retention* policy that holds; the *privacy* policy is the store's, unless
+        another is given. Who is responsible (*controller*), on what it rests and to whom it is handed on (*recipients*)
+        no configuration knows; what was not said stands among its ``open_points``. It is no legal advice.
         """
-        plan = compliance.record(retention, privacy, controller, legal_basis, recipients, self._settings, self._clock())
+        plan = compliance.record(
+            retention, privacy or self._privacy, controller, legal_basis, recipients, self._settings, self._clock()
+        )
         told: ProcessingRecord = await self._perform(plan)
         return told
