@@ -9,7 +9,10 @@ nox.options.default_venv_backend = "uv|virtualenv"
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 HERE = {"python": False}  # no environment of its own
-EXTRAS = "local,cli,fast,verify,fastapi,django,flask,aws,prometheus,otel,alerts,pandas,plots,rollups,web,archive,query"
+EXTRAS = (
+    "local,cli,fast,verify,fastapi,django,flask,aws,prometheus,otel,alerts,pandas,plots,rollups,web,archive,query,"
+    "encryption"
+)
 PURE_TOOLS = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "sybil"]
 TEST_TOOLS = [*PURE_TOOLS, "httpx", "moto[server]", "openapi-spec-validator", "schemathesis", "uvicorn"]
 PURE_TESTS = [

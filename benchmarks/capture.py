@@ -21,8 +21,20 @@ import sample
 from harness import Measure, note, paired
 from pymongo import AsyncMongoClient, MongoClient, WriteConcern
 
-from sesevent import AsyncEventStore, Certificates, EventStore, VerifiedMessage, Verifier, local, testing, trusted
+from sesevent import (
+    AsyncEventStore,
+    Certificates,
+    EventStore,
+    PrivacyPolicy,
+    Protection,
+    VerifiedMessage,
+    Verifier,
+    local,
+    testing,
+    trusted,
+)
 from sesevent.plans.bulk import BATCH, prepare_batch
+from sesevent.privacy.pseudonyms import Key
 from sesevent.storage.connection import DURABLE
 from sesevent.storage.layout import COMPRESSED, EVENTS, index_models
 from sesevent.testing.signing import TOPIC
@@ -70,6 +82,13 @@ class Arena:
 
         return run
 
+    def protected(self, raws: list[bytes], privacy: Protection) -> Any:
+        def run() -> None:
+            with EventStore.connect(self.uri, database="ours", privacy=privacy) as store:
+                assert store.receive_many(taken(raws)).fresh == len(raws)
+
+        return run
+
     def insert(
         self, documents: list[dict[str, Any]], name: str = "bare", concern: WriteConcern = DURABLE, **named: Any
     ) -> Any:
@@ -112,6 +131,30 @@ def capturing(rounds: int) -> list[Measure]:
                    per_round=len(raws), rounds=max(3, rounds // 3))
         )  # fmt: skip
         return measures
+
+
+def protecting(rounds: int) -> list[Measure]:
+    """What it costs to keep less of people than comes: pseudonyms alone, and each preset."""
+    raws = [sample.notification(number) for number in range(10_000)]
+    keys = [Key("2025", bytes(32))]
+    alone = PrivacyPolicy.of("everything", recipients="pseudonymise", others="pseudonymise")
+    ways = [("pseudonyms", alone, "≤ 1.15"), ("`transactional`", PrivacyPolicy.of("transactional"), ""),
+            ("`marketing`", PrivacyPolicy.of("marketing"), "")]  # fmt: skip
+    with local.server() as uri, MongoClient[Any](uri) as client:
+        arena = Arena(uri, client)
+        plain = arena.fresh(arena.receive(raws, "plain"), "plain")
+        return [
+            paired(
+                f"`receive_many`, {name}",
+                arena.fresh(arena.protected(raws, Protection(policy, keys)), "ours"),
+                plain,
+                baseline_name="the same without a policy",
+                goal=goal,
+                per_round=len(raws),
+                rounds=max(5, rounds // 3),
+            )
+            for name, policy, goal in ways
+        ]
 
 
 def _async(uri: str, raws: list[bytes]) -> Any:

@@ -287,7 +287,7 @@ GROUPS = {
     "parse": parsing, "peers": peers, "verify": verifying, "receive": capture.capturing,
     "webhook": capture.serving, "choices": capture.choosing, "room": capture.weighing, "memory": capture.remembering,
     "suppress": suppressing, "indexes": indexing, "bounces": bouncing, "status": statuses, "web": pages.serving,
-    "analytics": counting.counting,
+    "analytics": counting.counting, "privacy": capture.protecting,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +39,22 @@ from sesevent.contrib import aws_setup, cloudwatch, opentelemetry, prometheus
 from sesevent.contrib.archive.columns import COLUMNS, in_sql
 from sesevent.contrib.measurements import MEASUREMENTS, UNITS, Measurement
 from sesevent.errors import SesEventError
+from sesevent.events import mail
 from sesevent.events.identity import IDENTITY, UNKNOWN
 from sesevent.events.machines import machines
 from sesevent.events.parse import EVENT_CLASSES
+from sesevent.events.part import Part
 from sesevent.monitoring.readings import READINGS
 from sesevent.monitoring.rules import DEFAULT_RULES
 from sesevent.monitoring.texts import amount, span
 from sesevent.plans import health
 from sesevent.plans.aws_setup import RULES as AWS_RULES
 from sesevent.plans.ses_list import ROWS
+from sesevent.privacy.policy import ACTIONS, FIELDS, PRESETS, PrivacyPolicy
+from sesevent.privacy.rewriting import PLACES
 from sesevent.sns.origin import CHECKS, PARTITIONS
 from sesevent.storage.layout import EVENTS, INDEXES, POLLING
+from sesevent.storage.sealing import TABLE as ENCRYPTED
 from sesevent.storage.tokens import SCOPES
 from sesevent.suppression.decision import decide
 from sesevent.suppression.facts import Act, Fact, Facts
@@ -55,6 +63,8 @@ from sesevent.suppression.rules import RULES
 from sesevent.suppression.standing import derive
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from llms import llms_text  # noqa: E402  # beside this file
 
 project = "sesevent"
 release = version = __version__
@@ -138,6 +148,46 @@ _table(
         for word, cls in EVENT_CLASSES.items()
     ],
 )  # fmt: skip
+
+
+def _said_of(part: type[Part]) -> dict[str, str]:
+    """What stands behind each field of a part in its source."""
+    (tree,) = ast.parse(inspect.getsource(part)).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        field.target.id: " ".join(ast.literal_eval(said.value).replace("``", "`").split())
+        for field, said in pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        and isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant)
+    }  # fmt: skip
+
+
+def _type_of(annotation: str) -> str:
+    return f"`{annotation.removesuffix(' | None').replace('Moment', 'datetime')}`"
+
+
+def _fields(part: type[Part]) -> Iterator[tuple[str, str, str, str, str]]:
+    said, types = _said_of(part), inspect.get_annotations(part)
+    for number, (name, told) in enumerate(part.model_fields.items()):
+        head = f"`{part.__name__}`" if not number else ""
+        yield head, f"`{told.alias}`", f"`{name}`", _type_of(types[name]), said.get(name, "")
+
+
+def _parts() -> Iterator[type[Part]]:
+    """Every part of a payload: what all kinds have first, then kind by kind."""
+    modules = [mail, *[sys.modules[cls.__module__] for cls in EVENT_CLASSES.values()]]
+    for module in dict.fromkeys(modules):
+        for name in module.__all__:
+            one = getattr(module, name)
+            if isinstance(one, type) and issubclass(one, Part):
+                yield one
+
+
+_table(
+    "fields",
+    ("object", "AWS's name", "ours", "type", "what it holds"),
+    [row for part in _parts() for row in _fields(part)],
+)
 _table(
     "rules",
     ("rule", "reason in a decision", "what happened", "why so"),
@@ -148,6 +198,62 @@ _table(
     ("row", "what is done", "who wins", "why"),
     [(f"`{row.name}`", _DOES[row.does], row.winner, row.why) for row in ROWS],
 )
+
+
+_table(
+    "privacy_fields",
+    ("field", "what it is", "what may be done", "why"),
+    [(f"`{name}`", one.words, ", ".join(f"`{action}`" for action in one.actions), one.why)
+     for name, one in FIELDS.items()],
+)  # fmt: skip
+_table("privacy_actions", ("action", "what is stored"), [(f"`{name}`", words) for name, words in ACTIONS.items()])
+
+
+def _stored(preset: str, name: str) -> str:
+    """What is stored of a field by a preset."""
+    action = PrivacyPolicy.of(preset).action(name)
+    return f"{action}: {FIELDS[name].truncated}" if action == "truncate" else action
+
+
+_table(
+    "privacy_presets",
+    ("", *[f"`{preset}`" for preset in PRESETS]),
+    [
+        ("for whom", *PRESETS.values()),
+        *[(f"`{name}`", *[_stored(preset, name) for preset in PRESETS]) for name in FIELDS],
+    ],
+)
+
+
+def _held(address: str, pseudonym: str) -> list[tuple[str, ...]]:
+    """Of a person, in each collection: without a policy, by one that makes pseudonyms."""
+    return [
+        ("`ses_event`", f"{address}, and all that SES says", f"{pseudonym}, and what the policy keeps"),
+        ("`ses_suppression`", address, pseudonym),
+        ("`ses_suppression_act`", f"{address}; who acted, and why, in their words", f"{pseudonym}; the same words"),
+        ("`ses_dead_letter`", "text as it came", "text as it came, or its size alone (`dead_letters`)"),
+        ("`ses_hold`", "the address that is held", "the same: somebody must be told whom it is about"),
+        ("`ses_erasure`", "a keyed hash of whoever was erased", "the same, and the pseudonym without its domain"),
+        ("`ses_rollup`", "domains, no person", "domains, no person; those of providers only where the key drops them"),
+        ("`ses_audit`, `ses_alarm`, `ses_watch`, `ses_bookmark`", "no person", "no person"),
+        ("archives", "as `ses_event`", "as `ses_event`"),
+        ("logs, metrics, errors, reprs", "no person", "no person"),
+    ]
+
+
+_table(
+    "privacy_collections",
+    ("where", "`everything`", "`transactional`, `marketing`"),
+    _held("the address", "a pseudonym"),
+)
+_table(
+    "privacy_places",
+    ("fields and headers", "read as"),
+    [(", ".join(f"`{name}`" for name in PLACES if PLACES[name] == place), words) for place, words in
+     (("people", "mailboxes: of one that is written over the display name goes too"),
+      ("sentence", "words: of them only the address is written over"),
+      ("ids", "ids, which look like addresses: only those of people the event names are written over"))],
+)  # fmt: skip
 
 
 def _effect(known: Fact | Act, stream: str) -> str:
@@ -206,6 +312,16 @@ for _name, _text in {
     "cli_commands": cli_reference.sections(get_command(cli_app)),
 }.items():
     (HERE / "reference" / f"_table_{_name}.md").write_text(_text, encoding="utf-8")
+_KEYS = {"person": "the person's, where people have keys; else a shared one", "events": "a shared one",
+         "addresses": "a shared one, of its own"}  # fmt: skip
+_table(
+    "encrypted",
+    ("collection", "field", "how", "with whose key", "because"),
+    [
+        (f"`{row.collection}`", f"`{row.path}`", "equal" if row.equal else "random", _KEYS[row.key], row.why)
+        for row in ENCRYPTED
+    ],
+)
 _table("checks", ("check", "what must hold"), [(f"`{name}`", what) for name, what in CHECKS.items()])
 _table(
     "partitions",
@@ -507,9 +623,9 @@ _ROOMS = {
     "plans": (_VALUES, "stories of several steps"),
     "storage": (_VALUES, "how it is kept: values, no I/O"),
     "monitoring": (_PURE, "is something wrong?"),
-    "suppression | analytics | audit | retention": (
+    "privacy | suppression | analytics | audit | retention": (
         _PURE,
-        "what it means for the next send | in numbers | a chain of acts | how long",
+        "what of people | for the next send | in numbers | a chain of acts | how long",
     ),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
@@ -519,3 +635,13 @@ _ROOMS = {
     "errors | version": (_GROUND, "import nothing"),
 }
 _house()
+
+
+def setup(app: Any) -> None:
+    """Write `llms.txt` beside the pages."""
+    app.connect("build-finished", _write_llms_text)
+
+
+def _write_llms_text(app: Any, failed: Exception | None) -> None:
+    if failed is None:
+        (Path(app.outdir) / "llms.txt").write_text(llms_text(), encoding="utf-8")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sesevent.errors import AwsError as AwsError
     from sesevent.errors import AwsUnavailable as AwsUnavailable
     from sesevent.errors import ConfigurationError as ConfigurationError
+    from sesevent.errors import Held as Held
     from sesevent.errors import MissingExtra as MissingExtra
     from sesevent.errors import PayloadError as PayloadError
     from sesevent.errors import PositionLost as PositionLost
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from sesevent.plans.receive import Outcome as Outcome
     from sesevent.plans.receive import Receipt as Receipt
     from sesevent.plans.receive import Summary as Summary
+    from sesevent.privacy.policy import PrivacyPolicy as PrivacyPolicy
+    from sesevent.privacy.protection import Protection as Protection
     from sesevent.sns.message import UnverifiedMessage as UnverifiedMessage
     from sesevent.sns.trust import VerifiedMessage as VerifiedMessage
     from sesevent.sns.trust import trusted as trusted
@@ -87,8 +90,8 @@ _HOMES = {
     "bounces.decide": "classify",
     "bounces.of_event": "classify_event",
     "cache": "AsyncCachedChecks CachedChecks",
-    "errors": "ArchiveError AwsError AwsUnavailable ConfigurationError MissingExtra PayloadError PositionLost Problem "
-    "SesEventError StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
+    "errors": "ArchiveError AwsError AwsUnavailable ConfigurationError Held MissingExtra PayloadError PositionLost "
+    "Problem SesEventError StoreConflict StoreError StoreUnavailable Suppressed UntrustedMessage VerifierUnavailable",
     "events.bounce": "Bounce",
     "events.click": "Click",
     "events.complaint": "Complaint",
@@ -108,6 +111,8 @@ _HOMES = {
     "hooks": "HookFailure",
     "plans.parse": "parse",
     "plans.receive": "Outcome Receipt Summary",
+    "privacy.policy": "PrivacyPolicy",
+    "privacy.protection": "Protection",
     "sns.message": "UnverifiedMessage",
     "sns.trust": "VerifiedMessage trusted trusted_each",
     "sns.unwrap": "unwrap",

@@ -42,6 +42,7 @@ from sesevent.plans import (
     bulk,
     dead_letters,
     doctor,
+    gather,
     lists,
     read,
     reclassify,
@@ -71,10 +72,19 @@ from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
+from sesevent.storage.connection import (
+    DURABLE,
+    Encrypts,
+    client_options,
+    collections_of,
+    seals_of,
+    settings_of,
+    utc_now,
+    within,
+)
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK
+from sesevent.storage.operations import CLOCK, PSEUDONYMS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.storage.renewal import Place
@@ -89,12 +99,16 @@ if TYPE_CHECKING:
     from sesevent.faces.analytics import AsyncAnalytics
     from sesevent.faces.audit import AsyncAudit
     from sesevent.faces.compliance import AsyncCompliance
+    from sesevent.faces.encryption import AsyncEncrypting
     from sesevent.faces.keeping import AsyncKeeping
     from sesevent.faces.migration import AsyncMigration
     from sesevent.faces.monitor import AsyncMonitor
+    from sesevent.faces.privacy import AsyncPrivacy
     from sesevent.faces.retention import AsyncRetaining
     from sesevent.faces.storage import AsyncStorage
     from sesevent.faces.tokens import AsyncTokens
+    from sesevent.privacy.protection import Protection
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
     "AsyncDeadLetters", "AsyncEventRepository", "AsyncEventStore", "AsyncResults", "AsyncSuppressionList", "Connecting",
@@ -134,8 +148,9 @@ class AsyncEventRepository:
     ``cursor`` of the last row seen and continues behind it.
     """
 
-    def __init__(self, collections: dict[str, Any]) -> None:
+    def __init__(self, collections: dict[str, Any], pseudonyms: Pseudonyms | None = None) -> None:
         self._collections = collections
+        self._pseudonyms = pseudonyms
 
     async def get(self, identifier: str | bytes | ObjectId) -> StoredEvent | None:
         """One event by the key it is stored under, or None."""
@@ -230,8 +245,9 @@ class AsyncEventRepository:
         *recipient_domain* and *provider* (of `sesevent.analytics.providers`) are of anybody an event concerns. No
         index helps to find them: ask within a span of time. Raises ConfigurationError for a provider there is none of.
         """
+        whom = recipient if recipient is None or self._pseudonyms is None else self._pseudonyms.forms(recipient)
         filters = reads.filters(
-            message_id, types, reasons, recipient, tag, configuration_set, campaign, recipient_domain, provider
+            message_id, types, reasons, whom, tag, configuration_set, campaign, recipient_domain, provider
         )
         query = reads.event_query(
             *filters, since=since, until=until, newest_first=newest_first, limit=limit, after=after
@@ -522,9 +538,16 @@ class AsyncSuppressionList:
 class AsyncDeadLetters:
     """What could not be understood: ``store.dead_letters``."""
 
-    def __init__(self, collections: dict[str, Any], policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        collections: dict[str, Any],
+        policy: Policy,
+        clock: Callable[[], datetime],
+        privacy: Protection | None = None,
+    ) -> None:
         self._collections = collections
         self._policy = policy
+        self._privacy = privacy
         self._clock = clock
 
     async def list(self, *, limit: int = 100) -> list[DeadLetter]:
@@ -546,11 +569,11 @@ class AsyncDeadLetters:
         any more; ``received.storedAt`` tells when. *on_progress* is called after each page of fifty.
         """
         if identifiers:
-            plan = dead_letters.retry_these(self._policy, identifiers, self._clock())
+            plan = dead_letters.retry_these(self._policy, identifiers, self._clock(), self._privacy)
             return await perform(plan, self._collections)
         whole = Retried()
         while True:
-            plan = dead_letters.retry_next(self._policy, whole.last, self._clock())
+            plan = dead_letters.retry_next(self._policy, whole.last, self._clock(), self._privacy)
             page = await perform(plan, self._collections)
             if not page.tried:
                 return whole
@@ -610,18 +633,26 @@ class AsyncEventStore:
         collection: str = EVENTS,
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
+        privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = awaited(clock)
+        self._collections |= seals_of(encryption, privacy, client, self._collections)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
-        self.events = AsyncEventRepository(self._collections)
+        if privacy is not None:
+            gather.require_fitting(privacy, policy)
+        self._privacy = privacy
+        self._pseudonyms = None if privacy is None else privacy.pseudonyms
+        self._collections[PSEUDONYMS] = awaited(lambda: self._pseudonyms)
+        self.events = AsyncEventRepository(self._collections, self._pseudonyms)
         self.suppression = AsyncSuppressionList(self._collections, policy, clock)
-        self.dead_letters = AsyncDeadLetters(self._collections, policy, clock)
+        self.dead_letters = AsyncDeadLetters(self._collections, policy, clock, privacy)
         self.bookmarks = AsyncBookmarks(self._collections, collection, clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
@@ -658,11 +689,25 @@ class AsyncEventStore:
         return AsyncKeeping(self._perform, self._clock)
 
     @cached_property
+    def encryption(self) -> AsyncEncrypting:
+        """The keys of what is kept encrypted. Raises ConfigurationError of a store that encrypts nothing."""
+        from sesevent.faces.encryption import AsyncEncrypting
+
+        return AsyncEncrypting(perform, self._collections, self._clock)
+
+    @cached_property
     def retention(self) -> AsyncRetaining:
         """How long events are kept."""
         from sesevent.faces.retention import AsyncRetaining
 
         return AsyncRetaining(self._perform, self._clock)
+
+    @cached_property
+    def privacy(self) -> AsyncPrivacy:
+        """A person's rights."""
+        from sesevent.faces.privacy import AsyncPrivacy
+
+        return AsyncPrivacy(self._perform, self._clock, self._policy)
 
     @cached_property
     def compliance(self) -> AsyncCompliance:
@@ -702,7 +747,9 @@ class AsyncEventStore:
         timeout_seconds: float = 10.0,
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
+        privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
         **options: Any,
     ) -> Connecting:
         """Connect to MongoDB and make sure that it answers.
@@ -710,7 +757,9 @@ class AsyncEventStore:
         *database* defaults to the URI's, then to ``cache``. *collection* is where events are
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
-        *write_concern* says otherwise. Further *options* go to PyMongo's client.
+        *write_concern* says otherwise. *privacy* says what is kept of people, and by which keys their pseudonyms are
+        made: from now on, in rows that this store writes. With *encryption* (`sesevent.contrib.encryption.Encryption`)
+        what is personal is kept encrypted. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -720,7 +769,14 @@ class AsyncEventStore:
         except (PyMongoError, ValueError) as error:
             raise translate(error) from error
         store = cls(
-            client, database=database, collection=collection, write_concern=write_concern, policy=policy, clock=clock
+            client,
+            database=database,
+            collection=collection,
+            write_concern=write_concern,
+            policy=policy,
+            privacy=privacy,
+            clock=clock,
+            encryption=encryption,
         )
         return Connecting(store)
 
@@ -738,7 +794,7 @@ class AsyncEventStore:
 
         Calls that come while others are being stored share one write, and each returns when that one is durable.
         """
-        outcome = await self._commits.store(prepare_one(message, self._clock()), timeout_seconds)
+        outcome = await self._commits.store(prepare_one(message, self._clock(), self._privacy), timeout_seconds)
         await self._hooks.call_async(outcome.fresh)
         return outcome.result()
 
@@ -872,7 +928,8 @@ class AsyncEventStore:
         known of a mail happened, *limit* how many mails. *after* takes the ``cursor`` of the last mail seen and
         continues behind it. Rows of older shapes are found once they are adopted.
         """
-        query = status.letters_to(address, since, until, limit, after)
+        forms = () if self._pseudonyms is None else self._pseudonyms.forms(address)
+        query = status.letters_to(address, since, until, limit, after, forms)
         return AsyncRecipientHistory(query, self._policy, self._clock, self._perform)
 
     async def ensure_indexes(self, *, polling: bool = False) -> list[str]:
@@ -974,14 +1031,14 @@ class AsyncEventStore:
     async def _plans_for_each(self, items: Items[VerifiedMessage], size: int) -> AsyncIterator[Plan[list[Outcome]]]:
         async for some in batches(items, size):
             now = self._clock()
-            yield store_each(self._policy, [prepare_one(item, now) for item in some], self._redelivery)
+            yield store_each(self._policy, [prepare_one(item, now, self._privacy) for item in some], self._redelivery)
 
     async def _plans_for_many(
         self, items: Items[VerifiedMessage], size: int, dead_letters: bool
     ) -> AsyncIterator[Plan[bulk.Done]]:
         taken = 0
         async for some in batches(items, size):
-            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
+            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds, self._privacy)
             taken += batch.items
             yield bulk.store_batch(self._policy, batch, self._redelivery)
 

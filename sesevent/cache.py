@@ -18,13 +18,13 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from sesevent import addresses
 from sesevent.aio import AsyncEventStore
+from sesevent.privacy.pseudonyms import Pseudonyms
 from sesevent.storage.failures import NO_STREAMS
 from sesevent.storage.layout import SUPPRESSION
-from sesevent.storage.operations import PATIENCE
+from sesevent.storage.operations import PATIENCE, SEALS
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS
 from sesevent.suppression.memory import Memory
-from sesevent.suppression.policy import Policy
 from sesevent.sync import EventStore
 
 __all__ = ["AsyncCachedChecks", "CachedChecks"]
@@ -38,6 +38,7 @@ class CachedChecks:
 
     def __init__(self, store: EventStore, *, size: int = 100_000, seconds: float = 60.0) -> None:
         self._store = store
+        self._collections = store.suppression._collections
         self._memory = Memory(size, timedelta(seconds=seconds))
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -51,14 +52,15 @@ class CachedChecks:
     def check(self, address: str, *, stream: str = ALL_STREAMS, tenant: str = "") -> Decision:
         """As `SuppressionList.check`, from memory where the answer is still good."""
         normal, now = addresses.normal(address), self._now()
+        name = _stored(self._store._pseudonyms, normal)
         with self._lock:
-            known = self._memory.get(normal, stream, tenant, now)
+            known = self._memory.get(name, stream, tenant, now)
             asked = self._memory.order
         if known is not None:
-            return known
+            return known if name == normal else known.same_for(normal)
         decision = self._store.suppression.check(address, stream=stream, tenant=tenant)
         with self._lock:
-            self._memory.put(decision, asked, now)
+            self._memory.put(decision if name == normal else decision.same_for(name), asked, now)
         return decision
 
     def close(self) -> None:
@@ -89,7 +91,7 @@ class CachedChecks:
                 self._ended.wait(_PAUSE)
 
     def _follow_stream(self) -> None:
-        collection = self._store.suppression._collections[SUPPRESSION]
+        collection = self._collections[SUPPRESSION]
         with collection.watch(_ONLY_KEYS, max_await_time_ms=PATIENCE) as changes:
             with self._lock:
                 self._memory.clear()  # what changed before this moment is not told
@@ -99,7 +101,7 @@ class CachedChecks:
                 change = changes.try_next()
                 if change is not None:
                     with self._lock:
-                        _forget(self._memory, change, self._store.suppression._policy)
+                        _forget(self._memory, change, self._store, self._collections.get(SEALS))
         self._missed()  # the collection was dropped or renamed, which ends a stream: it is opened anew
 
     def _missed(self) -> None:
@@ -114,6 +116,7 @@ class AsyncCachedChecks:
 
     def __init__(self, store: AsyncEventStore, *, size: int = 100_000, seconds: float = 60.0) -> None:
         self._store = store
+        self._collections = store.suppression._collections
         self._memory = Memory(size, timedelta(seconds=seconds))
         self._ready = asyncio.Event()
         self.following = False
@@ -123,12 +126,13 @@ class AsyncCachedChecks:
     async def check(self, address: str, *, stream: str = ALL_STREAMS, tenant: str = "") -> Decision:
         """As `SuppressionList.check`, from memory where the answer is still good."""
         normal, now = addresses.normal(address), self._store.suppression._clock()
-        known = self._memory.get(normal, stream, tenant, now)
+        name = _stored(self._store._pseudonyms, normal)
+        known = self._memory.get(name, stream, tenant, now)
         if known is not None:
-            return known
+            return known if name == normal else known.same_for(normal)
         asked = self._memory.order
         decision = await self._store.suppression.check(address, stream=stream, tenant=tenant)
-        self._memory.put(decision, asked, now)
+        self._memory.put(decision if name == normal else decision.same_for(name), asked, now)
         return decision
 
     async def close(self) -> None:
@@ -166,7 +170,7 @@ class AsyncCachedChecks:
         self._memory.clear()
 
     async def _follow_stream(self) -> None:
-        collection = self._store.suppression._collections[SUPPRESSION]
+        collection = self._collections[SUPPRESSION]
         async with await collection.watch(_ONLY_KEYS, max_await_time_ms=PATIENCE) as changes:
             self._memory.clear()  # what changed before this moment is not told
             self.following = True
@@ -174,14 +178,23 @@ class AsyncCachedChecks:
             while changes.alive:
                 change = await changes.try_next()
                 if change is not None:
-                    _forget(self._memory, change, self._store.suppression._policy)
+                    _forget(self._memory, change, self._store, self._collections.get(SEALS))
         self._missed()  # the collection was dropped or renamed, which ends a stream: it is opened anew
 
 
-def _forget(memory: Memory, change: dict[str, Any], policy: Policy) -> None:
-    """What a change makes untrue: of one address; everything, where the collection is dropped, or spellings share."""
-    key = change.get("documentKey")
-    if key is None or policy.mailbox(key["_id"]) is not None:
+def _stored(pseudonyms: Pseudonyms | None, normal: str) -> str:
+    """What changes are told of: what an address is stored as."""
+    return normal if pseudonyms is None else pseudonyms.stored(normal)
+
+
+def _forget(memory: Memory, change: dict[str, Any], store: Any, seals: Any) -> None:
+    """What a change makes untrue: of one person; everything, where it cannot be told of whom, or spellings share."""
+    key = (change.get("documentKey") or {}).get("_id")
+    address = key if seals is None else seals.text_of(key)
+    policy, pseudonyms = store.suppression._policy, store._pseudonyms
+    if address is None or policy.mailbox(address) is not None:
         memory.clear()
+    elif pseudonyms is not None and not pseudonyms.is_todays(address):
+        memory.clear()  # a form of another day, of somebody who is remembered under today's
     else:
-        memory.drop(key["_id"])
+        memory.drop(address)

@@ -13,6 +13,7 @@
     ├─ AwsError                   an AWS service refused or failed; names the call and AWS's own code
     │  └─ AwsUnavailable          …or could not be reached, or asked for patience: try again
     ├─ ArchiveError               an archive cannot be written or read, or is not what it was
+    ├─ Held                       something must be kept, and what was asked for would change it
     ├─ Suppressed                 a mail was not sent, because of whom it would have gone to; says why for each
     ├─ ConfigurationError         the caller must change something; names it
     └─ MissingExtra               an optional part is not installed; names the extra (also an ImportError)
@@ -34,6 +35,7 @@ __all__ = [
     "AwsError",
     "AwsUnavailable",
     "ConfigurationError",
+    "Held",
     "MissingExtra",
     "PayloadError",
     "PositionLost",
@@ -153,6 +155,17 @@ class AwsUnavailable(AwsError):
 
 class ArchiveError(SesEventError):
     """An archive cannot be written or read, or what is in it is not what was put there."""
+
+
+class Held(SesEventError):
+    """A hold keeps something as it is, and what was asked for would change it."""
+
+    http_status = 409
+
+    def __init__(self, message: str, holds: Iterable[str]) -> None:
+        self.holds = tuple(holds)
+        """The ids of the holds, where they can be told."""
+        super().__init__(message, hint="store.keeping.holds() tells by whom and why; lift it first, or wait.")
 
 
 class Suppressed(SesEventError):

@@ -31,6 +31,7 @@ from sesevent.plans import (
     bulk,
     dead_letters,
     doctor,
+    gather,
     lists,
     read,
     reclassify,
@@ -60,10 +61,19 @@ from sesevent.plans.ses_list import Ours
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.storage import reads
 from sesevent.storage.codec import StoredEvent
-from sesevent.storage.connection import DURABLE, client_options, collections_of, settings_of, utc_now, within
+from sesevent.storage.connection import (
+    DURABLE,
+    Encrypts,
+    client_options,
+    collections_of,
+    seals_of,
+    settings_of,
+    utc_now,
+    within,
+)
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK
+from sesevent.storage.operations import CLOCK, PSEUDONYMS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.storage.renewal import Place
@@ -78,12 +88,16 @@ if TYPE_CHECKING:
     from sesevent.faces.analytics import Analytics
     from sesevent.faces.audit import Audit
     from sesevent.faces.compliance import Compliance
+    from sesevent.faces.encryption import Encrypting
     from sesevent.faces.keeping import Keeping
     from sesevent.faces.migration import Migration
     from sesevent.faces.monitor import Monitor
+    from sesevent.faces.privacy import Privacy
     from sesevent.faces.retention import Retaining
     from sesevent.faces.storage import Storage
     from sesevent.faces.tokens import Tokens
+    from sesevent.privacy.protection import Protection
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Bookmarks", "DeadLetters", "EventRepository", "EventStore", "Results", "SuppressionList"]
 
@@ -120,8 +134,9 @@ class EventRepository:
     ``cursor`` of the last row seen and continues behind it.
     """
 
-    def __init__(self, collections: dict[str, Any]) -> None:
+    def __init__(self, collections: dict[str, Any], pseudonyms: Pseudonyms | None = None) -> None:
         self._collections = collections
+        self._pseudonyms = pseudonyms
 
     def get(self, identifier: str | bytes | ObjectId) -> StoredEvent | None:
         """One event by the key it is stored under, or None."""
@@ -216,8 +231,9 @@ class EventRepository:
         *recipient_domain* and *provider* (of `sesevent.analytics.providers`) are of anybody an event concerns. No
         index helps to find them: ask within a span of time. Raises ConfigurationError for a provider there is none of.
         """
+        whom = recipient if recipient is None or self._pseudonyms is None else self._pseudonyms.forms(recipient)
         filters = reads.filters(
-            message_id, types, reasons, recipient, tag, configuration_set, campaign, recipient_domain, provider
+            message_id, types, reasons, whom, tag, configuration_set, campaign, recipient_domain, provider
         )
         query = reads.event_query(
             *filters, since=since, until=until, newest_first=newest_first, limit=limit, after=after
@@ -493,9 +509,16 @@ class SuppressionList:
 class DeadLetters:
     """What could not be understood: ``store.dead_letters``."""
 
-    def __init__(self, collections: dict[str, Any], policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        collections: dict[str, Any],
+        policy: Policy,
+        clock: Callable[[], datetime],
+        privacy: Protection | None = None,
+    ) -> None:
         self._collections = collections
         self._policy = policy
+        self._privacy = privacy
         self._clock = clock
 
     def list(self, *, limit: int = 100) -> list[DeadLetter]:
@@ -517,11 +540,11 @@ class DeadLetters:
         any more; ``received.storedAt`` tells when. *on_progress* is called after each page of fifty.
         """
         if identifiers:
-            plan = dead_letters.retry_these(self._policy, identifiers, self._clock())
+            plan = dead_letters.retry_these(self._policy, identifiers, self._clock(), self._privacy)
             return perform(plan, self._collections)
         whole = Retried()
         while True:
-            plan = dead_letters.retry_next(self._policy, whole.last, self._clock())
+            plan = dead_letters.retry_next(self._policy, whole.last, self._clock(), self._privacy)
             page = perform(plan, self._collections)
             if not page.tried:
                 return whole
@@ -581,18 +604,26 @@ class EventStore:
         collection: str = EVENTS,
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
+        privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
     ) -> None:
         self.client = client
         self._collections = collections_of(client, database, collection, write_concern)
         self._collections[CLOCK] = clock
+        self._collections |= seals_of(encryption, privacy, client, self._collections)
         self._perform = partial(perform, collections=self._collections)
         self._settings = settings_of(client, write_concern)
         self._policy = policy
         self._clock = clock
-        self.events = EventRepository(self._collections)
+        if privacy is not None:
+            gather.require_fitting(privacy, policy)
+        self._privacy = privacy
+        self._pseudonyms = None if privacy is None else privacy.pseudonyms
+        self._collections[PSEUDONYMS] = lambda: self._pseudonyms
+        self.events = EventRepository(self._collections, self._pseudonyms)
         self.suppression = SuppressionList(self._collections, policy, clock)
-        self.dead_letters = DeadLetters(self._collections, policy, clock)
+        self.dead_letters = DeadLetters(self._collections, policy, clock, privacy)
         self.bookmarks = Bookmarks(self._collections, collection, clock)
         self._hooks = Hooks()
         self._redelivery = Redelivery()
@@ -629,11 +660,25 @@ class EventStore:
         return Keeping(self._perform, self._clock)
 
     @cached_property
+    def encryption(self) -> Encrypting:
+        """The keys of what is kept encrypted. Raises ConfigurationError of a store that encrypts nothing."""
+        from sesevent.faces.encryption import Encrypting
+
+        return Encrypting(perform, self._collections, self._clock)
+
+    @cached_property
     def retention(self) -> Retaining:
         """How long events are kept."""
         from sesevent.faces.retention import Retaining
 
         return Retaining(self._perform, self._clock)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """A person's rights."""
+        from sesevent.faces.privacy import Privacy
+
+        return Privacy(self._perform, self._clock, self._policy)
 
     @cached_property
     def compliance(self) -> Compliance:
@@ -673,7 +718,9 @@ class EventStore:
         timeout_seconds: float = 10.0,
         write_concern: WriteConcern = DURABLE,
         policy: Policy = DEFAULT_POLICY,
+        privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
+        encryption: Encrypts | None = None,
         **options: Any,
     ) -> EventStore:
         """Connect to MongoDB and make sure that it answers.
@@ -681,7 +728,9 @@ class EventStore:
         *database* defaults to the URI's, then to ``cache``. *collection* is where events are
         kept; a Mongoose application may use ``ses_events``. No call takes longer than
         *timeout_seconds*. Writes are acknowledged by a majority and journaled unless
-        *write_concern* says otherwise. Further *options* go to PyMongo's client.
+        *write_concern* says otherwise. *privacy* says what is kept of people, and by which keys their pseudonyms are
+        made: from now on, in rows that this store writes. With *encryption* (`sesevent.contrib.encryption.Encryption`)
+        what is personal is kept encrypted. Further *options* go to PyMongo's client.
 
         Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
         StoreUnavailable where none answers in time.
@@ -697,7 +746,9 @@ class EventStore:
                 collection=collection,
                 write_concern=write_concern,
                 policy=policy,
+                privacy=privacy,
                 clock=clock,
+                encryption=encryption,
             )
             perform(doctor.greet(policy, clock()), store._collections)
         except BaseException:
@@ -719,7 +770,7 @@ class EventStore:
 
         Calls that come while others are being stored share one write, and each returns when that one is durable.
         """
-        outcome = self._commits.store(prepare_one(message, self._clock()), timeout_seconds)
+        outcome = self._commits.store(prepare_one(message, self._clock(), self._privacy), timeout_seconds)
         self._hooks.call(outcome.fresh)
         return outcome.result()
 
@@ -849,7 +900,8 @@ class EventStore:
         known of a mail happened, *limit* how many mails. *after* takes the ``cursor`` of the last mail seen and
         continues behind it. Rows of older shapes are found once they are adopted.
         """
-        query = status.letters_to(address, since, until, limit, after)
+        forms = () if self._pseudonyms is None else self._pseudonyms.forms(address)
+        query = status.letters_to(address, since, until, limit, after, forms)
         return RecipientHistory(query, self._policy, self._clock, self._perform)
 
     def ensure_indexes(self, *, polling: bool = False) -> list[str]:
@@ -959,7 +1011,7 @@ class EventStore:
     def _plans_for_each(self, items: bulk.Items[VerifiedMessage], size: int) -> Iterator[Plan[list[Outcome]] | None]:
         for some in bulk.batches(items, size):
             now = self._clock()
-            prepared = [prepare_one(item, now) for item in some]
+            prepared = [prepare_one(item, now, self._privacy) for item in some]
             yield store_each(self._policy, prepared, self._redelivery) if some else None
 
     def _plans_for_many(
@@ -970,6 +1022,6 @@ class EventStore:
             if not some:
                 yield None
                 continue
-            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds)
+            batch = bulk.prepare_batch(some, taken, self._clock(), dead_letters, self._hooks.kinds, self._privacy)
             taken += batch.items
             yield bulk.store_batch(self._policy, batch, self._redelivery)

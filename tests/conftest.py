@@ -6,15 +6,31 @@ import asyncio
 import csv
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nothing_personal import listened, personal_in
 
 from sesevent import testing
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "says_personal(why): logs or raises what a person could be known by, on purpose")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """No log line and no error of any test says an address or a subject; the mark `says_personal` has the reason."""
+    with listened() as said:
+        result = yield
+    told = [f"{where} says {found}" for where, text in said if (found := personal_in(text)) is not None]
+    if told and item.get_closest_marker("says_personal") is None:
+        pytest.fail("; ".join(dict.fromkeys(told)))
+    return result
 
 
 @pytest.fixture(scope="session")
@@ -95,11 +111,24 @@ class Kept:
         return {one: (told, database[one].index_information()) for one, told in options.items()}
 
 
+def _encrypted() -> dict[str, Any]:
+    """What SESEVENT_TEST_ENCRYPTION (``shared`` or ``person``) asks for: the same tests, of stores that encrypt.
+
+    Those that look at rows beside the store fail then, and should.
+    """
+    wanted = os.environ.get("SESEVENT_TEST_ENCRYPTION")
+    if not wanted:
+        return {}
+    from sesevent.contrib.encryption import Encryption, LocalKey
+
+    return {"encryption": Encryption(LocalKey(b"k" * 96), per_person=wanted == "person")}
+
+
 @pytest.fixture
 def store(mongodb_uri: str, database: str) -> Iterator[Any]:
     from sesevent import EventStore
 
-    with EventStore.connect(mongodb_uri, database=database) as connected:
+    with EventStore.connect(mongodb_uri, database=database, **_encrypted()) as connected:
         connected.ensure_indexes()
         yield connected
 
@@ -161,7 +190,7 @@ def _server(colour: str, request: pytest.FixtureRequest) -> Stores:
     uri, database = request.getfixturevalue("mongodb_uri"), request.getfixturevalue("database")
     face = EventStore if colour == "sync" else AsyncEventStore
     tables = request.getfixturevalue("mongo_client")[database]
-    return Stores(colour, tables, lambda: face.connect(uri, database=database))
+    return Stores(colour, tables, lambda: face.connect(uri, database=database, **_encrypted()))
 
 
 def _memory(colour: str, request: pytest.FixtureRequest) -> Stores:

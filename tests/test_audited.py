@@ -161,6 +161,7 @@ METHODS: dict[str, str] = {
     "EventStore.receive_many": "(each event is its own record)",
     "EventStore.recipient": READS,
     "EventStore.reclassify": "(works out again what the row says already)",
+    "EventStore.reindex": "(works out again what the row says already)",
     "EventStore.record_handshake": HERE,
     "EventStore.status": READS,
     "EventStore.status_many": READS,

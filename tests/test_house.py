@@ -20,10 +20,12 @@ from sesevent.faces import (
     analytics,
     audit,
     compliance,
+    encryption,
     histories,
     keeping,
     migration,
     monitor,
+    privacy,
     retention,
     storage,
     tokens,
@@ -50,9 +52,11 @@ FACES = [
     (keeping.Keeping, keeping.AsyncKeeping),
     (migration.Migration, migration.AsyncMigration),
     (retention.Retaining, retention.AsyncRetaining),
+    (privacy.Privacy, privacy.AsyncPrivacy),
     (compliance.Compliance, compliance.AsyncCompliance),
     (storage.Storage, storage.AsyncStorage),
     (tokens.Tokens, tokens.AsyncTokens),
+    (encryption.Encrypting, encryption.AsyncEncrypting),
 ]
 
 

@@ -238,6 +238,16 @@ def test_clicking_again_is_clicking_once(click: Any) -> None:
     assert not allowed(click, "marketing")
 
 
+def test_each_stream_is_left_by_itself(click: Any) -> None:
+    """Who left one, or was suppressed otherwise, still leaves another: it must hold when the other reason is gone."""
+    click.store.suppression.suppress(PERSON, by="ann")
+    for stream in ("marketing", "news"):
+        assert click("POST", query_of(ONE_CLICK.link(PERSON, stream=stream)), WORDS).status == 200
+    said = [entry.detail["stream"] for entry in click.store.audit.latest() if entry.act == "unsubscribe"]
+
+    assert sorted(said) == ["marketing", "news"]
+
+
 def test_an_answer_tells_nothing_of_a_person(click: Any) -> None:
     """Known or unknown, suppressed or not, unsubscribed before or not: the same page, and it does not say who."""
     click.store.suppression.suppress("known@example.com", by="ann")

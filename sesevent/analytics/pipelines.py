@@ -139,7 +139,9 @@ def links(window: Window, where: Where, limit: int, *, queries: bool) -> list[Ma
     """The links that were followed in most mails, each with its mails and clicks; without *queries* up to its `?`."""
     match = in_window(window) | where.filter() | _of_types("Click")
     own, older = each_once(match | {"derived.click.link": {"$exists": True}})
-    link = "$derived.click.link" if queries else _before("#", _before("?", "$derived.click.link"))
+    whole = "$derived.click.link"
+    # Of an encrypted link only the part up to the query can be told from others.
+    link = {"$ifNull": ["$derived.click.page", whole if queries else _before("#", _before("?", _PLAIN_LINK))]}
     by_machine = {"$cond": [_MACHINE, 1, 0]}
     return [
         *own,
@@ -238,6 +240,8 @@ def _tag(name: str) -> dict[str, Any]:
 _SHORT: Final = {"campaign": "c", "configuration_set": "cs", "source": "so", "ip_pool": "ip", "template": "te"}
 _TYPE: Final = {"$ifNull": ["$derived.type", "$Type"]}
 _IS: Final = {kind: {"$eq": [_TYPE, kind]} for kind in ("Delivery", "Open", "Click")}
+_PEOPLE: Final = {"$ifNull": ["$derived.domains", {"$ifNull": ["$derived.recipients", []]}]}
+"""Whom a row names; of those who are encrypted, the domains with their `@`."""
 _DOMAIN: Final = {"$arrayElemAt": [{"$split": ["$$this", "@"]}, -1]}
 _BUCKET: Final = {"$round": {"$multiply": [PER_DOUBLING, {"$log": [{"$add": [{"$max": [0, "$derived.took"]}, 1]}, 2]}]}}
 _MAIL: Final = {"$ifNull": ["$derived.messageId", "$MessageId"]}
@@ -245,7 +249,7 @@ _TOOK: Final = {"$gt": ["$derived.took", None]}
 
 _KEY: Final[dict[str, Any]] = {
     "t": _TYPE,
-    "d": {"$map": {"input": {"$ifNull": ["$derived.recipients", []]}, "in": _DOMAIN}},
+    "d": {"$map": {"input": _PEOPLE, "in": _DOMAIN}},
     "b": "$derived.bounce",
     "y": "$derived.complaint",
     "m": "$derived.machine",
@@ -256,22 +260,23 @@ _KEY: Final[dict[str, Any]] = {
     "s": {"$cond": [{"$and": [{"$or": [_IS["Delivery"], _IS["Open"]]}, _TOOK]}, _BUCKET, "$$REMOVE"]},
 }  # fmt: skip
 
+_PLAIN_LINK: Final = {"$cond": [{"$eq": [{"$type": "$derived.click.link"}, "string"]}, "$derived.click.link", ""]}
 _MACHINE: Final = {"$gt": ["$derived.machine", None]}
 _PERSON: Final = {"$not": [_MACHINE]}
 _AT_SIMULATOR: Final = r"@simulator\.amazonses\.com$"
 _NOT_SIMULATED: Final = {
     "$or": [
         {"derived.recipients": {"$exists": False}},
-        {"derived.recipients": {"$elemMatch": {"$not": {"$regex": _AT_SIMULATOR}}}},
+        {"derived.domains": None, "derived.recipients": {"$elemMatch": {"$not": {"$regex": _AT_SIMULATOR}}}},
+        {"derived.domains": {"$elemMatch": {"$not": {"$regex": _AT_SIMULATOR}}}},
     ]
 }
 _REAL: Final = {
     "$not": [
         {"$and": [
-            {"$gt": [{"$size": {"$ifNull": ["$derived.recipients", []]}}, 0]},
+            {"$gt": [{"$size": _PEOPLE}, 0]},
             {"$allElementsTrue": [
-                {"$map": {"input": {"$ifNull": ["$derived.recipients", []]},
-                          "in": {"$regexMatch": {"input": "$$this", "regex": _AT_SIMULATOR}}}}
+                {"$map": {"input": _PEOPLE, "in": {"$regexMatch": {"input": "$$this", "regex": _AT_SIMULATOR}}}}
             ]},
         ]}
     ]

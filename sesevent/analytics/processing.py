@@ -38,6 +38,8 @@ HELD: Final[dict[str, Held]] = {
         "for good, unless a retention policy says otherwise"),
     "ses_events": Held(
         _RECIPIENTS, "as ses_event, where another application writes its events there", "as ses_event", "as ses_event"),
+    "ses_event_unfinished": Held(
+        _NOBODY, "which rows are brought up to date", "to finish what a killed process began", "until it is done"),
     "ses_suppression": Held(
         _RECIPIENTS, "address; which rules hold against mailing it, since when",
         "to mail nobody who must not be mailed",
@@ -54,6 +56,9 @@ HELD: Final[dict[str, Held]] = {
     "ses_hold": Held(
         f"{_RECIPIENTS}; {_STAFF}", "an address, mail or campaign that must be kept; who said so and why",
         "legal holds (GDPR, article 17(3)(e))", "until it is lifted"),
+    "ses_erasure": Held(
+        f"{_RECIPIENTS}; {_STAFF}", "a keyed hash of each person who was erased; who did it, why, and how much it was",
+        "to erase again what comes back, and to mail nobody who asked not to be", "until the person is readmitted"),
     "ses_token": Held(_STAFF, "name and rights of each API token, and a hash of it", "to know who asks", "for good"),
     "ses_alarm": Held(_STAFF, "the state of each alarm, and who acknowledged it", "to be warned in time", "for good"),
     "ses_alarm_log": Held(_STAFF, "what became of alarms, and who was told", "to see what went wrong", "for good"),

@@ -18,6 +18,7 @@ from sesevent.cli import (
     dead_letters,
     demo,
     doctor,
+    encryption,
     events,
     files,
     health,
@@ -26,9 +27,11 @@ from sesevent.cli import (
     monitor,
     options,
     project,
+    protection,
     renewal,
     report,
     retention,
+    rights,
     rollup,
     serve,
     settings,
@@ -89,6 +92,31 @@ def _options(
             show_default=False,
         ),
     ] = None,
+    privacy: Annotated[
+        str | None,
+        typer.Option(
+            envvar=options.PRIVACY_VARIABLE,
+            help="TOML file with what is kept of people, which every command follows.",
+            show_default=False,
+        ),
+    ] = None,
+    privacy_keys: Annotated[
+        str | None,
+        typer.Option(
+            envvar=options.KEYS_FILE_VARIABLE,
+            help=f"File with the keys of pseudonyms, the newest first; else {options.KEYS_VARIABLE} holds them.",
+            show_default=False,
+        ),
+    ] = None,
+    encryption: Annotated[
+        str | None,
+        typer.Option(
+            "--encryption",
+            envvar=options.ENCRYPTION_VARIABLE,
+            help="TOML file that names the master key of what is kept encrypted.",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
     ] = False,
@@ -96,10 +124,15 @@ def _options(
     del version  # its callback has answered
     told = settings.read(settings.found(config))
     ctx.default_map = settings.handed_on(told, ctx.command, ctx)
-    named = policy or settings.policy_of(told)
-    ctx.obj = settings.Held(told, named)
-    token = options.POLICY_FILE.set(named)
+    given = {"policy": policy, "privacy": privacy, "privacy_keys": privacy_keys, "encryption": encryption}
+    files = {name: file or settings.file_of(told, name) for name, file in given.items()}
+    ctx.obj = settings.Held(told, files)
+    token = options.POLICY_FILE.set(files["policy"])
     ctx.call_on_close(lambda: options.POLICY_FILE.reset(token))
+    kept = options.PRIVACY_FILES.set((files["privacy"], files["privacy_keys"]))
+    ctx.call_on_close(lambda: options.PRIVACY_FILES.reset(kept))
+    keyed = options.ENCRYPTION_FILE.set(files["encryption"])
+    ctx.call_on_close(lambda: options.ENCRYPTION_FILE.reset(keyed))
 
 
 app.command("demo")(demo.demo)
@@ -131,6 +164,9 @@ app.add_typer(archive.app, name="archive")
 app.add_typer(retention.app, name="retention")
 app.add_typer(worker.app, name="worker")
 app.add_typer(monitor.app, name="monitor")
+rights.add_to(protection.app)
+app.add_typer(protection.app, name="privacy")
+app.add_typer(encryption.app, name="encryption")
 app.add_typer(local.app, name="local")
 app.add_typer(testing.app, name="testing")
 app.add_typer(tokens.app, name="tokens")

@@ -42,10 +42,14 @@ def _common(ctx: Any, told: settings.Read) -> Iterator[dict[str, Any]]:
     for name, common in settings.COMMON.items():
         where = ctx if name in ctx.params else ctx.parent
         value, source = where.params[name], where.get_parameter_source(name).name
-        if name == "policy" and value is None and ctx.obj.policy is not None:
-            value, source = ctx.obj.policy, "DEFAULT_MAP"
+        if value is None and (named := ctx.obj.files.get(name)) is not None:
+            value, source = named, "DEFAULT_MAP"
         shown = None if value is None else settings.masked(value) if isinstance(value, str) else value
-        yield {"option": f"--{name}", "value": shown, "origin": _origin(source, common.variable, told)}
+        yield {
+            "option": f"--{name.replace('_', '-')}",
+            "value": shown,
+            "origin": _origin(source, common.variable, told),
+        }
 
 
 def _origin(source: str, variable: str, told: settings.Read) -> str:

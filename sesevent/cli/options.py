@@ -8,6 +8,7 @@ import re
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,9 +20,11 @@ from sesevent.moments import UTC, read_moment, read_span
 from sesevent.suppression.rules import RULES, rule_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sesevent.contrib.aws_setup import AwsSetUp
+    from sesevent.contrib.encryption import Encryption
+    from sesevent.privacy.protection import Protection
     from sesevent.suppression.decision import Decision
     from sesevent.suppression.policy import Policy
     from sesevent.sync import EventStore
@@ -71,24 +74,41 @@ UnsubscribeKeys = Annotated[
     ),
 ]
 
+PRIVACY_VARIABLE = "SESEVENT_PRIVACY"
+KEYS_VARIABLE = "SESEVENT_PRIVACY_KEYS"
+KEYS_FILE_VARIABLE = "SESEVENT_PRIVACY_KEYS_FILE"
+
+ENCRYPTION_VARIABLE = "SESEVENT_ENCRYPTION"
+
 POLICY_FILE: ContextVar[str | None] = ContextVar("policy", default=None)
 """The policy's file, where a flag or a settings file names it; else the environment is asked."""
 
 
+PRIVACY_FILES: ContextVar[tuple[str | None, str | None]] = ContextVar("privacy", default=(None, None))
+"""The files of the privacy policy and of its keys, likewise."""
+
+ENCRYPTION_FILE: ContextVar[str | None] = ContextVar("encryption", default=None)
+"""The file that names the master key, likewise."""
+
+
 @contextmanager
-def opened_store(uri: str | None, database: str | None, collection: str, timeout: float) -> Iterator[EventStore]:
+def opened_store(
+    uri: str | None, database: str | None, collection: str, timeout: float, *, before: Sequence[str] = ()
+) -> Iterator[EventStore]:
     """The store the options name; without a URI, the local server that runs by default.
 
     Every command follows the policy that --policy or SESEVENT_POLICY names: one that derived standings by another
-    would undo the work of the rest.
+    would undo the work of the rest. *before* are files that name other master keys, as --encryption does.
     """
     from sesevent.sync import EventStore
 
-    with EventStore.connect(**place(uri, database, collection, timeout)) as store:
+    with EventStore.connect(**place(uri, database, collection, timeout, before)) as store:
         yield store
 
 
-def place(uri: str | None, database: str | None, collection: str, timeout: float) -> dict[str, Any]:
+def place(
+    uri: str | None, database: str | None, collection: str, timeout: float, before: Sequence[str] = ()
+) -> dict[str, Any]:
     """What a store of either colour is connected with."""
     return {
         "uri": uri or _local_uri(),
@@ -96,6 +116,8 @@ def place(uri: str | None, database: str | None, collection: str, timeout: float
         "collection": collection,
         "timeout_seconds": timeout,
         "policy": _policy(),
+        "privacy": privacy(),
+        "encryption": encryption(before),
     }
 
 
@@ -114,7 +136,9 @@ def unopened_store(uri: str | None, database: str | None, collection: str, timeo
         client: MongoClient[Any] = MongoClient(where, **client_options(where, timeout, {}))
     except (PyMongoError, ValueError) as error:
         raise translate(error) from None
-    with EventStore(client, database=database, collection=collection, policy=_policy()) as store:
+    with EventStore(
+        client, database=database, collection=collection, policy=_policy(), privacy=privacy(), encryption=encryption()
+    ) as store:
         yield store
 
 
@@ -226,6 +250,29 @@ def _policy() -> Policy:
 
     named = POLICY_FILE.get() or os.environ.get(POLICY_VARIABLE)
     return Policy.load(named) if named else DEFAULT_POLICY
+
+
+def privacy() -> Protection | None:
+    """What is kept of people, as files or the environment say; None where neither does."""
+    named, keys_file = PRIVACY_FILES.get()
+    named, keys = named or os.environ.get(PRIVACY_VARIABLE), os.environ.get(KEYS_VARIABLE, "")
+    keys_file = keys_file or os.environ.get(KEYS_FILE_VARIABLE)
+    if not (named or keys or keys_file):
+        return None
+    from sesevent.privacy.protection import Protection
+
+    return Protection.load(named, keys=keys, keys_file=keys_file)
+
+
+def encryption(before: Sequence[str] = ()) -> Encryption | None:
+    """What encrypts, as a file says that is named by --encryption or SESEVENT_ENCRYPTION; None where neither is."""
+    named = ENCRYPTION_FILE.get() or os.environ.get(ENCRYPTION_VARIABLE)
+    if not named:
+        return None
+    from sesevent.contrib.encryption import Encryption
+
+    told = Encryption.load(named)
+    return replace(told, others=tuple([Encryption.load(one).master for one in before]))
 
 
 def _local_uri() -> str:

@@ -19,7 +19,7 @@ from sesevent.errors import ConfigurationError
 from sesevent.tomltext import decode_toml
 
 __all__ = [
-    "COMMON", "Common", "Held", "Read", "commands", "found", "handed_on", "long_name", "masked", "places", "policy_of",
+    "COMMON", "Common", "Held", "Read", "commands", "file_of", "found", "handed_on", "long_name", "masked", "places",
     "read",
 ]  # fmt: skip
 
@@ -38,6 +38,9 @@ COMMON: Final = {
     "collection": Common("SESEVENT_COLLECTION", "collection of the events"),
     "timeout": Common("SESEVENT_TIMEOUT", "seconds after which a silent server is given up"),
     "policy": Common("SESEVENT_POLICY", "TOML file with the suppression policy that every command follows"),
+    "privacy": Common("SESEVENT_PRIVACY", "TOML file with what is kept of people"),
+    "privacy_keys": Common("SESEVENT_PRIVACY_KEYS_FILE", "file with the keys of pseudonyms, the newest first"),
+    "encryption": Common("SESEVENT_ENCRYPTION", "TOML file that names the master key of what is encrypted"),
     "stream": Common("SESEVENT_STREAM", "stream of the mail"),
     "tenant": Common("SESEVENT_TENANT", "tenant it concerns, where there are several"),
     "by": Common("SESEVENT_BY", "who says so; by default your login name"),
@@ -47,7 +50,9 @@ COMMON: Final = {
 """By the name of its parameter. These, and no others, may stand at the top of the file."""
 
 _FILE: Final = "sesevent.toml"
-_WHOLE: Final = frozenset({"policy"})  # told to `sesevent` itself, not to one of its commands
+_WHOLE: Final = frozenset(
+    {"policy", "privacy", "privacy_keys", "encryption"}
+)  # told to `sesevent` itself, not to one of its commands
 
 
 class Read(NamedTuple):
@@ -62,7 +67,13 @@ class Held(NamedTuple):
     """What holds for the whole command."""
 
     told: Read
-    policy: str | None
+    files: Mapping[str, str | None]
+    """What of `_WHOLE` is named, by a flag or by the file."""
+
+    @property
+    def policy(self) -> str | None:
+        """The suppression policy's file."""
+        return self.files["policy"]
 
 
 def places() -> tuple[Path, ...]:
@@ -91,9 +102,9 @@ def read(path: Path | None) -> Read:
         raise ConfigurationError(f"{path} is no TOML: {error}.") from None
 
 
-def policy_of(told: Read) -> str | None:
-    """The policy's file, where the settings name one: beside them, unless the path says more."""
-    named = told.values.get("policy")
+def file_of(told: Read, name: str) -> str | None:
+    """The file that the settings name for this: beside them, unless the path says more."""
+    named = told.values.get(name)
     return None if named is None or told.path is None else str(told.path.parent / named)
 
 
@@ -109,8 +120,8 @@ def handed_on(told: Read, root: Any, ctx: Any) -> dict[str, Any]:
     for name, value in tables.items():
         if not isinstance(value, dict):
             raise _wrong(told, name, f"is no option of every command; there are {', '.join(COMMON)}")
-    if "policy" in top:
-        _check(told, "policy", top["policy"], _parameters(root)["policy"], ctx)
+    for name in sorted(_WHOLE & top.keys()):
+        _check(told, name, top[name], _parameters(root)[name], ctx)
     inherited = {name: (name, value) for name, value in top.items() if name not in _WHOLE}
     return _of_group(told, root, ctx, tables, inherited, "")
 

@@ -15,6 +15,7 @@ from sesevent.cli.signals import ended_by_signals
 
 if TYPE_CHECKING:
     from sesevent.storage.codec import StoredEvent
+    from sesevent.sync import EventStore
 
 __all__ = ["watch"]
 
@@ -56,7 +57,6 @@ def watch(
     json: options.Json = False,
 ) -> None:
     """Show events as they are stored; all conditions must hold. Ctrl-C ends it; a name goes on there the next time."""
-    wanted = _wanted(recipient, recipient_domain, campaign, configuration_set)
     tell = _line_for_people(show_addresses) if for_people(json) else _line
     with (
         options.opened_store(uri, database, collection, timeout) as store,
@@ -69,6 +69,7 @@ def watch(
         ) as watching,
         ended_by_signals(watching.close),
     ):
+        wanted = _wanted(store, recipient, recipient_domain, campaign, configuration_set)
         if for_people(json):
             note("waiting for events; Ctrl-C ends it")
         for number, stored in enumerate(filter(wanted, watching), 1):
@@ -80,17 +81,22 @@ def watch(
 
 
 def _wanted(
-    recipient: str | None, domain: str | None, campaign: str | None, configuration_set: str | None
+    store: EventStore,
+    recipient: str | None,
+    domain: str | None,
+    campaign: str | None,
+    configuration_set: str | None,
 ) -> Callable[[StoredEvent], bool]:
     """Whether a row is asked for. What is not counts as seen: a named watch goes on behind it."""
-    whom = None if recipient is None else normal(recipient)
+    known = store._pseudonyms
+    whom = None if recipient is None else {normal(recipient)} if known is None else set(known.forms(recipient))
     where = None if domain is None else _domain(normal(f"anybody@{domain.removeprefix('@')}"))
 
     def wanted(stored: StoredEvent) -> bool:
         event = stored.event
         people = [address.normal for address in event.recipients] if whom or where else []
         return (
-            (whom is None or whom in people)
+            (whom is None or not whom.isdisjoint(people))
             and (where is None or where in map(_domain, people))
             and (campaign is None or campaign in event.tags.get("campaign", ()))
             and (configuration_set is None or event.configuration_set == configuration_set)

@@ -14,6 +14,7 @@ from sesevent.errors import SesEventError
 from sesevent.ops import Operation, Plan
 from sesevent.plans import bulk
 from sesevent.storage.failures import translate
+from sesevent.storage.operations import SEALS
 
 __all__ = ["Items", "awaited", "batches", "in_turn", "perform"]
 
@@ -26,6 +27,8 @@ Items = Union[Iterable[T], AsyncIterable[T], asyncio.Queue[Union[T, None]]]
 
 async def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
     """Drive a plan to its result. An operation's error is raised inside the plan, translated."""
+    if SEALS in collections:
+        plan = collections[SEALS].around(plan)
     with closing(plan):
         try:
             operation = next(plan)

@@ -14,6 +14,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from sesevent.errors import SesEventError
 from sesevent.ops import Operation, Plan
 from sesevent.storage.failures import translate
+from sesevent.storage.operations import SEALS
 
 __all__ = ["in_turn", "perform"]
 
@@ -22,6 +23,8 @@ R = TypeVar("R")
 
 def perform(plan: Plan[R], collections: dict[str, Any]) -> R:
     """Drive a plan to its result. An operation's error is raised inside the plan, translated."""
+    if SEALS in collections:
+        plan = collections[SEALS].around(plan)
     with closing(plan):
         try:
             operation = next(plan)

@@ -55,8 +55,9 @@ class Audit:
     ) -> AuditEntry:
         """Write down what was done, to what, by whom and why; returns the entry as it stands in the trail.
 
-        *subject* and *detail* name no person: an entry cannot be taken back. *once* names what is written down
-        only once. Raises StoreConflict where others write so much at once that there was no place to be had.
+        An entry names no person, since it cannot be taken back: addresses in *subject*, *why* and *detail* are left
+        out. *once* names what is written down only once. Raises StoreConflict where others write so much at once that
+        there was no place to be had.
         """
         entry = AuditEntry(self._clock(), act, subject, by, why, dict(detail))
         noted: AuditEntry = self._perform(audit.note(entry, once))
@@ -130,8 +131,9 @@ class AsyncAudit:
     ) -> AuditEntry:
         """Write down what was done, to what, by whom and why; returns the entry as it stands in the trail.
 
-        *subject* and *detail* name no person: an entry cannot be taken back. *once* names what is written down
-        only once. Raises StoreConflict where others write so much at once that there was no place to be had.
+        An entry names no person, since it cannot be taken back: addresses in *subject*, *why* and *detail* are left
+        out. *once* names what is written down only once. Raises StoreConflict where others write so much at once that
+        there was no place to be had.
         """
         entry = AuditEntry(self._clock(), act, subject, by, why, dict(detail))
         noted: AuditEntry = await self._perform(audit.note(entry, once))

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sesevent.ops import Plan
 from sesevent.plans import sizes
 from sesevent.retention import Retention
+from sesevent.storage.connection import within
 from sesevent.storage.layout import EVENTS
 from sesevent.storage.sizes import Compacted, Measured, StorageReport
 
@@ -21,6 +22,8 @@ __all__ = ["AsyncStorage", "Storage"]
 
 SAMPLE: Final = 2_000
 MEASURED: Final = 20_000
+PATIENCE: Final = 86_400.0
+"""Seconds that measuring and compacting may take: a large collection takes hours, whatever bounds other calls."""
 CHECKPOINT: Final = 70.0
 """Seconds in which a server has written to its disk what it was told: it does so once a minute."""
 
@@ -44,12 +47,13 @@ class Storage:
         """What each block compressor makes of *sample* of your own events, and of the same without `Message`.
 
         They are copied, on the server, into collections named ``ses_scratch_…``, which are dropped again, so there
-        must be room for four times the sample. It waits for the server to write to its disk: at once where it may
-        say so (the action ``fsync``), or a little more than a minute.
+        must be room for four times the sample. It takes its time, whatever time-out the store has, and waits for
+        the server to write to its disk: at once where it may say so (the action ``fsync``), or a good minute.
         """
         self._perform(sizes.clear())
         try:
-            self._perform(sizes.fill(sample))
+            with within(PATIENCE):
+                self._perform(sizes.fill(sample))
             if not self._perform(sizes.flush()):
                 time.sleep(CHECKPOINT)
             told: list[Measured] = self._perform(sizes.measured())
@@ -62,9 +66,11 @@ class Storage:
 
         MongoDB's ``compact``, on the server this store writes to and on no other: run it on each member. Reads and
         writes go on, slower; what waits is creating and dropping indexes and dropping the collection. The compressor
-        stays what it is. It takes the action ``compact`` (the role ``dbAdmin`` has it). *by* is for the audit trail.
+        stays what it is. It takes its time, whatever time-out the store has, and the right to ``compact``, which the
+        role ``dbAdmin`` has. *by* is for the audit trail.
         """
-        told: Compacted = self._perform(sizes.compact(collection, by, self._clock()))
+        with within(PATIENCE):
+            told: Compacted = self._perform(sizes.compact(collection, by, self._clock()))
         return told
 
 
@@ -87,12 +93,13 @@ class AsyncStorage:
         """What each block compressor makes of *sample* of your own events, and of the same without `Message`.
 
         They are copied, on the server, into collections named ``ses_scratch_…``, which are dropped again, so there
-        must be room for four times the sample. It waits for the server to write to its disk: at once where it may
-        say so (the action ``fsync``), or a little more than a minute.
+        must be room for four times the sample. It takes its time, whatever time-out the store has, and waits for
+        the server to write to its disk: at once where it may say so (the action ``fsync``), or a good minute.
         """
         await self._perform(sizes.clear())
         try:
-            await self._perform(sizes.fill(sample))
+            with within(PATIENCE):
+                await self._perform(sizes.fill(sample))
             if not await self._perform(sizes.flush()):
                 await asyncio.sleep(CHECKPOINT)
             told: list[Measured] = await self._perform(sizes.measured())
@@ -105,7 +112,9 @@ class AsyncStorage:
 
         MongoDB's ``compact``, on the server this store writes to and on no other: run it on each member. Reads and
         writes go on, slower; what waits is creating and dropping indexes and dropping the collection. The compressor
-        stays what it is. It takes the action ``compact`` (the role ``dbAdmin`` has it). *by* is for the audit trail.
+        stays what it is. It takes its time, whatever time-out the store has, and the right to ``compact``, which the
+        role ``dbAdmin`` has. *by* is for the audit trail.
         """
-        told: Compacted = await self._perform(sizes.compact(collection, by, self._clock()))
+        with within(PATIENCE):
+            told: Compacted = await self._perform(sizes.compact(collection, by, self._clock()))
         return told

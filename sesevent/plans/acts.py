@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sesevent import addresses
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit
-from sesevent.plans.suppress import check, everything_about, follow, of_tenant, rederive
+from sesevent.plans import audit, erased
+from sesevent.plans.gather import names_of
+from sesevent.plans.suppress import check, everything_about, follow, known_by_any_name, of_tenant, rederive
 from sesevent.storage import reads, writes
 from sesevent.storage.codec import stored_event
+from sesevent.storage.operations import AskPseudonyms
 from sesevent.storage.reads import EventQuery
 from sesevent.storage.records import act_entry
 from sesevent.storage.standings import with_id
@@ -24,6 +26,9 @@ from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import rule_named
 from sesevent.suppression.standing import Holding, Standing, derive_all
+
+if TYPE_CHECKING:
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
     "PAGE", "Change", "History", "Rebuilt", "history", "listed", "note_exported", "note_recorded", "reactivate",
@@ -37,11 +42,28 @@ _OPTED_OUT = "unsubscribed"
 
 def say(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]:
     """Write acts down and let the standings follow; returns the changed ones. Saying twice is saying once."""
-    acts = [(normal, with_id(normal, act)) for address, act in said for normal in (addresses.normal(address),)]
+    normals = [addresses.normal(address) for address, _ in said]
+    stored, names = yield from names_of(normals)
+    stored |= yield from erased.hashes_of(normals)
+    acts = [(stored[normal], with_id(stored[normal], act)) for normal, (_, act) in zip(normals, said, strict=True)]
     if not acts:
         return []
+    acts += yield from _under_other_names(names, acts)
     yield from ask(writes.record_acts(acts))
-    return (yield from rederive(policy, [normal for normal, _ in acts]))
+    changed = yield from rederive(policy, [name for name, _ in acts], names=names)
+    yield from erased.settle(policy, normals)
+    return changed
+
+
+def _under_other_names(names: Mapping[str, str], acts: Sequence[tuple[str, Act]]) -> Plan[list[tuple[str, Act]]]:
+    """The same acts about people of whom something stands under a newer key: others write by it already."""
+    pseudonyms: Pseudonyms | None = (yield from ask(AskPseudonyms())) if names else None
+    if pseudonyms is None:
+        return []
+    newer = {form: name for name, normal in names.items() for form in pseudonyms.newer(normal)}
+    kept = (yield from ask(reads.standings_of(newer))) if newer else []
+    there = {(newer[document["_id"]], document["_id"]) for document in kept}
+    return [(form, with_id(form, act)) for name, act in acts for same, form in there if same == name]
 
 
 def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
@@ -50,7 +72,10 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     Raises ConfigurationError where it is not one address: it would be said of nobody.
     """
     _require_one(address)
-    known = with_id(addresses.normal(address), act)
+    normal = addresses.normal(address)
+    stored, _ = yield from names_of([normal])
+    stored |= yield from erased.hashes_of([normal])
+    known = with_id(stored[normal], act)
     # First into the audit, so that nothing is done unseen; the id leads to the person while the act is kept.
     yield from audit.note(act_entry(known), once=known.id)
     yield from say(policy, [(address, act)])
@@ -98,7 +123,12 @@ def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     not say that it overrides that.
     """
     _require_one(address)
-    documents = yield from ask(reads.standings_of([addresses.normal(address)]))
+    if (yield from erased.hashes_of([addresses.normal(address)])):
+        raise ConfigurationError(
+            "This person's data was erased, with the wish not to be mailed.",
+            hint="Take the person off the list of the erased first, and say why: store.privacy.readmit.",
+        )
+    documents = yield from ask(reads.standings_of((yield from _all_names(address))))
     for document in documents if not act.override else ():
         for holding in of_tenant(document, act.tenant).holdings:
             rule = rule_named(holding.rule)
@@ -108,6 +138,12 @@ def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:
                     hint="To mail this address again all the same, say override=True, and why.",
                 )
     return (yield from say_of_one(policy, address, act))
+
+
+def _all_names(address: str) -> Plan[tuple[str, ...]]:
+    """Everything a person may be stored as."""
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    return (addresses.normal(address),) if pseudonyms is None else pseudonyms.forms(address)
 
 
 def listed(
@@ -142,7 +178,7 @@ class History:
 def history(policy: Policy, address: str, stream: str, tenant: str, now: datetime) -> Plan[History]:
     """Everything known of an address, and what followed from it over time."""
     normal = addresses.normal(address)
-    facts, acts = (yield from everything_about([normal]))[normal]
+    facts, acts = (yield from known_by_any_name([normal]))[normal]
     telling = that_tell(policy, facts, acts)
     decisions: list[tuple[datetime, Decision]] = []
     for moment in _moments(policy, normal, telling, acts, tenant, now):
@@ -219,7 +255,8 @@ def rebuild_events(policy: Policy, query: EventQuery | None) -> Plan[tuple[Rebui
     """Derive the standings that the next events are evidence for."""
     query = query or reads.all_evidence()
     documents = yield from ask(query.page(PAGE))
-    derived = [document for document in documents if document.get("derived")]
+    # Whom an encrypted row was about nobody may know any more; the facts in it are noted apart.
+    derived = [document for document in documents if document.get("derived") and "unreadable" not in document]
     changed = yield from follow(policy, derived)
     rest = query.behind(stored_event(documents[-1]), len(documents)) if len(documents) == PAGE else None
     return Rebuilt(len(documents), len(changed)), rest

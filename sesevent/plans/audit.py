@@ -6,13 +6,16 @@ taken, and builds on what is there now: so the chain never forks, however many w
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sesevent.audit import Anchor, AuditEntry, Check, entry_hash, link
 from sesevent.errors import ConfigurationError, StoreConflict, StoreError
 from sesevent.moments import UTC
 from sesevent.ops import Plan, ask
+from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads, writes
 from sesevent.storage.records import audit_document, audit_entry, handshake_entry
@@ -34,6 +37,7 @@ def note(entry: AuditEntry, once: str | None = None) -> Plan[AuditEntry]:
     What has a name (*once*) that is in the trail already is not written again. Raises StoreConflict where others
     write so much that there was no place to be had.
     """
+    entry = _naming_nobody(entry)
     for _ in range(_TRIES):
         if once is not None and (said := (yield from ask(reads.audited_once(once)))):
             return audit_entry(said[0])
@@ -43,6 +47,23 @@ def note(entry: AuditEntry, once: str | None = None) -> Plan[AuditEntry]:
         if placed:
             return linked
     raise StoreConflict("Too many write into the audit trail at once.", hint="Try again.")
+
+
+def _naming_nobody(entry: AuditEntry) -> AuditEntry:
+    """An entry in which no address stands but of who did it: it can never be taken back, whoever is erased."""
+    detail = {name: _hidden(value) for name, value in entry.detail.items()}
+    return replace(entry, subject=_hidden(entry.subject), why=_hidden(entry.why), detail=detail)
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_hidden(one) for one in value]
+    if not isinstance(value, str) or "@" not in value:
+        return value
+    return _ADDRESS.sub(lambda found: found[0] if is_pseudonym(found[0]) else "(an address)", value)
+
+
+_ADDRESS: Final = re.compile(r"""[^\s@<>()"',;:=]+@[^\s@<>()"',;:/?]+""")
 
 
 def note_change(entry: AuditEntry) -> Plan[AuditEntry | None]:

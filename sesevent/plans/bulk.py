@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from operator import itemgetter
 from queue import Empty, Queue
-from typing import Any, NamedTuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
 
 from sesevent.errors import Problem
 from sesevent.events.event import Event
@@ -17,6 +17,9 @@ from sesevent.ops import Plan
 from sesevent.plans.receive import Prepared, Redelivery, Seen, Summary, prepare, store
 from sesevent.sns.trust import VerifiedMessage
 from sesevent.suppression.policy import Policy
+
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protection
 
 __all__ = [
     "ASKING",
@@ -50,8 +53,8 @@ class Batch(Prepared):
 
     __slots__ = ("failed", "items")
 
-    def __init__(self, keep: Kinds = ()) -> None:
-        super().__init__(events=[] if keep else None, keep=keep)
+    def __init__(self, keep: Kinds = (), privacy: Protection | None = None) -> None:
+        super().__init__(events=[] if keep else None, keep=keep, privacy=privacy)
         self.items = 0
         self.failed = 0
 
@@ -65,14 +68,19 @@ class Done(NamedTuple):
 
 
 def prepare_batch(
-    messages: list[VerifiedMessage], first: int, now: datetime, dead_letters: bool, keep: Kinds = ()
+    messages: list[VerifiedMessage],
+    first: int,
+    now: datetime,
+    dead_letters: bool,
+    keep: Kinds = (),
+    privacy: Protection | None = None,
 ) -> Batch:
     """Prepare things that begin at position *first* of the input, and empty the list of them.
 
     What a message was unwrapped to is let go at once, but for events of the kinds to *keep*: kept for a whole
     batch it costs a fifth of the speed, most of it in the garbage collector.
     """
-    batch = Batch(keep)
+    batch = Batch(keep, privacy)
     messages.reverse()
     for position in range(first, first + len(messages)):
         known = len(batch.problems)

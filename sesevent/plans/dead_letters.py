@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from bson import ObjectId
 
@@ -21,6 +22,9 @@ from sesevent.storage.layout import DEAD_LETTERS
 from sesevent.storage.operations import Count, Delete, Document, Find
 from sesevent.storage.records import DeadLetter, dead_letter
 from sesevent.suppression.policy import Policy
+
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protection
 
 __all__ = ["PAGE", "Retried", "came_since", "count", "get", "latest", "purge", "retry_next", "retry_these"]
 
@@ -70,14 +74,18 @@ def get(identifier: str) -> Plan[DeadLetter | None]:
     return dead_letter(documents[0]) if documents else None
 
 
-def retry_these(policy: Policy, identifiers: Collection[str], now: datetime) -> Plan[Retried]:
+def retry_these(
+    policy: Policy, identifiers: Collection[str], now: datetime, privacy: Protection | None = None
+) -> Plan[Retried]:
     """Try some again."""
-    return (yield from _retry(policy, reads.dead_letters_with(identifiers), now))
+    return (yield from _retry(policy, reads.dead_letters_with(identifiers), now, privacy))
 
 
-def retry_next(policy: Policy, after: ObjectId | None, now: datetime) -> Plan[Retried]:
+def retry_next(
+    policy: Policy, after: ObjectId | None, now: datetime, privacy: Protection | None = None
+) -> Plan[Retried]:
     """Try the next page of all of them again; `Retried.last` continues, None at the end."""
-    return (yield from _retry(policy, reads.next_dead_letters(after, PAGE), now))
+    return (yield from _retry(policy, reads.next_dead_letters(after, PAGE), now, privacy))
 
 
 def purge(
@@ -100,7 +108,7 @@ def _older(before: datetime | None) -> Document:
     return {} if before is None else {"lastAt": {"$lt": before}}
 
 
-def _retry(policy: Policy, find: Find, now: datetime) -> Plan[Retried]:
+def _retry(policy: Policy, find: Find, now: datetime, privacy: Protection | None) -> Plan[Retried]:
     retried = Retried()
     documents = yield from ask(find)
     settled: list[ObjectId] = []
@@ -108,9 +116,9 @@ def _retry(policy: Policy, find: Find, now: datetime) -> Plan[Retried]:
         retried.tried += 1
         retried.last = document["_id"]
         letter = dead_letter(document)
-        if letter.truncated:
+        if letter.truncated or letter.content is None:  # or nobody can read it: its key is lost
             continue
-        prepared = Prepared()
+        prepared = Prepared(privacy=privacy)
         prepare(vouched(b"", "it was received before", _messages(letter)), letter.first_at, prepared)
         prepared.dead.clear()  # it is one already
         for stored_late in prepared.documents:

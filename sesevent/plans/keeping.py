@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -20,16 +20,19 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError, StoreConflict
 from sesevent.moments import UTC, format_moment
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit, expiry
+from sesevent.plans import audit, erased, expiry
 from sesevent.plans.marking import GRACE, mark
 from sesevent.plans.rollup import roll_day
 from sesevent.storage import keeping, rollups, writes
 from sesevent.storage.keeping import FIRST_DAY, Chosen, Filter, Hold, HoldKind, Place
-from sesevent.storage.operations import Command, Document
+from sesevent.storage.operations import AskPseudonyms, Command, Document
+
+if TYPE_CHECKING:
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
-    "PAGE", "by_all_clocks", "documents", "hold", "holds", "months", "next_day", "put_back", "release", "rows", "seal",
-    "take_out", "thin",
+    "PAGE", "by_all_clocks", "documents", "hold", "holds", "holds_by_any_name", "months", "next_day", "put_back",
+    "release", "rows", "seal", "take_out", "thin",
 ]  # fmt: skip
 
 PAGE: Final = 1000  # rows
@@ -121,10 +124,15 @@ def thin(some: Sequence[Document]) -> Plan[int]:
 
 
 def put_back(some: Sequence[Document]) -> Plan[int]:
-    """Insert rows that are not there, as they were; returns how many. No standing changes for it."""
+    """Insert rows that are not there, as they were; returns how many. No standing changes for it.
+
+    Those who were erased since are taken out of them.
+    """
     if not some:
         return 0
-    fresh = yield from ask(writes.insert_events(some))
+    rows, listed = yield from erased.rows_without(some)
+    fresh = yield from ask(writes.insert_events(rows))
+    yield from erased.put_again(rows, listed)
     yield from mark(some)
     return sum(fresh)
 
@@ -159,12 +167,22 @@ def seal(day: str, now: datetime) -> Plan[None]:
 
 
 def _free() -> Plan[Filter]:
-    return keeping.not_held((yield from holds()))
+    held = yield from holds()
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    return keeping.not_held(held) if pseudonyms is None else keeping.not_held(held, pseudonyms.forms)
 
 
 def holds() -> Plan[list[Hold]]:
     """What must be kept."""
     return [keeping.hold_in(document) for document in (yield from ask(keeping.holds()))]
+
+
+def holds_by_any_name() -> Plan[list[Hold]]:
+    """The same, by everything that whom they name may be stored as."""
+    held = yield from holds()
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    forms = pseudonyms.forms if pseudonyms else lambda normal: (normal,)
+    return [one for each in held for one in keeping.by_any_name(each, forms)]
 
 
 def hold(kind: HoldKind, value: str, by: str, why: str, now: datetime) -> Plan[Hold]:

@@ -15,7 +15,8 @@ from sesevent import addresses
 from sesevent.audit import AuditEntry
 from sesevent.errors import Problem
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit
+from sesevent.plans import audit, erased
+from sesevent.plans.gather import names_of
 from sesevent.plans.suppress import rederive
 from sesevent.storage import writes
 from sesevent.storage.standings import imported_with_id
@@ -67,11 +68,14 @@ def take(policy: Policy, told: Iterable[Row | Problem]) -> Plan[Imported]:
             problems.append(one)
         else:
             rows.append(one)
+    normals = [addresses.normal(row.address) for row in rows]
+    stored, names = yield from names_of(normals)
+    stored |= yield from erased.hashes_of(normals)
     acts = [
-        (normal, imported_with_id(normal, row.act, dated=row.dated))
-        for row in rows
-        for normal in (addresses.normal(row.address),)
+        (stored[normal], imported_with_id(stored[normal], row.act, dated=row.dated))
+        for normal, row in zip(normals, rows, strict=True)
     ]
     fresh = (yield from ask(writes.record_acts(acts))) if acts else []
-    changed = yield from rederive(policy, [normal for normal, _ in acts])
+    changed = yield from rederive(policy, [name for name, _ in acts], names=names)
+    yield from erased.settle(policy, normals)
     return Imported(len(rows), sum(fresh), len(changed), len(problems), problems)

@@ -7,27 +7,37 @@ event derives again too, so that a crash between the two steps is mended by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from bson import ObjectId
+
+from sesevent import addresses
 from sesevent.errors import PayloadError, Problem, SesEventError, StoreError
+from sesevent.events.essentials import Essentials
 from sesevent.events.event import Event
 from sesevent.events.parse import class_of, event_of
 from sesevent.ops import Plan, ask
+from sesevent.plans import erased
+from sesevent.plans.erased import Listed, Taken
 from sesevent.plans.marking import mark
 from sesevent.plans.parse import essentials_in
 from sesevent.plans.suppress import note_facts, rederive, touch
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads
-from sesevent.storage.codec import IDENTITY_KINDS, document_of, is_too_large
-from sesevent.storage.operations import Document
+from sesevent.storage.codec import IDENTITY_KINDS, document_of, is_too_large, protect
+from sesevent.storage.erasures import put_rows
+from sesevent.storage.operations import AskPseudonyms, Document
 from sesevent.storage.records import dead_letter_document
 from sesevent.storage.writes import insert_events, keep_dead_letters, prefer_published
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
+
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protection
 
 __all__ = [
     "Outcome", "Prepared", "Receipt", "ReceivedEvent", "Redelivery", "Seen", "Stored", "Summary", "Tell",
@@ -154,6 +164,12 @@ class Prepared:
     """What cannot be understood, to be kept as dead letters."""
     message: VerifiedMessage | None = None
     """What it was prepared of, where that is one thing."""
+    mailed: dict[ObjectId, list[str]] = field(default_factory=dict)
+    """By event: to whom its mail went, in normal form, where that is several."""
+    privacy: Protection | None = None
+    """What is kept of people; None: everything, as it came."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What people are stored as, where that is not their address, in normal form → that address."""
 
 
 class Stored(NamedTuple):
@@ -187,19 +203,34 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
         _bury(message, error.problems, now, prepared)
         return
     document = document_of(event, message, now)
+    if prepared.privacy is not None:
+        _protect(prepared.privacy, event, document, prepared.names)
     if is_too_large(document):
         _bury(message, [_too_large(message)], now, prepared)
         return
     if prepared.events is not None:
         prepared.events.append(event_of(event) if issubclass(class_of(event.type), prepared.keep) else None)
     prepared.documents.append(document)
+    if type(mailed := event.mail.get("destination")) is list and len(mailed) > 1:
+        prepared.mailed[document["_id"]] = [addresses.normal(one) for one in mailed if type(one) is str]
     if touch(document, prepared.touched, prepared.delivered):
         prepared.evidence.append(document)
 
 
+def _protect(privacy: Protection, event: Essentials, document: Document, names: dict[str, str]) -> None:
+    """What is stored says no more than the policy lets it; its key is that of the event as it came."""
+    protected = privacy.protect(event)
+    if protected is None:
+        return
+    protect(document, event, protected, privacy.policy.version)
+    if privacy.hides:
+        names.update(zip(protected.recipients, event.normals))  # noqa: B905  # none where nobody is named
+
+
 def _bury(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime, prepared: Prepared) -> None:
     prepared.problems.extend(problems)
-    prepared.dead.append(dead_letter_document(message, problems, now))
+    keep_text = prepared.privacy is None or prepared.privacy.keeps_dead_letters
+    prepared.dead.append(dead_letter_document(message, problems, now, keep_text=keep_text))
 
 
 def _too_large(message: UnverifiedMessage) -> Problem:
@@ -228,12 +259,14 @@ _TELLING = 20  # events from which one may learn
 
 def store(policy: Policy, prepared: Prepared, redelivery: Redelivery) -> Plan[Stored]:
     """Store prepared events and dead letters, then derive the standings the events touch."""
-    fresh = yield from _record(prepared, redelivery)
+    fresh = yield from _record([prepared], redelivery)
     return Stored(fresh, (yield from _derive(policy, prepared)))
 
 
-def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
+def _record(several: Sequence[Prepared], redelivery: Redelivery) -> Plan[list[bool]]:
     """Keep dead letters, and events that are not there yet; says of each event whether it was fresh."""
+    listed = yield from _take_out_erased(several, {})
+    prepared = several[0] if len(several) == 1 else _merged(several)
     if prepared.dead:
         yield from _keep(prepared.dead)
     if not prepared.documents:
@@ -242,14 +275,55 @@ def _record(prepared: Prepared, redelivery: Redelivery) -> Plan[list[bool]]:
     yield from _prefer_published(
         [document for document, new in zip(prepared.documents, fresh, strict=True) if not new and _published(document)]
     )
+    yield from _take_out_erased(several, listed, written=True)
     yield from mark(prepared.documents)
     return fresh
+
+
+def _take_out_erased(several: Sequence[Prepared], known: Listed, *, written: bool = False) -> Plan[Listed]:
+    """Take those who were erased out of prepared events; of *written* ones, whoever was erased since it was *known*."""
+    if (yield from ask(AskPseudonyms())) is None:
+        return {}
+    people = {one for prepared in several for document in prepared.documents for one in _mailed(document, prepared)}
+    listed = yield from erased.among(people)
+    if listed.keys() <= known.keys():
+        return listed
+    changes = [change for prepared in several for change in _without_erased(prepared, listed)]
+    if written and changes:
+        yield from ask(put_rows(changes))
+    return listed
+
+
+def _mailed(document: Document, prepared: Prepared) -> list[str]:
+    people = [prepared.names.get(one, one) for one in document["derived"].get("recipients", ())]
+    return people + prepared.mailed.get(document["_id"], [])
+
+
+def _without_erased(prepared: Prepared, listed: Listed) -> list[tuple[Document, Document]]:
+    """Take the erased out of what is prepared; returns what it was and what it is."""
+    found = [erased.taken(document, _mailed(document, prepared), listed) for document in prepared.documents]
+    changes = [(old, new.document) for old, new in zip(prepared.documents, found, strict=True) if new is not None]
+    if changes:
+        evidence = {one["_id"]: one for one in prepared.evidence}
+        pairs = [
+            Taken(old, evidence.get(old["_id"], old)) if new is None else new
+            for old, new in zip(prepared.documents, found, strict=True)
+        ]
+        prepared.documents = [pair.document for pair in pairs]
+        prepared.touched, prepared.delivered = set(), set()
+        prepared.evidence = [
+            pair.evidence for pair in pairs if touch(pair.evidence, prepared.touched, prepared.delivered)
+        ]
+    return changes
 
 
 def _derive(policy: Policy, prepared: Prepared) -> Plan[list[Standing]]:
     """Note the facts in stored events, and let the standings follow; returns those that changed."""
     yield from note_facts(prepared.evidence)
-    return (yield from rederive(policy, prepared.touched, prepared.delivered))
+    changed = yield from rederive(policy, prepared.touched, prepared.delivered, prepared.names)
+    people = {one.address for one in changed} | prepared.touched
+    yield from erased.settle(policy, {prepared.names.get(person, person) for person in people})
+    return changed
 
 
 def _insert(documents: Sequence[Document], redelivery: Redelivery) -> Plan[list[bool]]:
@@ -293,9 +367,9 @@ def _published(document: Document) -> bool:
     return document["Type"] in IDENTITY_KINDS and "identity" not in document["derived"]
 
 
-def prepare_one(message: VerifiedMessage, now: datetime) -> Prepared:
+def prepare_one(message: VerifiedMessage, now: datetime, privacy: Protection | None = None) -> Prepared:
     """Read everything in one thing, and keep what an `Outcome` tells of it."""
-    prepared = Prepared(events=[], message=message)
+    prepared = Prepared(events=[], message=message, privacy=privacy)
     prepare(message, now, prepared)
     return prepared
 
@@ -307,7 +381,7 @@ def store_together(policy: Policy, several: Sequence[Prepared], redelivery: Rede
     waits for another's standing: first those are told who touch none, last those that change some.
     """
     try:
-        fresh = iter((yield from _record(_merged(several), redelivery)))
+        fresh = iter((yield from _record(several, redelivery)))
     except StoreError as error:
         if error.retryable or len(several) == 1:
             for place, one in enumerate(several):
@@ -350,6 +424,12 @@ def _by_what_they_touch(stored: Sequence[_Recorded]) -> Iterator[list[_Recorded]
             yield part
 
 
+def _named(standing: Standing, names: Mapping[str, str]) -> Standing:
+    """A standing under the address by which the caller knows the person."""
+    name = names.get(standing.address)
+    return standing if name is None else replace(standing, address=name)
+
+
 def _merged(several: Sequence[Prepared]) -> Prepared:
     whole = Prepared()
     for one in several:
@@ -358,6 +438,7 @@ def _merged(several: Sequence[Prepared]) -> Prepared:
         whole.delivered |= one.delivered
         whole.evidence += one.evidence
         whole.dead += one.dead
+        whole.names |= one.names
     return whole
 
 
@@ -366,7 +447,7 @@ def _outcome(prepared: Prepared, fresh: Sequence[bool], standings: Sequence[Stan
     concerned = prepared.touched | prepared.delivered
     receipt = Receipt(
         tuple([ReceivedEvent(event, str(document["_id"]), new) for event, document, new in rows if event is not None]),
-        tuple([standing for standing in standings if standing.address in concerned]),
+        tuple([_named(standing, prepared.names) for standing in standings if standing.address in concerned]),
         tuple(prepared.skipped),
     )
     return Outcome(prepared.message, receipt, PayloadError(prepared.problems) if prepared.problems else None)

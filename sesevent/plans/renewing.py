@@ -98,19 +98,22 @@ def _bookmark() -> str:
 
 def renew(policy: Policy, rows: Sequence[Document]) -> Plan[Reindexed]:
     """Make the `derived` of rows anew, in place. Only where it says something else does anything follow."""
-    page = yield from _note("renew", rows)
-    yield from ask(renewal.renew_derived(rows))
+    lost = [row for row in rows if "unreadable" in row]
+    if lost:
+        yield from ask(renewal.leave_derived(lost, rules_version()))
+        rows = [row for row in rows if "unreadable" not in row]
+        if not rows:
+            return Reindexed(len(lost))
     todays = _with_todays(rows)
-    pairs = [
-        (old, new) for old, new in zip(rows, todays, strict=True) if renewal.unlike(old["derived"], new["derived"])
-    ]
+    pairs = [pair for pair in zip(rows, todays, strict=True) if renewal.unlike(*[row["derived"] for row in pair])]
     before, after = [old for old, _ in pairs], [new for _, new in pairs]
-    standings = (yield from _follow(policy, after)) if after else []
-    gone = renewal.fact_ids(before) - renewal.fact_ids(after)
-    if gone:
-        standings = standings + (yield from _forget(policy, before, gone))
+    page = yield from _note("renew", rows)
+    # What is not said any more goes first: once the rows are anew, nobody could tell what that was.
+    standings = yield from _forget(policy, before, renewal.fact_ids(before) - renewal.fact_ids(after))
+    yield from ask(renewal.renew_derived(rows))
+    standings = standings + (yield from _follow(policy, after))
     yield from ask(renewal.drop_page(page))
-    return Reindexed(len(rows), len(after), len(standings))
+    return Reindexed(len(lost) + len(rows), len(after), len({standing.address for standing in standings}))
 
 
 # ── taken back ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -160,6 +163,7 @@ def _follow(policy: Policy, rows: Sequence[Document]) -> Plan[list[Standing]]:
 def _unfollow(policy: Policy, rows: Sequence[Document]) -> Plan[None]:
     """Forget what only these rows said: of an event that is in another row too, everything stays."""
     yield from mark(rows)
+    rows = [row for row in rows if "key" in row["derived"]]  # but for what cannot be read any more
     keys = {row["derived"]["key"] for row in rows}
     held = {other["derived"].get("key", str(other["_id"])) for other in (yield from ask(renewal.same_as(sorted(keys))))}
     alone = [row for row in rows if row["derived"]["key"] not in held]

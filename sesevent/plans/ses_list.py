@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 from sesevent import addresses
 from sesevent.moments import UTC
 from sesevent.ops import Plan, ask
-from sesevent.plans.suppress import everything_about
+from sesevent.plans.suppress import known_by_any_name
+from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.storage import reads
 from sesevent.suppression.facts import ALL_STREAMS, Act, Fact, Facts
 from sesevent.suppression.policy import Policy
@@ -277,7 +278,9 @@ def told_of(policy: Policy, asked: Sequence[str], region: str, now: datetime) ->
 def _told(policy: Policy, normals: Sequence[str], region: str, now: datetime) -> Plan[list[Ours]]:
     if not normals:
         return []
-    known = yield from everything_about(normals)
+    # SES could do nothing with a pseudonym; whoever has the address asks for it.
+    normals = [normal for normal in normals if not is_pseudonym(normal)]
+    known = yield from known_by_any_name(normals)
     found = [ours_of(policy, _shared(policy, normal, *known[normal], now), region, now) for normal in normals]
     return [ours for ours in found if ours != Ours(ours.address)]
 

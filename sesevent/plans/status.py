@@ -97,6 +97,8 @@ class LettersQuery(NamedTuple):
     events: EventQuery
     limit: int | None = None
     """At most so many mails; None for all."""
+    forms: tuple[str, ...] = ()
+    """What the person may be stored as, where that is not the address alone."""
 
 
 class Letters(NamedTuple):
@@ -134,12 +136,14 @@ def letters_to(
     until: datetime | None = None,
     limit: int | None = None,
     after: Cursor | None = None,
+    forms: tuple[str, ...] = (),
 ) -> LettersQuery:
     """The question which mails a person was sent, the newest first."""
-    events = reads.event_query(reads.of_recipient(address), since=since, until=until, newest_first=True, after=after)
+    forms = forms or (addresses.normal(address),)
+    events = reads.event_query(reads.of_recipient(forms), since=since, until=until, newest_first=True, after=after)
     if limit is not None and limit < 0:
         raise ConfigurationError("limit must not be negative.")
-    return LettersQuery(addresses.normal(address), events, limit)
+    return LettersQuery(addresses.normal(address), events, limit, forms)
 
 
 def next_letters(query: LettersQuery) -> Plan[Letters]:
@@ -153,16 +157,16 @@ def next_letters(query: LettersQuery) -> Plan[Letters]:
     rows = yield from ask(replace(query.events.page(_PAGE), projection=happenings.FIELDS))
     ids = [found for row in rows if (found := happenings.message_of(row)) is not None]
     of = yield from _rows_of(ids)
-    firsts = {message_id: _first_about(query.normal, of[message_id]) for message_id in dict.fromkeys(ids)}
+    firsts = {message_id: _first_about(query.forms, of[message_id]) for message_id in dict.fromkeys(ids)}
     letters = [
-        _letter(message_id, query.normal, of[message_id], row)
+        _letter(message_id, query, of[message_id], row)
         for row in rows
         if (message_id := happenings.message_of(row)) is not None and row["_id"] == firsts[message_id]
     ][: query.limit]
     left = None if query.limit is None else query.limit - len(letters)
     if len(rows) < _PAGE or left == 0:
         return Letters(letters, None)
-    return Letters(letters, LettersQuery(query.normal, replace(query.events, after=_cursor(rows[-1])), left))
+    return Letters(letters, query._replace(events=replace(query.events, after=_cursor(rows[-1])), limit=left))
 
 
 def totals(query: LettersQuery) -> Plan[Totals]:
@@ -191,14 +195,19 @@ def _added(whole: Totals, letters: Sequence[Letter]) -> Totals:
     )
 
 
-def _letter(message_id: str, normal: str, rows: Sequence[Document], row: Document) -> Letter:
+def _letter(message_id: str, query: LettersQuery, rows: Sequence[Document], row: Document) -> Letter:
     mail = _status(message_id, rows)
-    return Letter(message_id, next(one for one in mail.recipients if one.address == normal), mail, _cursor(row))
+    own = next(one for form in query.forms for one in mail.recipients if one.address == form)
+    return Letter(message_id, replace(own, address=query.normal), mail, _cursor(row))
 
 
-def _first_about(normal: str, rows: Sequence[Document]) -> Any:
-    """The id of the first row that is found by this address; rows that have no `derived` yet are not."""
-    about = [row for row in rows if row.get("adopted", True) and normal in row["derived"].get("recipients", ())]
+def _first_about(forms: tuple[str, ...], rows: Sequence[Document]) -> Any:
+    """The id of the first row that is found by one of these; rows that have no `derived` yet are not."""
+    about = [
+        row
+        for row in rows
+        if row.get("adopted", True) and not set(forms).isdisjoint(row["derived"].get("recipients", ()))
+    ]
     return min(about, key=happenings.place_of)["_id"]
 
 

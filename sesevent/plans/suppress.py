@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from sesevent import addresses
 from sesevent.errors import StoreConflict, StoreError
 from sesevent.ops import Plan, ask
+from sesevent.plans.gather import gather, let_go, todays
 from sesevent.storage import reads, writes
-from sesevent.storage.operations import Document
+from sesevent.storage.codec import MARK
+from sesevent.storage.operations import AskPseudonyms, Document
 from sesevent.storage.standings import EVIDENCE, FACT, act_in, fact_in, facts_in, standings_in
 from sesevent.suppression.decision import Decision, decide, decide_no_address, decide_without_store
 from sesevent.suppression.facts import Act, Fact
@@ -18,8 +21,12 @@ from sesevent.suppression.policy import Policy
 from sesevent.suppression.rules import rule_of, strength
 from sesevent.suppression.standing import Standing, derive_all
 
+if TYPE_CHECKING:
+    from sesevent.privacy.pseudonyms import Pseudonyms
+
 __all__ = [
-    "CHECKED_AT_ONCE", "Known", "allowed", "check", "check_or_fail", "everything_about", "follow", "note_facts",
+    "CHECKED_AT_ONCE", "Known", "allowed", "check", "check_or_fail", "everything_about", "follow",
+    "known_by_any_name", "note_facts",
     "of_tenant", "rederive", "touch",
 ]  # fmt: skip
 
@@ -51,10 +58,25 @@ def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: d
     normals = addresses.normals_of(asked)
     known = dict.fromkeys([normal for normal in normals if normal is not None])  # the server likes them in order
     mailboxes = {normal: mailbox for normal in known if (mailbox := policy.mailbox(normal))} if policy.plus_tags else {}
-    documents = (yield from ask(reads.standings_of(known, set(mailboxes.values())))) if known else []
-    kept = {document["_id"]: decide(policy, of_tenant(document, tenant), stream, now) for document in documents}
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    names = {form: normal for normal in known for form in pseudonyms.forms(normal)} if pseudonyms else {}
+    documents = (yield from ask(reads.standings_of(names or known, set(mailboxes.values())))) if known else []
+    told = [(document["_id"], decide(policy, of_tenant(document, tenant), stream, now)) for document in documents]
+    kept = _by_name(told, names) if names else dict(told)
     if mailboxes:
         _share(policy, kept, mailboxes)
+    return _told(policy, asked, normals, kept, stream, tenant, now)
+
+
+def _told(
+    policy: Policy,
+    asked: Sequence[str],
+    normals: Sequence[str | None],
+    kept: Mapping[str, Decision],
+    stream: str,
+    tenant: str,
+    now: datetime,
+) -> Iterator[Decision]:
     # Of most nothing is known, and the same answer does for all of them.
     unknown = decide(policy, Standing("", policy.version, tenant=tenant), stream, now).same_for
     of = kept.get
@@ -64,6 +86,14 @@ def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: d
         else found
         for address, normal in zip(asked, normals, strict=True)
     )  # fmt: skip
+
+
+def _by_name(told: Sequence[tuple[str, Decision]], names: Mapping[str, str]) -> dict[str, Decision]:
+    """What was decided for everything that somebody is stored as, by the address; the strongest refusal goes first."""
+    kept: dict[str, Decision] = {}
+    for form, decision in sorted(told, key=lambda one: (one[1].allowed, strength(one[1].rule))):
+        kept.setdefault(names.get(form, form), decision.same_for(names.get(form, form)))
+    return kept
 
 
 def _share(policy: Policy, kept: dict[str, Decision], mailboxes: Mapping[str, str]) -> None:
@@ -93,18 +123,26 @@ def touch(document: Document, touched: set[str], delivered: set[str]) -> bool:
     """
     derived = document["derived"]
     kind = derived.get("type", document.get("Type"))  # a row may hold an SNS envelope
+    people = derived.get("recipients", ())
+    if "erased" in derived:  # a mark is nobody
+        people = [person for person in people if not MARK.fullmatch(person)]
     if kind in EVIDENCE:
-        touched.update(derived.get("recipients", ()))
+        touched.update(people)
         return True
     if kind == "Delivery":
-        delivered.update(derived.get("recipients", ()))
+        delivered.update(people)
     return False
 
 
-def note_facts(evidence: Iterable[Document], *, anew: bool = False) -> Plan[None]:
-    """Note the facts in events that matter for suppression; *anew* where an event may say something else today."""
+def note_facts(
+    evidence: Iterable[Document], *, anew: bool = False, names: Mapping[str, str] = MappingProxyType({})
+) -> Plan[None]:
+    """Note the facts in events that matter for suppression; *anew* where an event may say something else today.
+
+    *names*: what people are stored as today whom an event names otherwise.
+    """
     facts = [
-        (address, fact)
+        (names.get(address, address), fact)
         for document in evidence
         for address, fact in facts_in(document).items()
         if rule_of(fact) is not None or fact.topics  # an opt-in falls under no rule, and answers one
@@ -116,11 +154,36 @@ def note_facts(evidence: Iterable[Document], *, anew: bool = False) -> Plan[None
 def follow(policy: Policy, documents: Sequence[Document]) -> Plan[list[Standing]]:
     """Let standings follow stored documents whose `derived` has just been made; returns the changed ones."""
     touched, delivered = set[str](), set[str]()
-    yield from note_facts([document for document in documents if touch(document, touched, delivered)], anew=True)
-    return (yield from rederive(policy, touched, delivered))
+    evidence = [document for document in documents if touch(document, touched, delivered)]
+    names = yield from todays(touched | delivered)
+    yield from note_facts(evidence, anew=True, names=names)
+    return (yield from rederive(policy, _renamed(touched, names), _renamed(delivered, names)))
 
 
-def rederive(policy: Policy, normals: Iterable[str], delivered: Iterable[str] = ()) -> Plan[list[Standing]]:
+def _renamed(people: Iterable[str], names: Mapping[str, str]) -> set[str]:
+    return {names.get(name, name) for name in people}
+
+
+def rederive(
+    policy: Policy,
+    normals: Iterable[str],
+    delivered: Iterable[str] = (),
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> Plan[list[Standing]]:
+    """Derive the standings of these people from the facts and keep what changed; returns the changed ones.
+
+    *names*, stored → address, lets what is known under older names come along.
+    """
+    if not names:
+        return (yield from _rederive(policy, normals, delivered))
+    touched, cleared = set(normals), set(delivered)
+    gathered = yield from gather(touched | cleared, names)
+    changed = yield from _rederive(policy, touched | gathered.people, cleared)
+    yield from let_go(gathered)
+    return changed
+
+
+def _rederive(policy: Policy, normals: Iterable[str], delivered: Iterable[str]) -> Plan[list[Standing]]:
     """Derive the standings of these addresses from the facts and keep what changed; returns the changed ones.
 
     Of those *delivered* to only the ones whose standing a delivery would change. The revision is read
@@ -191,6 +254,22 @@ def everything_about(normals: Iterable[str]) -> Plan[Known]:
     known = yield from _noted(normals)
     yield from _add_deliveries(known, whole=True)
     return known
+
+
+def known_by_any_name(normals: Sequence[str]) -> Plan[Known]:
+    """The same about people, whatever they are stored as, each thing once."""
+    pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
+    if pseudonyms is None:
+        return (yield from everything_about(normals))
+    forms = {normal: pseudonyms.forms(normal) for normal in normals}
+    known = yield from everything_about([form for several in forms.values() for form in several])
+    return {
+        normal: (
+            list(dict.fromkeys(fact for form in several for fact in known[form][0])),
+            list(dict.fromkeys(act for form in several for act in known[form][1])),
+        )
+        for normal, several in forms.items()
+    }
 
 
 def _noted(normals: Iterable[str]) -> Plan[Known]:

@@ -8,18 +8,20 @@ Three shapes exist. Ours: the five strings as the Mongoose schema means them, `d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import bson
 from bson import ObjectId
 
 from sesevent import addresses, bounces, jsontext
 from sesevent.analytics.groups import group_of
+from sesevent.analytics.providers import OTHER, provider_of
 from sesevent.errors import PayloadError
 from sesevent.events.essentials import Essentials, tag_values
 from sesevent.events.event import Event
@@ -29,20 +31,27 @@ from sesevent.events.parse import read_event
 from sesevent.events.part import read_part
 from sesevent.events.subscription import TopicPreferences
 from sesevent.moments import format_moment, read_moment
+from sesevent.privacy.pseudonyms import NOWHERE
 from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.unwrap import unwrap
+
+if TYPE_CHECKING:
+    from sesevent.privacy.protection import Protected
 
 __all__ = [
     "DERIVED_VERSION",
     "ENGAGEMENT",
     "IDENTITY_KINDS",
+    "MARK",
     "StoredEvent",
     "derived_of",
     "document_fields",
     "document_of",
     "event_inside",
+    "is_protected",
     "is_too_large",
     "legacy_derived",
+    "protect",
     "received_of",
     "stored_event",
 ]
@@ -51,6 +60,8 @@ IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
 """Kinds that SES may report twice: by event publishing, and by identity notifications."""
 ENGAGEMENT: Final = ("Open", "Click")
 """Kinds that a person or a machine causes."""
+MARK: Final = re.compile(r"erased(?:\.[1-9]\d*)?@[^@]+")
+"""What stands in place of an erased person's address, in rows whose ``derived.erased`` says so."""
 _MOST_PEOPLE: Final = 10_000  # SES itself takes 50; some 100,000 entries of an index are more than one write may hold
 _LARGEST: Final = 16 * 2**20  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-limit-BSON-Document-Size
 DERIVED_VERSION: Final = 3
@@ -63,6 +74,35 @@ def document_of(event: Essentials, message: UnverifiedMessage, now: datetime) ->
     document = _fields(event)
     document["received"] = received_of(message, now)
     return document
+
+
+def protect(document: dict[str, Any], event: Essentials, protected: Protected, version: str) -> None:
+    """Have the document of an event say no more than *protected* does, by the privacy policy of this *version*.
+
+    Its key stays that of the event as it came, so a repeat is one, whatever the keys are by then. So do figures: what
+    it counts as, how long it took, why it failed, whether a machine read.
+    """
+    document["Message"], derived = protected.text, document["derived"]
+    document.pop("Subject", None)
+    if protected.subject is not None:
+        document["Subject"] = protected.subject
+    if protected.recipients:
+        if protected.recipients[0].endswith(NOWHERE) and "group" in derived:
+            derived["recipients"] = [_by_provider(person) for person in derived["recipients"]]
+            _add_group(derived, event, document["Timestamp"])
+        derived["recipients"] = protected.recipients
+    if "click" in derived:
+        derived["click"] = {} if protected.link is None else {"link": protected.link}
+    if protected.tags is not None:
+        for name in ("tags", *_TAGS.values()):
+            derived.pop(name, None)
+        _add_tags(derived, protected.tags)
+    document["received"]["protected"] = version
+
+
+def _by_provider(normal: str) -> str:
+    """Of an address whose domain is to be hidden what figures by provider need: a domain that many share."""
+    return normal if provider_of(normal.rpartition("@")[2]) != OTHER else NOWHERE
 
 
 def is_too_large(document: Mapping[str, Any]) -> bool:
@@ -209,9 +249,14 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     """The `derived` of a row in an older shape: as ours, and SES's words where the columns hold others."""
     event = _event_of(document).essentials
     derived = derived_of(event)
+    if is_protected(document):
+        return derived | _kept_figures(document)
     # What this library received has its event's key for an `_id`, whatever was taken out of its text since.
-    if "received" not in document and (key := key_of(event).hex()) != str(document["_id"]):
+    key = _key_in(document) or (str(document["_id"]) if "received" in document else key_of(event).hex())
+    if key != str(document["_id"]):
         derived["key"] = key  # by which the same event in two rows counts once
+    if "erased" in (known := document.get("derived") or {}):
+        derived["erased"] = known["erased"]
     if event.type != document.get("Type"):
         derived["type"] = event.type
     if event.message_id and event.message_id != document.get("MessageId"):
@@ -219,6 +264,28 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     if derived.keys().isdisjoint(("key", "messageId", "type")):  # those rows are looked at more closely
         _add_group(derived, event, _text(document, "Timestamp") or "")
     return derived
+
+
+def is_protected(document: Mapping[str, Any]) -> bool:
+    """Whether a row says less than the event did that arrived: its key, and some figures, no more follow from it."""
+    return "unreadable" in document or "protected" in (document.get("received") or {})
+
+
+def _key_in(document: Mapping[str, Any]) -> str | None:
+    """The key of a row that says less than the event did, as one that a person was taken out of."""
+    derived = document.get("derived") or {}
+    if "erased" in derived or is_protected(document):
+        return str(derived.get("key", document["_id"]))
+    return None
+
+
+def _kept_figures(document: Mapping[str, Any]) -> dict[str, Any]:
+    known = document.get("derived") or {}
+    return {name: known[name] for name in _FIGURES if name in known}
+
+
+_FIGURES: Final = ("group", "took", "machine", "recipients", "erased")
+"""What of `derived` is worked out before an event is protected, or somebody was taken out of it."""
 
 
 @dataclass(frozen=True, slots=False, repr=False)
@@ -253,7 +320,7 @@ class StoredEvent:
     @cached_property
     def key(self) -> str:
         """The event key, 24 hexadecimal digits: equal for two rows that hold the same event."""
-        return event_key(self.event).hex()
+        return _key_in(self.document) or event_key(self.event).hex()
 
     @property
     def received_at(self) -> datetime | None:
@@ -261,6 +328,15 @@ class StoredEvent:
         received = self.document.get("received") or {}
         at = received.get("at")
         return at if isinstance(at, datetime) else None
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why what is personal in it cannot be read: ``erased``, ``key lost`` or ``damaged``; None where it can.
+
+        Of such a row type, time, message id and reasons are known still.
+        """
+        reason: str | None = self.document.get("unreadable")
+        return reason
 
     @property
     def cursor(self) -> tuple[str | None, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import pymongo
 from bson.codec_options import CodecOptions
@@ -16,8 +16,19 @@ from pymongo.errors import InvalidName
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
 from sesevent.storage.layout import COLLECTIONS, DATABASE, EVENTS, UNFINISHED
+from sesevent.storage.operations import SEALS
 
-__all__ = ["DURABLE", "Settings", "client_options", "collections_of", "settings_of", "utc_now", "within"]
+__all__ = [
+    "DURABLE",
+    "Encrypts",
+    "Settings",
+    "client_options",
+    "collections_of",
+    "seals_of",
+    "settings_of",
+    "utc_now",
+    "within",
+]
 
 DURABLE: Final = WriteConcern(w="majority", j=True)
 """Acknowledged by a majority of the members, and in their journals: it survives any one of them."""
@@ -56,6 +67,28 @@ def settings_of(client: Any, write_concern: WriteConcern) -> Settings | None:
         pool._credentials is not None,
         concern.get("w") == "majority" and concern.get("j") is True,
     )
+
+
+class Encrypts(Protocol):
+    """What a store is told to encrypt with: `sesevent.contrib.encryption.Encryption`."""
+
+    def bound_to(self, client: Any, database: Any) -> Any:
+        """What does so for a store over a client."""
+
+
+def seals_of(encryption: Encrypts | None, privacy: Any, client: Any, collections: Mapping[str, Any]) -> dict[str, Any]:
+    """What encrypts, to stand among a store's collections.
+
+    Raises ConfigurationError where the privacy policy wants something encrypted, and nothing is there to do so.
+    """
+    if encryption is not None:
+        return {SEALS: encryption.bound_to(client, collections[EVENTS].database)}
+    if privacy is not None and (wanted := privacy.policy.encrypted_fields):
+        raise ConfigurationError(
+            f"The privacy policy has {', '.join(sorted(wanted))} encrypted, and the store is told no key.",
+            hint="Give it encryption=Encryption(…), or on the command line --encryption FILE.",
+        )
+    return {}
 
 
 def utc_now() -> datetime:

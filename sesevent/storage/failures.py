@@ -84,9 +84,26 @@ def _configuration(error: Exception) -> SesEventError:
     return ConfigurationError("The MongoDB URI or an option is wrong.", hint=f"({type(error).__name__})")
 
 
+def _encryption(error: Exception) -> SesEventError:
+    """What PyMongo's encryption raised: the cause is the driver's or libmongocrypt's."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, errors.PyMongoError) and not isinstance(cause, errors.EncryptionError):
+        return translate(cause)
+    if "network error" in str(cause):  # libmongocrypt has no code for it
+        return StoreUnavailable(
+            "The key management service did not answer, or its certificate is not trusted.",
+            hint="It is safe to repeat.",
+        )
+    return ConfigurationError(
+        "The master key cannot be used: it is another than the one that data was encrypted with, or use is denied.",
+        hint="Check the key that `encryption` names, its region, and the rights kms:Encrypt and kms:Decrypt.",
+    )
+
+
 _TABLE: Final[tuple[tuple[Any, Any], ...]] = (
     # First match wins; several of these are subclasses of the later ones.
     (errors.DocumentTooLarge, lambda _: StoreError("A document is larger than MongoDB's 16 MiB.")),
+    (errors.EncryptionError, _encryption),
     (errors.ConfigurationError, _configuration),
     (errors.InvalidURI, _configuration),
     (errors.WriteConcernError, lambda _: StoreUnavailable("The write was not confirmed as durable.")),

@@ -6,7 +6,7 @@ A *hold* names what must stay, whatever a policy says: an address, a mail or a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -29,31 +29,10 @@ from sesevent.storage.operations import (
 )
 
 __all__ = [
-    "EVERYTHING",
-    "EXPIRY",
-    "FIRST_DAY",
-    "Chosen",
-    "Filter",
-    "Hold",
-    "HoldKind",
-    "Place",
-    "all_indexes",
-    "by_month",
-    "drop_hold",
-    "expire_after",
-    "expire_otherwise",
-    "first_between",
-    "hold_in",
-    "holds",
-    "insert_hold",
-    "is_day",
-    "never_expire",
-    "next_day_of",
-    "not_held",
-    "page_of",
-    "remove_events",
-    "thin_events",
-    "whole_events",
+    "EVERYTHING", "EXPIRY", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "all_indexes", "by_any_name",
+    "by_month", "drop_hold", "expire_after", "expire_otherwise", "first_between", "first_held", "hold_in", "holds",
+    "insert_hold", "is_day", "is_held", "never_expire", "next_day_of", "not_held", "page_of", "remove_events",
+    "thin_events", "whole_events",
 ]  # fmt: skip
 
 Filter = Mapping[str, Any]
@@ -106,6 +85,9 @@ class Hold(NamedTuple):
     why: str
     at: datetime
 
+    def __repr__(self) -> str:
+        return f"<Hold {self.id} on {addresses.mask(self.value) if self.kind == 'address' else self.value}>"
+
 
 def hold_in(document: Mapping[str, Any]) -> Hold:
     """The hold in a document."""
@@ -131,14 +113,49 @@ def drop_hold(identifier: str) -> Delete:
     return Delete(HOLDS, {"_id": ObjectId(identifier)})
 
 
-def not_held(found: Iterable[Hold]) -> Filter:
-    """Events that nothing holds. Rows of which it cannot be told whom they concern count as held, if any person is."""
+def not_held(found: Iterable[Hold], forms: Callable[[str], Sequence[str]] = lambda normal: (normal,)) -> Filter:
+    """Events that nothing holds. Rows of which it cannot be told whom they concern count as held, if any person is.
+
+    *forms* tells what an address in normal form may be stored as.
+    """
+    held = _held([one for hold in found for one in by_any_name(hold, forms)])
+    return {"$nor": [*held, {"derived": None}]} if held else {}
+
+
+def by_any_name(hold: Hold, forms: Callable[[str], Sequence[str]]) -> list[Hold]:
+    """A hold, and the same for whatever else its person may be stored as."""
+    if hold.kind != "address":
+        return [hold]
+    return [hold._replace(value=form) for form in forms(addresses.normal(hold.value))]
+
+
+def first_held(people: Sequence[str], found: Iterable[Hold]) -> Find | None:
+    """An event about somebody that something holds; None where nothing is held."""
+    held = _held(found)
+    return Find(EVENTS, {"derived.recipients": {"$in": list(people)}, "$or": held}, (), 1, {"_id": 1}) if held else None
+
+
+def is_held(document: Mapping[str, Any], found: Iterable[Hold]) -> bool:
+    """Whether something holds a row that was read."""
+    derived: Mapping[str, Any] = document.get("derived") or {}
+    campaigns = {derived.get("campaign")}
+    for tag in derived.get("tags", ()):
+        campaigns.update(tag["values"] if tag["name"] == "campaign" else ())
+    of = {
+        "address": set(derived.get("recipients", ())),
+        "message": {document.get("MessageId"), derived.get("messageId")},
+        "campaign": campaigns,
+    }
+    return any(one.value in of[one.kind] for one in found)
+
+
+def _held(found: Iterable[Hold]) -> list[Filter]:
     by_kind: dict[str, list[str]] = {}
     for hold in found:
         by_kind.setdefault(hold.kind, []).append(hold.value)
     held: list[Filter] = []
     if "address" in by_kind:
-        held.append({"derived.recipients": {"$in": [addresses.normal(one) for one in by_kind["address"]]}})
+        held.append({"derived.recipients": {"$in": by_kind["address"]}})
     if "message" in by_kind:
         held += [{name: {"$in": by_kind["message"]}} for name in ("MessageId", "derived.messageId")]
     if "campaign" in by_kind:
@@ -147,7 +164,7 @@ def not_held(found: Iterable[Hold]) -> Filter:
             {"derived.campaign": names},
             {"derived.tags": {"$elemMatch": {"name": "campaign", "values": names}}},
         ]
-    return {"$nor": [*held, {"derived": None}]} if held else {}
+    return held
 
 
 # ── expiry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -207,7 +224,7 @@ def page_of(
     if after is not None:
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
-    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw)
+    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw, as_stored=True)
 
 
 def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:
@@ -219,7 +236,7 @@ def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate
 
 def whole_events(identifiers: Sequence[Any], *, raw: bool = False) -> Find:
     """These rows, as a majority of the members holds them."""
-    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw)
+    return Find(EVENTS, {"_id": {"$in": list(identifiers)}}, durable=True, raw=raw, as_stored=True)
 
 
 def remove_events(documents: Sequence[Document], free: Filter) -> Iterator[Delete]:

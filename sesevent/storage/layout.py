@@ -8,8 +8,8 @@ from pymongo import IndexModel
 
 __all__ = [
     "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COLLECTIONS", "COMPRESSED", "DATABASE", "DEAD_LETTERS",
-    "EVENTS", "HEALTH", "HOLDS", "INDEXES", "PLURAL", "POLLING", "ROLLUPS", "ROLLUP_HOURS", "SUPPRESSION",
-    "SUPPRESSION_ACTS", "TOKENS", "UNFINISHED", "WATCHES", "Index", "index_models",
+    "ENCRYPTION", "ERASURES", "EVENTS", "HEALTH", "HOLDS", "INDEXES", "KEYS", "PLURAL", "POLLING", "ROLLUPS",
+    "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "UNFINISHED", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
 ALIAS: Final = "cache"
@@ -36,8 +36,14 @@ ROLLUP_HOURS: Final = "ses_rollup_hour"
 """…and how each of them stands."""
 HOLDS: Final = "ses_hold"
 """What must be kept, whatever retention says."""
+ERASURES: Final = "ses_erasure"
+"""Who was erased, as keyed hashes, and what that did."""
 TOKENS: Final = "ses_token"
 """Who may use the HTTP API: hashes of tokens, and the key that seals its cursors."""
+KEYS: Final = "ses_key"
+"""MongoDB's key vault: data keys, each wrapped."""
+ENCRYPTION: Final = "ses_encryption"
+"""The secret that wraps them, wrapped itself, and the ids of keys that were destroyed."""
 UNFINISHED: Final = "ses_event_unfinished"
 """Pages of rows whose `derived` is being changed, what follows from it still to be done: beside the events, under their
 collection's name."""
@@ -46,7 +52,7 @@ PLURAL: Final = "ses_events"
 
 COLLECTIONS: Final = (
     EVENTS, SUPPRESSION, SUPPRESSION_ACTS, DEAD_LETTERS, AUDIT, BOOKMARKS, PLURAL, WATCHES, HEALTH, ALARMS, ALARM_LOG,
-    ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS, UNFINISHED,
+    ROLLUP_HOURS, ROLLUPS, TOKENS, HOLDS, ERASURES, UNFINISHED, KEYS, ENCRYPTION,
 )  # fmt: skip
 """All of them, by the names that operations use."""
 
@@ -108,6 +114,8 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         # Empty but for what is being told.
         Index("untold", ("at", "_id"), "what are people still to be told?", {"tell": True}),
     ),
+    # Asked by keyed hash, which is its `_id`.
+    ERASURES: (Index("alias", ("aliases",), "was whoever has this pseudonym erased?", {"aliases": {"$exists": True}}),),
     ROLLUP_HOURS: (Index("dirty", ("dirty", "_id"), "what must be counted again?", {"dirty": True}),),
 }  # fmt: skip
 

@@ -5,23 +5,23 @@ Next: :mod:`sesevent.storage.reads` and :mod:`sesevent.storage.writes`, which ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS
-from pymongo import IndexModel, UpdateOne
+from pymongo import DeleteOne, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "CLOCK", "PATIENCE", "AdminCommand", "Aggregate", "Change", "CloseStream", "Command", "Count", "CreateIndexes",
-    "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes", "NextChange", "Now", "OpenStream",
-    "Update", "Updated",
+    "CLOCK", "PATIENCE", "PSEUDONYMS", "SEALS", "AdminCommand", "Aggregate", "AskPseudonyms", "Change", "CloseStream",
+    "Command", "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes",
+    "NextChange", "Now", "OpenStream", "Remove", "Update", "Updated", "UseMaster",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -43,6 +43,8 @@ class Find:
     projection: Mapping[str, Any] | None = None
     durable: bool = False
     """Only what a majority of the members holds: it cannot be rolled back."""
+    as_stored: bool = False
+    """What is encrypted stays so."""
     raw: bool = False
     """As the server sent them, undecoded: for documents that are only handed on."""
 
@@ -113,6 +115,23 @@ class Delete:
 
     def finish(self, outcome: Any) -> int:
         return int(outcome.deleted_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete these documents, each guarded by a filter of its own, in no order. The result is how many were there."""
+
+    collection: str
+    filters: Sequence[Mapping[str, Any]]
+
+    def start(self, collections: Any) -> Any:
+        requests = [DeleteOne(dict(each)) for each in self.filters]
+        return collections[self.collection].bulk_write(requests, ordered=False)
+
+    def finish(self, outcome: Any) -> int:
+        if isinstance(outcome, BulkWriteError):
+            raise refused(outcome) from None
+        return int(outcome.bulk_api_result["nRemoved"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +260,24 @@ CLOCK: Final = "clock"
 """Among a store's collections: what tells the time."""
 
 
+SEALS: Final = "seals"
+"""Among a store's collections: what encrypts and decrypts, where anything does (:mod:`sesevent.plans.sealing`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseMaster:
+    """Have PyMongo's `ClientEncryption` do something with the master key."""
+
+    engine: Any
+    call: Callable[[Any], Any]
+
+    def start(self, collections: Any) -> Any:  # noqa: ARG002  # the engine knows its key vault
+        return self.call(self.engine)
+
+    def finish(self, outcome: Any) -> Any:
+        return outcome
+
+
 @dataclass(frozen=True, slots=True)
 class Now:
     """What time is it by now? For the few decisions that the time at which a plan was made is too old for."""
@@ -249,6 +286,21 @@ class Now:
         return collections[CLOCK]()
 
     def finish(self, outcome: datetime) -> datetime:
+        return outcome
+
+
+PSEUDONYMS: Final = "pseudonyms"
+"""Among a store's collections: what gives what makes pseudonyms and keyed hashes, or None of a store without keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskPseudonyms:
+    """What makes pseudonyms and keyed hashes; None where the store has no keys."""
+
+    def start(self, collections: Any) -> Any:
+        return collections[PSEUDONYMS]()
+
+    def finish(self, outcome: Any) -> Any:
         return outcome
 
 

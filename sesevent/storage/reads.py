@@ -7,7 +7,7 @@ paging): cost does not grow with the depth, and rows that arrive meanwhile shift
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -26,6 +26,7 @@ from sesevent.storage.operations import Find
 from sesevent.storage.standings import EVIDENCE
 
 __all__ = [
+    "MOVED",
     "Cursor",
     "EventQuery",
     "acts_about",
@@ -47,6 +48,7 @@ __all__ = [
     "last_of_type",
     "latest_dead_letters",
     "mentioning",
+    "names_moved",
     "next_acts",
     "next_dead_letters",
     "next_standings",
@@ -99,9 +101,11 @@ def in_time(since: datetime | None, until: datetime | None) -> Filter:
     return {"Timestamp": texts} if texts else {}
 
 
-def of_recipient(address: str) -> Filter:
-    """Events that concern this person. Rows of older shapes are found once they have `derived`."""
-    return {"derived.recipients": addresses.normal(address)}
+def of_recipient(address: str | Sequence[str]) -> Filter:
+    """Events that concern this person, whatever form the address has. Rows of older shapes once they have `derived`."""
+    if isinstance(address, str):
+        return {"derived.recipients": addresses.normal(address)}
+    return {"derived.recipients": address[0] if len(address) == 1 else {"$in": list(address)}}
 
 
 def of_reasons(reasons: Iterable[str]) -> Filter:
@@ -220,6 +224,15 @@ def standings_of(normals: Iterable[str], mailboxes: Iterable[str] = ()) -> Find:
     return Find(SUPPRESSION, {"$or": [{"_id": {"$in": ids + shared}}, {"mailbox": {"$in": shared}}]})
 
 
+def names_moved(names: Iterable[str]) -> Find:
+    """What people are stored as who were stored under these pseudonyms before."""
+    return Find(SUPPRESSION, {"_id": {"$in": [f"{MOVED}{name}" for name in names]}})
+
+
+MOVED: Final = "was "
+"""Before a pseudonym of an older key: the document says what the person is stored as now."""
+
+
 def latest_dead_letters(limit: int) -> Find:
     """Dead letters, the one that arrived last first, without their content."""
     return Find(DEAD_LETTERS, {}, (("lastAt", -1), ("_id", -1)), limit, {"content": 0})
@@ -291,7 +304,7 @@ def next_acts(after: str | None, size: int, since: datetime | None = None) -> Fi
 
 def next_standings(after: str | None, size: int, rule: str | None = None) -> Find:
     """Kept standings by address, those under one rule or all."""
-    conditions: list[Mapping[str, Any]] = [{"_id": {"$gt": after}}] if after is not None else []
+    conditions: list[Mapping[str, Any]] = [{"now": None}, *([{"_id": {"$gt": after}}] if after is not None else ())]
     if rule is not None:
         conditions.append({"standings.holdings.rule": rule})
     return Find(SUPPRESSION, _all_of(conditions), (("_id", 1),), size)
@@ -301,7 +314,7 @@ def filters(
     message_id: str | None,
     types: Iterable[str],
     reasons: Iterable[str],
-    recipient: str | None,
+    recipient: str | Sequence[str] | None,
     tag: tuple[str, str | None] | None,
     configuration_set: str | None,
     campaign: str | None = None,

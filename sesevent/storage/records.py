@@ -41,7 +41,7 @@ class DeadLetter:
     id: str
     """24 hexadecimal digits, computed from the content: equal content is one dead letter."""
     content: bytes | None
-    """What arrived, byte by byte; None in a list, which leaves it out."""
+    """What arrived, byte by byte; None in a list, which leaves it out; empty where the privacy policy drops it."""
     size: int
     """Bytes that arrived."""
     problems: tuple[Problem, ...]
@@ -57,8 +57,8 @@ class DeadLetter:
 
     @property
     def truncated(self) -> bool:
-        """True where it was too large to be kept whole: it cannot be tried again."""
-        return self.size > LARGEST_KEPT
+        """True where it was not kept whole, being too large or not allowed to be: it cannot be tried again."""
+        return self.size > LARGEST_KEPT or (self.size > 0 and self.content == b"")
 
     @property
     def first_at(self) -> datetime:
@@ -70,12 +70,14 @@ class DeadLetter:
         return f"<DeadLetter {self.id}: {self.size} bytes, {self.count} times>"
 
 
-def dead_letter_document(message: UnverifiedMessage, problems: Sequence[Problem], now: datetime) -> dict[str, Any]:
-    """The document of a message that cannot be understood."""
+def dead_letter_document(
+    message: UnverifiedMessage, problems: Sequence[Problem], now: datetime, *, keep_text: bool = True
+) -> dict[str, Any]:
+    """The document of a message that cannot be understood; without its text where that may not be kept."""
     content = _bytes(message.text)
     return {
         "_id": ObjectId(blake2b(content, digest_size=12, person=b"dead letter").digest()),
-        "content": content[:LARGEST_KEPT],
+        "content": content[:LARGEST_KEPT] if keep_text else b"",
         "size": len(content),
         "problems": [{"path": problem.path, "message": problem.message} for problem in problems[:_PROBLEMS_KEPT]],
         "received": received_of(message, now),

@@ -24,9 +24,9 @@ from sesevent.storage.standings import fact_document, facts_in
 
 __all__ = [
     "BRACKETS", "DUPLICATE_OF", "Place", "Task", "adopted", "adopted_in_order", "below_today", "drop_page",
-    "fact_ids", "forget_facts", "give_derived", "keep_page", "mark_duplicates", "next_page", "ours_with",
-    "place_behind", "read_place", "renew_derived", "same_as", "take_derived", "text_of_place", "unfinished",
-    "unlike", "with_ids", "without_derived",
+    "fact_ids", "forget_facts", "give_derived", "keep_page", "leave_derived", "mark_duplicates", "next_page",
+    "ours_with", "place_behind", "read_place", "renew_derived", "same_as", "take_derived", "text_of_place",
+    "unfinished", "unlike", "with_ids", "without_derived",
 ]  # fmt: skip
 
 Task = Literal["give", "renew", "take"]
@@ -143,8 +143,14 @@ def renew_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
     return Update(EVENTS, [_renew(row) for row in documents])
 
 
+def leave_derived(documents: Sequence[Mapping[str, Any]], edition: str) -> Update:
+    """Have rows of which nothing can be told anew, since nobody can read them, count as told by these rules."""
+    return Update(EVENTS, [UpdateOne({"_id": row["_id"]}, {"$set": {"derived.rules": edition}}) for row in documents])
+
+
 def _renew(row: Mapping[str, Any]) -> UpdateOne:
-    same = {"derived.v": row["derived"].get("v"), "derived.rules": row["derived"].get("rules")}
+    # Nor has a person been taken out of it: that must not come back.
+    same = {f"derived.{name}": row["derived"].get(name) for name in ("v", "rules", "erased")}
     return UpdateOne({"_id": row["_id"], **same}, {"$set": {"derived": legacy_derived(row)}})
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sesevent import addresses, bounces
 from sesevent.moments import UTC, format_moment
+from sesevent.storage.codec import MARK
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.standing import Holding, Standing
 
@@ -52,11 +53,15 @@ def facts_in(document: Mapping[str, Any]) -> dict[str, Fact]:
         topics=_topics(detail) if kind == "Subscription" else (),
     )
     if kind != "Bounce":
-        return dict.fromkeys(people, fact)
-    return {
-        person: fact._replace(reason=reason, bounce_class=bounce_class)
-        for person, (reason, bounce_class) in zip(people, _reasons(detail, len(people)), strict=True)
-    }
+        found = dict.fromkeys(people, fact)
+    else:
+        found = {
+            person: fact._replace(reason=reason, bounce_class=bounce_class)
+            for person, (reason, bounce_class) in zip(people, _reasons(detail, len(people)), strict=True)
+        }
+    if "erased" in derived:  # a mark is nobody
+        return {person: own for person, own in found.items() if not MARK.fullmatch(person)}
+    return found
 
 
 def _tags(derived: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -10,14 +10,15 @@ from pymongo import UpdateOne
 
 from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Delete, Document, Insert, Update
-from sesevent.storage.standings import act_document, fact_document, standing_fields
+from sesevent.storage.reads import MOVED
+from sesevent.storage.standings import FACT, act_document, fact_document, standing_fields
 from sesevent.suppression.facts import Act, Fact
 from sesevent.suppression.standing import Standing
 
 __all__ = [
-    "drop_dead_letters", "insert_audit", "insert_events", "insert_facts", "insert_standings",
-    "keep_dead_letters", "prefer_published", "put_bookmarks", "record_acts", "renew_facts",
-    "replace_standings",
+    "drop_dead_letters", "drop_facts", "drop_standings", "insert_audit", "insert_events", "insert_facts",
+    "insert_standings", "keep_dead_letters", "keep_names", "prefer_published", "put_bookmarks", "record_acts",
+    "rename_acts", "renew_facts", "replace_standings",
 ]  # fmt: skip
 
 
@@ -81,6 +82,29 @@ def _renew_fact(document: Document) -> UpdateOne:
 def record_acts(acts: Sequence[tuple[str, Act]]) -> Insert:
     """Write down what was said about addresses; what was said already is said once."""
     return Insert(SUPPRESSION_ACTS, [act_document(address, act) for address, act in acts])
+
+
+def rename_acts(names: Sequence[tuple[str, str]]) -> Update:
+    """Have acts, by id, be about what their people are stored as now."""
+    return Update(SUPPRESSION_ACTS, [UpdateOne({"_id": one}, {"$set": {"address": name}}) for one, name in names])
+
+
+def drop_facts(identifiers: Sequence[str]) -> Delete:
+    """Let go of facts that are noted under another name now."""
+    return Delete(SUPPRESSION_ACTS, {"_id": {"$in": list(identifiers)}, "act": FACT})
+
+
+def drop_standings(revisions: Mapping[str, int]) -> Delete:
+    """Let go of standings that nobody changed since they had these revisions."""
+    return Delete(SUPPRESSION, {"$or": [{"_id": address, "rev": rev} for address, rev in revisions.items()]})
+
+
+def keep_names(names: Mapping[str, str]) -> Update:
+    """Keep what people are stored as now who were stored under a pseudonym of an older key, which events still name."""
+    return Update(
+        SUPPRESSION,
+        [UpdateOne({"_id": f"{MOVED}{old}"}, {"$set": {"now": name}}, upsert=True) for old, name in names.items()],
+    )
 
 
 def keep_dead_letters(documents: Sequence[Document]) -> Update:

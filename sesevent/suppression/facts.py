@@ -23,6 +23,7 @@ ACTS: Final = {
     "listed": "the address stands on Amazon SES's own list",
     "unlisted": "it stands there no longer",
     "reactivate": "a person decided that the address may be mailed again",
+    "erase": "the person's data was erased, with the wish not to be mailed",
 }
 """What an act may be."""
 

@@ -27,7 +27,18 @@ from sesevent.moments import format_moment, read_moment
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import Act
 
-__all__ = ["READ_FORMATS", "WRITE_FORMATS", "Exported", "Row", "Source", "Target", "exporting", "opened", "read"]
+__all__ = [
+    "READ_FORMATS",
+    "WRITE_FORMATS",
+    "Exported",
+    "Row",
+    "Source",
+    "Target",
+    "exporting",
+    "opened",
+    "read",
+    "writing",
+]
 
 Source = Union[str, "PathLike[str]", Iterable[Union[str, bytes]]]
 """A path, an open file of text or bytes, or lines."""
@@ -319,7 +330,7 @@ def exporting(
     """What decisions are added to, to be written to *target* one by one. A path is replaced when all is written."""
     if format not in WRITE_FORMATS:
         raise ConfigurationError(f"There is no format {format!r}; there are {', '.join(WRITE_FORMATS)}.")
-    with _writing(target) as write:
+    with writing(target) as write:
         if format == "csv":
             write(csvtext.line(_COLUMNS))
         yield _Export(write, _LINES[format], on_progress)
@@ -387,7 +398,7 @@ def opened(source: Source) -> Iterator[Iterable[str | bytes]]:
 
 
 @contextmanager
-def _writing(target: Target) -> Iterator[Callable[[str], object]]:
+def writing(target: Target) -> Iterator[Callable[[str], object]]:
     """A function that writes text to *target*, which is never seen half written where it is a file by path."""
     if not isinstance(target, (str, PathLike)):
         yield _writer(target)

@@ -68,6 +68,7 @@ _DAY: Final = timedelta(days=1)
 _OWN_WISH: Final = Effect(except_streams=frozenset([TRANSACTIONAL]))
 
 DEFAULT_EFFECTS: Final[dict[str, Effect]] = {
+    "erased": Effect(),
     "manual": Effect(),
     "complaint": Effect(),
     # An opt-out is of what the person can do without: a password reset is asked for by the same person.

@@ -39,6 +39,8 @@ class Rule(NamedTuple):
     """What ends it beside a reactivation: ``delivery`` (a mail that arrived later), or acts."""
     by_stream: bool = False
     """True where a bounce under it concerns the stream of its mail only."""
+    final: bool = False
+    """True where no reactivation answers it."""
 
 
 def _act(name: str, *, imported: bool | None = None) -> Callable[[Known], bool]:
@@ -75,6 +77,15 @@ def _any(*tests: Callable[[Known], bool]) -> Callable[[Known], bool]:
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        "erased",
+        "erased",
+        _act("erase"),
+        "this person's data was erased, with the wish not to be mailed",
+        "all that is kept is a keyed hash that says so; who is to be mailed again is taken off the list of the erased",
+        override=True,
+        final=True,
+    ),
     Rule(
         "manual",
         "manual",

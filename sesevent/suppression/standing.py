@@ -144,7 +144,8 @@ def _answers(policy: Policy, rule: Rule, facts: Facts) -> list[Answer]:
     answers = [
         Answer(act.at, act.stream)
         for act in facts.acts
-        if act.act in rule.answered_by or (act.act == "reactivate" and (act.override or not rule.override))
+        if act.act in rule.answered_by
+        or (act.act == "reactivate" and not rule.final and (act.override or not rule.override))
     ]
     for fact in facts.events:
         if fact.kind == "Delivery" and "delivery" in rule.answered_by:

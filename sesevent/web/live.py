@@ -44,7 +44,7 @@ class Wanted:
     reasons: frozenset[str] = frozenset()
     configuration_set: str | None = None
     campaign: str | None = None
-    recipient: str | None = None
+    recipient: frozenset[str] | None = None
     """In normal form."""
     recipient_domain: str | None = None
     tag: tuple[str, str | None] | None = None
@@ -58,7 +58,7 @@ class Wanted:
             and (not self.reasons or not self.reasons.isdisjoint(_listed((derived.get("bounce") or {}).get("reason"))))
             and self.configuration_set in (None, derived.get("configurationSet"))
             and self.campaign in (None, derived.get("campaign"))
-            and (self.recipient is None or self.recipient in people)
+            and (self.recipient is None or not self.recipient.isdisjoint(people))
             and (
                 self.recipient_domain is None or any(one.rpartition("@")[2] == self.recipient_domain for one in people)
             )

@@ -4,58 +4,29 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from cli.forked import Forked
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Forked]:
+    """What starts commands, and has imported them already."""
+    started = Forked()
+    yield started
+    started.end()
 
 
 @pytest.fixture
-def sesevent(mongodb_uri: str, database: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+def sesevent(mongodb_uri: str, database: str, forked: Forked) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run ``sesevent`` with these arguments, on the test's own database where it takes one."""
 
     def run(*arguments: str, stdin: str = "", uri: str | None = mongodb_uri, **more: Any) -> Any:
-        environment = os.environ | {"SESEVENT_MONGODB_URI": uri or ""}
+        environment = os.environ | {"SESEVENT_MONGODB_URI": uri or "", "SESEVENT_DATABASE": database}
         if uri is None:
             del environment["SESEVENT_MONGODB_URI"]
-        places = (
-            ["--database", database]
-            if arguments[0]
-            in (
-                "ingest",
-                "events",
-                "timeline",
-                "doctor",
-                "reclassify",
-                "reindex",
-                "migrate",
-                "watch",
-                "project",
-                "status",
-                "recipient",
-                "health",
-            )
-            else []
-        )
-        if arguments[0] in (
-            "suppression",
-            "dead-letters",
-            "bounces",
-            "monitor",
-            "analytics",
-            "rollup",
-            "archive",
-            "retention",
-            "tokens",
-            "serve",
-            "report",
-            "event",
-        ):
-            places = ["--database", database]
-        if arguments[:2] == ("worker", "sqs"):
-            places = ["--database", database]
-        command = [sys.executable, "-m", "sesevent.cli", *arguments, *places]
-        return subprocess.run(command, input=stdin, env=environment | more, capture_output=True, text=True, timeout=60)
+        return forked.run(list(arguments), stdin, environment | more, timeout=60)
 
     return run

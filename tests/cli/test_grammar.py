@@ -15,7 +15,7 @@ from typer.main import get_command
 from sesevent import sync
 from sesevent.cli import reference, settings
 from sesevent.cli.app import EXIT_CODES, app
-from sesevent.faces import analytics, audit, compliance, histories, migration, monitor, storage
+from sesevent.faces import analytics, audit, compliance, encryption, histories, migration, monitor, privacy, storage
 
 ROOT = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in settings.commands(ROOT)}
@@ -25,6 +25,8 @@ NO_DATABASE = {
     "classify": "reads replies",
     "demo": "has a database of its own, which is gone afterwards",
     "audit key": "makes a file",
+    "privacy show": "reads a policy",
+    "privacy key": "makes a key",
     "unsubscribe key": "makes a file",
     "unsubscribe headers": "asks nothing but the keys",
     "unsubscribe read": "asks nothing but the keys",
@@ -41,6 +43,9 @@ NO_TABLE = {
     "classify": "always JSON lines, or sentences with --explain",
     "suppression export": "writes a file whose form --format names",
     "audit key": "writes a file and tells nothing",
+    "encryption key": "writes a file and tells nothing",
+    "privacy export": "writes JSON, and a page with --html",
+    "privacy key": "prints a key as processes are given it",
     "unsubscribe key": "writes a file and tells nothing",
     "audit export": "always JSON lines, with hashes over them",
     "testing samples": "always JSON lines: `sesevent ingest -` reads them",
@@ -231,9 +236,19 @@ REACHED = {
     "Storage.report": "storage report",
     "Audit.note": "(for code that does something: what commands do is noted by itself)",
     "Audit.verify": "audit verify",
+    "Encrypting.encrypt_existing": "encryption apply",
+    "Encrypting.new_data_key": "encryption new-key",
+    "Encrypting.rotate": "encryption rotate",
+    "Encrypting.shred": "encryption shred",
+    "Encrypting.status": "encryption status",
     "Migration.inspect": "migrate",
     "Migration.run": "migrate",
     "Migration.undo": "migrate",
+    "Privacy.erase": "privacy erase",
+    "Privacy.export": "privacy export",
+    "Privacy.readmit": "privacy readmit",
+    "Privacy.receipt": "privacy receipts",
+    "Privacy.receipts": "privacy receipts",
     "RecipientHistory.decision": "recipient",
     "RecipientHistory.first": "recipient",
     "RecipientHistory.to_list": "recipient",
@@ -242,8 +257,8 @@ REACHED = {
 """Method → the command that reaches it, or, in brackets, why there is none."""
 FACES = (
     sync.EventStore, sync.EventRepository, sync.SuppressionList, sync.DeadLetters, sync.Bookmarks, monitor.Monitor,
-    analytics.Analytics, audit.Audit, compliance.Compliance, histories.RecipientHistory, migration.Migration,
-    storage.Storage,
+    analytics.Analytics, audit.Audit, compliance.Compliance, encryption.Encrypting, histories.RecipientHistory,
+    migration.Migration, privacy.Privacy, storage.Storage,
 )  # fmt: skip
 
 

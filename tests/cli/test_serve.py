@@ -83,3 +83,33 @@ def test_a_server_serves_until_it_is_told_to_stop(mongodb_uri: str, database: st
         logged = process.stderr.read()
     assert "GET /readyz 200" in logged
     assert "Traceback" not in logged
+
+
+def test_a_server_lets_people_unsubscribe(store: Any, mongodb_uri: str, database: str, tmp_path: Any) -> None:
+    """Where the links lead, below the prefix that a proxy takes off; and the log names neither link nor person."""
+    from sesevent.unsubscribe import OneClick, new_key, read_keys
+
+    keys = tmp_path / "keys"
+    keys.write_text(new_key() + "\n")
+    url = "https://mail.example.com/mail/leave"
+    link = OneClick(url, read_keys(keys)).link("ann@example.com", stream="news")
+    more = ["--unsubscribe-url", url, "--unsubscribe-keys", str(keys), "--root-path", "/mail"]
+    place = ["--port", "0", "--uri", mongodb_uri, "--database", database]
+    command = [sys.executable, "-m", "sesevent.cli", "serve", "--no-auth", *more, *place]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = None
+        while found is None and (line := process.stderr.readline()):
+            found = re.search(r"listening at (\S+)", line)
+        assert found is not None
+        here = link.replace("https://mail.example.com/mail", found[1])
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        assert httpx.get(here, timeout=30).status_code == 200
+        assert httpx.post(here, content="List-Unsubscribe=One-Click", headers=form, timeout=30).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        logged = process.stderr.read()
+
+    assert not store.suppression.check("ann@example.com", stream="news").allowed
+    assert " POST ? 200 " in logged
+    assert link.partition("t=")[2] not in logged

@@ -55,7 +55,7 @@ def test_every_common_option_has_its_variable(run: Run) -> None:
     values = dict.fromkeys(COMMON, "x") | {"timeout": "7", "json": "1", "uri": "mongodb://h/x"}
     found = told(run("config", **{COMMON[name].variable: value for name, value in values.items()}))
 
-    assert {name: found[f"--{name}"][1] for name in COMMON} == {
+    assert {name: found[f"--{name.replace('_', '-')}"][1] for name in COMMON} == {
         name: f"environment: {one.variable}" for name, one in COMMON.items()
     }
     assert (found["--timeout"][0], found["--json"][0], found["--stream"][0]) == (7.0, True, "x")

@@ -30,6 +30,8 @@ def said(code: str, *absent: str) -> str:
         ("prometheus", "prometheus_client", "prometheus"),
         ("opentelemetry", "opentelemetry", "otel"),
         ("anchors", "cryptography.exceptions", "verify"),
+        ("encryption", "pymongocrypt", "encryption"),
+        ("encryption", "cryptography.hazmat.primitives.ciphers", "encryption"),
         ("archive", "pyarrow", "archive"),
         ("archive.query", "duckdb", "query"),
     ],

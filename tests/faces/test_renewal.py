@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from bson import ObjectId, json_util
+from pymongo import UpdateOne
 
 from conftest import Face
 from payloads import genuine
@@ -137,6 +138,39 @@ def test_only_where_something_changes_hours_are_counted_again(store: Any, rows: 
     rows.update_many({}, again)
     done = store.reindex()
     assert (done.rows > 20, done.changed, store.analytics.rollup_lag().dirty) == (True, 0, 0)
+
+
+def test_what_an_older_version_took_an_event_to_say_is_forgotten(with_store: Any, tables: Any) -> None:
+    """It named somebody else: nobody is suppressed by what is not said any more."""
+    rows = tables["ses_event"]
+
+    async def body(face: Face) -> None:
+        async def suppressed() -> list[bool]:
+            asked = ["ann@example.com", "other@example.com"]
+            return [not one.allowed for one in await face.get(lambda store: store.suppression.check_many(asked))]
+
+        for number, steps in enumerate([None, *range(1, 14)]):
+            client = face.store.client if face.colour == "sync" else None
+            payload = payloads.bounce(to="ann@example.com", sent=SENT, message_id=f"m-{number}")
+            older = envelope(payload, number + 1)
+            rows.insert_many([older])
+            await face.get(lambda store: store.adopt())
+            wrong = {"derived.v": 1, "derived.recipients": ["other@example.com"]}
+            rows.bulk_write([UpdateOne({"_id": older["_id"]}, {"$set": wrong})])
+            await face.get(lambda store: store.suppression.rebuild())
+            assert (await suppressed())[1]
+            if steps is not None and client is not None:  # somebody dies before
+                place = renewal.next_page(renewal.below_today("?"), Place(2), 99)
+                stale = perform(iter_find(place), face.store._collections)
+                dies_after(
+                    steps,
+                    renewing.renew(DEFAULT_POLICY, [row for row in stale if row["derived"]["v"] == 1]),
+                    face.store._collections,
+                )
+            await face.get(lambda store: store.reindex())
+            assert await suppressed() == [True, False], steps
+
+    with_store(body)
 
 
 def test_it_goes_on_where_it_was_and_two_at_once_do_no_harm(store: Any, rows: Any) -> None:

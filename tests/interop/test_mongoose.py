@@ -104,3 +104,31 @@ def test_the_document_class_reads_both_older_shapes(rows: Any, odm: Any) -> None
     assert (bounced.message_id, bounced.subject, bounced.timestamp.year, bounced.recipients) == ("m", "S", 2024, ())
     assert opened.message_id == "m-1"
     assert isinstance(StoredEvent("x", {"Message": None}).event.type, str)
+
+
+def test_mongoose_sees_bytes_where_we_encrypt(mongoose: Any, mongodb_uri: str, database: str) -> None:
+    """Type, MessageId and Timestamp are as ever; `Message` and `Subject` are bytes, cast to text that says nothing.
+
+    So its JSON.parse fails, loudly. What it writes itself, in the clear, we read beside ours.
+    """
+    pytest.importorskip("pymongocrypt")
+    from sesevent import EventStore
+    from sesevent.contrib.encryption import Encryption, LocalKey
+
+    with EventStore.connect(mongodb_uri, database=database, encryption=Encryption(LocalKey.new())) as store:
+        store.receive(genuine(notification(payload("Bounce", message_id="m-9"))))
+        (seen,) = mongoose("read")
+        assert (seen["Type"], seen["MessageId"], seen["Timestamp"]) == ("Bounce", "m-9", "2024-05-01T12:00:00.000Z")
+        assert [seen[name][0] for name in ("Message", "Subject")] == ["\x02", "\x02"]
+        with pytest.raises(ValueError, match="Expecting value"):
+            json.loads(seen["Message"])
+
+        opened = payload("Open", message_id="m-9", at="2024-05-01T13:00:00.000Z")
+        mongoose("write", [{"Type": "Open", "MessageId": "m-9", "Subject": "Hello", "Message": json.dumps(opened),
+                            "Timestamp": "2024-05-01T13:00:00.000Z"}])  # fmt: skip
+        assert [event.type for event in store.events.timeline("m-9")] == ["Bounce", "Open"]
+        assert store.adopt() == 1
+        assert len(store.events.for_recipient("ann@example.com").to_list()) == 2
+        assert store.encryption.encrypt_existing().encrypted == 1
+        assert mongoose("read")[1]["Message"][0] == "\x02"
+        assert len(store.events.for_recipient("ann@example.com").to_list()) == 2

@@ -43,7 +43,9 @@ def answered(policy: Policy, rule: Rule, one: Known, target: str, stream: str, k
 
 def answers(policy: Policy, rule: Rule, other: Known, target: str, stream: str) -> bool:
     if isinstance(other, Act):
-        counts = other.act in rule.answered_by or (other.act == "reactivate" and (other.override or not rule.override))
+        counts = other.act in rule.answered_by or (
+            other.act == "reactivate" and not rule.final and (other.override or not rule.override)
+        )
         return counts and other.stream in {EVERYTHING, target, stream}
     if other.kind == "Delivery":
         return "delivery" in rule.answered_by

@@ -66,6 +66,7 @@ DEFAULTS: list[tuple[str, list[Fact | Act], tuple[str | None, str | None, str | 
     ("unsubscribed from one", [fact("Subscription", topics=(("marketing", False),))], (None, "unsubscribed", None)),
     ("one-click", [act("unsubscribe", stream="marketing", origin="one-click")], (None, "unsubscribed", None)),
     ("opted in", [fact("Subscription", topics=(("marketing", True),))], (None,) * 3),
+    ("erased", [act("erase", origin="privacy")], ("erased",) * 3),
     ("by hand", [act("suppress", origin="api")], ("manual",) * 3),
     ("by hand on one stream", [act("suppress", stream="marketing")], (None, "manual", None)),
     ("imported", [act("suppress", origin="import")], ("imported",) * 3),

@@ -9,6 +9,7 @@ from fastapi import Header, Query, Request
 from fastapi.responses import Response
 
 from sesevent import addresses
+from sesevent.aio import AsyncEventStore
 from sesevent.errors import StoreError
 from sesevent.web.asked import AddressText, Name, Reason, Tag, tag_of
 from sesevent.web.live import Wanted
@@ -109,7 +110,7 @@ async def follow_events(
         frozenset(reasons),
         configuration_set,
         campaign,
-        None if recipient is None else addresses.normal(recipient),
+        None if recipient is None else _forms(web.store, recipient),
         None if recipient_domain is None else recipient_domain.lower(),
         tag_of(tag),
     )
@@ -122,3 +123,9 @@ async def follow_events(
         return principal is not None and "read" in principal.scopes and (principal.clear or not clear)
 
     return EventStream(web.hub.read(wanted, after, clear=clear, welcome=welcome))
+
+
+def _forms(store: AsyncEventStore, address: str) -> frozenset[str]:
+    """Everything a person may be stored as."""
+    known = store._pseudonyms
+    return frozenset([addresses.normal(address)] if known is None else known.forms(address))

@@ -1,0 +1,101 @@
+"""Everything that is held about a person, found page by page. It changes nothing.
+
+Next: :mod:`sesevent.faces.privacy`, which has it written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sesevent.audit import AuditEntry
+from sesevent.errors import ConfigurationError
+from sesevent.ops import Plan, ask
+from sesevent.plans import audit, keeping
+from sesevent.privacy.papers import Thing
+from sesevent.storage import erasures, personal, reads
+from sesevent.storage.codec import stored_event
+from sesevent.storage.erasures import Person
+from sesevent.storage.operations import AskPseudonyms
+from sesevent.storage.records import audit_entry
+from sesevent.storage.standings import FACT
+
+__all__ = ["Find", "begin", "events", "finds_after", "finds_before"]
+
+PAGE: Final = 500  # rows
+_LETTERS: Final = 20  # dead letters: each may have megabytes
+
+Find = Callable[[Person, Any], Plan[tuple[list[Thing], Any]]]
+"""Finds the next things; returns them, and where it goes on: None at the end."""
+
+
+def begin(address: str, by: str, why: str, now: datetime) -> Plan[Person]:
+    """Write into the audit trail that somebody asks for everything. Raises ConfigurationError where nobody says who."""
+    if not by:
+        raise ConfigurationError("Say who exports.")
+    person = erasures.person_of(address, (yield from ask(AskPseudonyms())))
+    told = erasures.without_forms(why, person.forms)
+    yield from audit.note(AuditEntry(now, "personal data exported", person.hash or "a person", by, told))
+    return person
+
+
+def _standings(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
+    rows = yield from ask(reads.standings_of([*person.forms, *person.hashes]))
+    return [thing for row in rows for thing in personal.standing_things(row)], None
+
+
+def events(person: Person, query: reads.EventQuery | None) -> Plan[tuple[list[Thing], Any]]:
+    """Events that concern the person, in order."""
+    query = query or reads.EventQuery({"derived.recipients": {"$in": list(person.forms)}})
+    rows = yield from ask(query.page(PAGE))
+    rest = query.behind(stored_event(rows[-1]), len(rows)) if len(rows) == PAGE else None
+    return [personal.event_thing(row, person) for row in rows], rest
+
+
+def _older(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
+    """Rows of older shapes, of which nobody worked out yet whom they concern."""
+    rows = yield from ask(erasures.older_rows_naming(person, 0))
+    return [personal.event_thing(row, person) for row in rows], None
+
+
+def _said(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
+    rows = yield from ask(reads.acts_about([*person.forms, *person.hashes]))
+    return [personal.said_thing(row) for row in sorted(rows, key=_by_time)], None
+
+
+def _by_time(row: Mapping[str, Any]) -> tuple[Any, str]:
+    return row["at"], row["_id"]
+
+
+def _letters(person: Person, after: Any) -> Plan[tuple[list[Thing], Any]]:
+    rows = yield from ask(reads.next_dead_letters(after, _LETTERS))
+    told = [personal.about_letter(row, person) for row in rows]
+    return [one for one in told if one is not None], rows[-1]["_id"] if len(rows) == _LETTERS else None
+
+
+def _holds(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
+    holds = yield from keeping.holds_by_any_name()
+    own = {one.id: one for one in holds if one.kind == "address" and one.value in person.forms}
+    return [personal.hold_thing(one) for one in own.values()], None
+
+
+def _audit(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
+    """Entries about the person lead there by acts, holds and the keyed hash."""
+    acts = yield from ask(reads.acts_about([*person.forms, *person.hashes]))
+    holds = yield from keeping.holds_by_any_name()
+    subjects = [row["_id"] for row in acts if row["act"] != FACT]
+    subjects += [one.id for one in holds if one.kind == "address" and one.value in person.forms]
+    found = yield from ask(personal.audited_about([*subjects, *person.hashes]))
+    return [personal.audit_thing(audit_entry(row)) for row in found], None
+
+
+def _erasures(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
+    rows = (yield from ask(erasures.among_erased(person.hashes))) if person.hashes else []
+    return [personal.erasure_thing(row) for row in rows], None
+
+
+finds_before: Final[Sequence[Find]] = (_standings, events, _older)
+"""In the order of the sections; what is archived comes behind these,"""
+finds_after: Final[Sequence[Find]] = (_said, _letters, _holds, _audit, _erasures)
+"""…and before these."""

@@ -1,0 +1,365 @@
+"""Encryption, told around every other plan: what goes to MongoDB is sealed, what comes back is opened.
+
+`sealed` stands between a plan and its driver. It fetches the keys that an operation needs by operations of its own, so
+both colours share it; seals documents, filters and pipelines by the table of :mod:`sesevent.storage.sealing`; and opens
+each value of an answer by itself, so that a key that is gone costs the values it sealed and no others. Where a store
+encrypts nothing, none of this is imported.
+
+What a key does is handed in (:mod:`sesevent.contrib.encryption`). Next: :mod:`sesevent.plans.keys`, which has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from bson import Binary
+from pymongo import UpdateOne
+
+from sesevent.errors import SesEventError
+from sesevent.ops import Operation, Plan
+from sesevent.plans.keys import Key, Keyring, Known, load, load_people, what_is_known
+from sesevent.storage.layout import DEAD_LETTERS, EVENTS, HOLDS
+from sesevent.storage.operations import (
+    Aggregate,
+    Change,
+    Count,
+    Delete,
+    Document,
+    Find,
+    Insert,
+    NextChange,
+    Remove,
+    Update,
+)
+from sesevent.storage.sealing import (
+    DOMAINS,
+    KEYED,
+    SEALED,
+    Unreadable,
+    behind_in,
+    fields_of,
+    is_sealed,
+    key_of,
+    page_of_link,
+    people_in,
+    seal_filter,
+    seal_pipeline,
+    sealed_in,
+    with_tokens,
+    without_tokens,
+)
+
+__all__ = ["Seals", "prepare", "seal", "sealed"]
+
+R = TypeVar("R")
+
+
+class Seals(Keyring):
+    """What encrypts for one store."""
+
+    def around(self, plan: Plan[R]) -> Plan[R]:
+        """The same plan, encrypting."""
+        return sealed(plan, self)
+
+
+def sealed(plan: Plan[R], seals: Seals) -> Plan[R]:
+    """*plan*, with everything it asks sealed and everything it is told opened. Errors go to the plan."""
+    with closing(plan):
+        try:
+            operation = next(plan)
+            while True:
+                try:
+                    outcome = yield from _performed(operation, seals)
+                except SesEventError as error:  # noqa: PERF203  # as the drivers do
+                    operation = plan.throw(error)
+                else:
+                    operation = plan.send(outcome)
+        except StopIteration as done:
+            result: R = done.value
+            return result
+
+
+def _performed(operation: Operation[Any], seals: Seals) -> Plan[Any]:
+    perform = _PERFORMED.get(type(operation))
+    if perform is None or getattr(operation, "collection", EVENTS) not in _SEALED:
+        return (yield operation)
+    return (yield from perform(operation, (yield from what_is_known(seals)), seals))
+
+
+_SEALED: Final = frozenset({EVENTS, *KEYED, DEAD_LETTERS, HOLDS})
+
+
+def _find(operation: Find, known: Known, seals: Seals) -> Plan[Any]:
+    name, asked = operation.collection, operation.filter
+    yield from load_people(_addresses_in(asked), known, seals, create=False)
+    clear = True
+    if name in KEYED and (behind := behind_in(asked)) is not None:
+        clear = name in known.in_clear and bool((yield Find(name, {"_id": behind}, limit=1, projection={"_id": 1})))
+    condition = seal_filter(name, asked, partial(_forms, known, name), clear=clear)
+    rows = yield replace(operation, filter=condition)
+    if operation.as_stored or operation.raw:
+        return rows
+    return (yield from _open_all(rows, known, seals))
+
+
+def _count(operation: Count | Delete, known: Known, seals: Seals) -> Plan[Any]:
+    yield from load_people(_addresses_in(operation.filter), known, seals, create=False)
+    return (
+        yield replace(
+            operation,
+            filter=seal_filter(operation.collection, operation.filter, partial(_forms, known, operation.collection)),
+        )
+    )
+
+
+def _remove(operation: Remove, known: Known, seals: Seals) -> Plan[Any]:
+    forms = partial(_forms, known, operation.collection)
+    for each in operation.filters:
+        yield from load_people(_addresses_in(each), known, seals, create=False)
+    filters = [seal_filter(operation.collection, each, forms) for each in operation.filters]
+    return (yield replace(operation, filters=filters))
+
+
+def _aggregate(operation: Aggregate, known: Known, seals: Seals) -> Plan[Any]:
+    forms = partial(_forms, known, operation.collection)
+    pipeline = seal_pipeline(operation.collection, operation.pipeline, forms)
+    rows = yield replace(operation, pipeline=pipeline)
+    return (yield from _open_all(rows, known, seals))
+
+
+def _insert(operation: Insert, known: Known, seals: Seals) -> Plan[Any]:
+    name = operation.collection
+    yield from prepare(name, operation.documents, known, seals)
+    in_clear = yield from _in_clear(name, [document["_id"] for document in operation.documents], known)
+    documents = [seal(name, document, document["_id"], known, seals, in_clear) for document in operation.documents]
+    return (yield replace(operation, documents=documents))
+
+
+def _update(operation: Update, known: Known, seals: Seals) -> Plan[Any]:
+    name = operation.collection
+    changes = [part for update in operation.updates for part in _parts(update)]
+    yield from prepare(name, changes, known, seals)
+    for update in operation.updates:
+        yield from load_people(_addresses_in(update._filter), known, seals, create=False)
+    in_clear = yield from _in_clear(name, [update._filter.get("_id") for update in operation.updates], known)
+    updates = [_sealed_update(name, update, known, seals, in_clear) for update in operation.updates]
+    return (yield replace(operation, updates=updates))
+
+
+def _next_change(operation: NextChange, known: Known, seals: Seals) -> Plan[Any]:
+    change: Change = yield operation
+    if change.document is not None:
+        yield from _open_all([change.document], known, seals)
+        if (row := change.document.get("fullDocument")) is not None:
+            _finish(row, known)
+    return change
+
+
+_PERFORMED: Final[dict[type, Callable[[Any, Known, Seals], Plan[Any]]]] = {
+    Find: _find,
+    Count: _count,
+    Delete: _count,
+    Remove: _remove,
+    Aggregate: _aggregate,
+    Insert: _insert,
+    Update: _update,
+    NextChange: _next_change,
+}
+
+
+def _addresses_in(condition: Mapping[str, Any]) -> Iterable[str]:
+    """Those that a filter asks events for."""
+    for name, value in condition.items():
+        if name in ("$and", "$or", "$nor"):
+            for each in value:
+                yield from _addresses_in(each)
+        elif name == "derived.recipients":
+            told = value.get("$in", ()) if isinstance(value, Mapping) else (value,)
+            yield from (one for one in told if isinstance(one, str))
+
+
+def _forms(known: Known, collection: str, path: str, value: str) -> Sequence[Any]:
+    """Everything a text may be kept as."""
+    if collection != EVENTS:
+        own = known.required(known.addresses).equal(value)
+        return (value, own) if collection in known.in_clear else (own,)
+    found: list[Any] = [value]
+    found += [known.keys[one].equal(value) for one in known.events if one in known.keys]
+    if path == "derived.recipients" and (person := known.of(value)) is not None:
+        found.append(person.equal(value))
+    return found
+
+
+# ── sealing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def prepare(name: str, parts: Sequence[Mapping[str, Any]], known: Known, seals: Keyring) -> Plan[None]:
+    """Have the keys that are needed to seal these."""
+    if name == EVENTS and seals.per_person:
+        people = dict.fromkeys(person for part in parts for person in people_in(part))
+        yield from load_people(people, known, seals, create=True)
+
+
+def _in_clear(name: str, identifiers: Sequence[Any], known: Known) -> Plan[frozenset[str]]:
+    """Of a keyed collection the rows that are there in the clear: they stay so until all are encrypted."""
+    if name not in known.in_clear:
+        return frozenset()
+    texts = [one for one in identifiers if isinstance(one, str)]
+    rows = yield Find(name, {"_id": {"$in": texts}}, projection={"_id": 1})
+    return frozenset(row["_id"] for row in rows)
+
+
+def _identifier(name: str, value: Any, known: Known, in_clear: frozenset[str]) -> Any:
+    """What a row of a keyed collection stands under."""
+    if name not in KEYED or not isinstance(value, str) or value in in_clear:
+        return value
+    return known.required(known.addresses).equal(value)
+
+
+def seal(
+    name: str, fields: Mapping[str, Any], identifier: Any, known: Known, seals: Keyring, in_clear: frozenset[str]
+) -> Document:
+    """A document, or the fields that are set in one, with all sealed that has to be."""
+    if name == EVENTS:
+        return _sealed_event(fields, identifier, known, seals)
+    told = dict(fields)
+    for path, row in fields_of(name).items():
+        value = told.get(path)
+        if path == "_id" and path in told:
+            told[path] = _identifier(name, value, known, in_clear)
+        elif isinstance(value, (str, bytes)) and value and not is_sealed(value):
+            key = known.required(known.addresses if row.key == "addresses" else known.events[-1])
+            told[path] = key.equal(value) if row.equal else key.random(value)
+    return told
+
+
+def _sealed_event(fields: Mapping[str, Any], identifier: Any, known: Known, seals: Keyring) -> Document:
+    told = dict(fields)
+    shared = known.required(known.events[-1])
+    people = people_in(fields) if seals.per_person else []
+    owner = (known.of(people[0]) or shared) if len(people) == 1 else shared
+    if isinstance(text := told.get("Message"), str):
+        if len(people) > 1:
+            told["Message"] = shared.random(with_tokens(text, identifier, people))
+            told[SEALED] = [(known.of(person) or shared).random(person) for person in people]
+        else:
+            told["Message"] = owner.random(text)
+    if isinstance(subject := told.get("Subject"), str):
+        told["Subject"] = owner.random(subject)
+    if isinstance(derived := told.get("derived"), Mapping):
+        told["derived"] = _sealed_derived(derived, owner, shared, known, seals)
+    if isinstance(recipients := told.get("derived.recipients"), list):
+        told["derived.recipients"] = _sealed_people(recipients, shared, known, seals)
+        told[f"derived.{DOMAINS}"] = _domains(recipients)
+    return told
+
+
+def _sealed_derived(
+    derived: Mapping[str, Any], owner: Key, shared: Key, known: Known, seals: Keyring
+) -> dict[str, Any]:
+    told = dict(derived)
+    if recipients := told.get("recipients"):
+        told["recipients"] = _sealed_people(recipients, shared, known, seals)
+        told.setdefault(DOMAINS, _domains(recipients))
+    link = (told.get("click") or {}).get("link")
+    if isinstance(link, str):
+        told["click"] = {**told["click"], "link": owner.random(link), "page": shared.equal(page_of_link(link))}
+    return told
+
+
+def _sealed_people(people: Sequence[Any], shared: Key, known: Known, seals: Keyring) -> list[Any]:
+    if not seals.per_person:
+        return [shared.equal(one) if isinstance(one, str) else one for one in people]
+    return [(known.of(one) or shared).equal(one) if isinstance(one, str) else one for one in people]
+
+
+def _domains(people: Sequence[Any]) -> list[str]:
+    # With the @, so that patterns that end addresses end these too.
+    return ["@" + one.rpartition("@")[2] for one in people if isinstance(one, str)]
+
+
+def _parts(update: UpdateOne) -> list[Mapping[str, Any]]:
+    change: Any = update._doc
+    return [change[name] for name in _SET if name in change] if isinstance(change, Mapping) else []
+
+
+_SET: Final = ("$set", "$setOnInsert")
+
+
+def _sealed_update(name: str, update: UpdateOne, known: Known, seals: Keyring, in_clear: frozenset[str]) -> UpdateOne:
+    condition = seal_filter(name, {key: value for key, value in update._filter.items() if key != "_id"},
+                            partial(_forms, known, name))  # fmt: skip
+    identifier = update._filter.get("_id")
+    if "_id" in update._filter:
+        condition = {"_id": _identifier(name, identifier, known, in_clear)} | condition
+    change: Any = update._doc
+    if isinstance(change, Mapping):
+        change = {
+            operator: seal(name, told, identifier, known, seals, in_clear) if operator in _SET else told
+            for operator, told in change.items()
+        }
+        written = change.get("$set", {})
+        if name == EVENTS and SEALED not in written and ("Message" in written or "Message" in change.get("$unset", ())):
+            change["$unset"] = {**change.get("$unset", {}), SEALED: ""}  # whom the text before named
+    return UpdateOne(condition, change, upsert=bool(update._upsert))
+
+
+# ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _open_all(rows: list[Document], known: Known, seals: Keyring) -> Plan[list[Document]]:
+    yield from load({key_of(value) for row in rows for value in sealed_in(row)}, known, seals)
+    for row in rows:
+        _finish(_opened(row, known), known)
+    return rows
+
+
+def _opened(value: Any, known: Known) -> Any:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if isinstance(member, (dict, list, Binary)):
+                value[name] = _opened(member, known)
+        return value
+    if isinstance(value, list):
+        return [_opened(member, known) for member in value]
+    return known.opened(value) if is_sealed(value) else value
+
+
+def _finish(row: Document, known: Known) -> Document:
+    """A row as it was before it was sealed; what nobody can read is left out, and the row says why (`unreadable`)."""
+    del known
+    people = row.pop(SEALED, None)
+    derived = row.get("derived")
+    if isinstance(derived, dict) and derived.pop(DOMAINS, None) is not None:
+        _finish_derived(derived, row)
+    for name in ("Message", "Subject", "content", "note"):
+        if isinstance(mark := row.get(name), Unreadable):
+            del row[name]
+            row["unreadable"] = mark.reason
+    if people and isinstance(text := row.get("Message"), str):
+        named = [f"erased.{place}@erased.invalid" if isinstance(one, Unreadable) else one
+                 for place, one in enumerate(people)]  # fmt: skip
+        row["Message"] = without_tokens(text, row.get("_id"), named)
+        if isinstance(row.get("received"), dict):
+            row["received"].setdefault("protected", SEALED)  # the text is not the one that the key was made of
+        _mark(row, people)
+    return row
+
+
+def _finish_derived(derived: dict[str, Any], row: Document) -> None:
+    _mark(row, derived.get("recipients", ()))
+    click = derived.get("click")
+    if isinstance(click, dict):
+        click.pop("page", None)
+        if isinstance(click.get("link"), Unreadable):
+            del click["link"]
+
+
+def _mark(row: Document, people: Iterable[Any]) -> None:
+    reason = next((one.reason for one in people if isinstance(one, Unreadable)), None)
+    if reason is not None:
+        row["unreadable"] = reason

@@ -1,0 +1,138 @@
+"""What is held about a person, as plain values for that person: other recipients stay hidden, senders do not.
+
+Next: :mod:`sesevent.plans.personal`, which finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sesevent import addresses
+from sesevent.audit import AuditEntry
+from sesevent.moments import format_moment
+from sesevent.privacy.papers import Thing
+from sesevent.privacy.rewriting import Rewriter
+from sesevent.storage.erasures import Person, event_in, letter_names, payload_of
+from sesevent.storage.keeping import Hold
+from sesevent.storage.layout import AUDIT
+from sesevent.storage.operations import Find
+from sesevent.storage.standings import FACT, standings_in
+from sesevent.suppression.rules import rule_named
+
+__all__ = [
+    "about_letter",
+    "audit_thing",
+    "audited_about",
+    "concerns",
+    "erasure_thing",
+    "event_thing",
+    "hold_thing",
+    "said_thing",
+    "standing_things",
+]
+
+_HIDDEN: Final = "someone.else@hidden.invalid"
+_SENDERS: Final = ("from", "sender", "replyTo", "returnPath")
+
+
+def concerns(document: Mapping[str, Any], person: Person) -> bool:
+    """Whether a row that names somebody concerns them; of older shapes it is not worked out yet, and so they all do."""
+    derived = document.get("derived")
+    return not derived or not set(person.forms).isdisjoint(derived.get("recipients", ()))
+
+
+def event_thing(document: Mapping[str, Any], person: Person, *, archived: bool = False) -> Thing:
+    """An event, in which nobody else who got the mail is named."""
+    payload = payload_of(document.get("Message"))
+    event, _ = event_in(payload) if isinstance(payload, dict) else (None, None)
+    rewriter = Rewriter(_hiding(event or {}, person), {"to": list(person.forms), "in": payload})
+    derived = document.get("derived") or {}
+    subject = document.get("Subject")
+    told = {
+        "id": document["_id"],
+        "at": document.get("Timestamp"),
+        "type": derived.get("type") or document.get("Type"),
+        "message_id": document.get("MessageId"),
+        "subject": rewriter.text(subject, "subject") if isinstance(subject, str) else None,
+        "source": ((event or {}).get("mail") or {}).get("source") or derived.get("source"),
+        "event": rewriter.written(payload) if payload is not None else document.get("Message"),
+        "derived": {name: rewriter.written(value, name) for name, value in derived.items() if name != "group"},
+        "received": document.get("received"),
+        "archived": archived,
+    }
+    return Thing("events", _plain(told))
+
+
+def _hiding(event: Mapping[str, Any], person: Person) -> Callable[[str], str | None]:
+    mail = event.get("mail")
+    mail = mail if isinstance(mail, Mapping) else {}
+    common = mail.get("commonHeaders")
+    named = [mail.get("source"), *[common.get(name) for name in _SENDERS if isinstance(common, Mapping)]]
+    texts = [one for value in named for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    seen = {*person.forms, *person.hashes, *map(addresses.normal, texts)}
+    return lambda normal: None if normal in seen else _HIDDEN
+
+
+def said_thing(document: Mapping[str, Any]) -> Thing:
+    """A fact or an act."""
+    told = dict(document)
+    if document["act"] == FACT:
+        told = {**told, **document["told"], "act": f"{document['told'].get('kind', FACT)} noted"}
+        del told["told"]
+    return Thing("said", _plain(told))
+
+
+def standing_things(document: Mapping[str, Any]) -> Iterable[Thing]:
+    """What speaks against mailing somebody."""
+    for standing in standings_in(document):
+        for holding in standing.holdings:
+            rule = rule_named(holding.rule)
+            told = holding._asdict() | {"sentence": rule.sentence if rule else holding.rule}
+            yield Thing("standings", _plain(told | {"tenant": standing.tenant}))
+
+
+def about_letter(document: Mapping[str, Any], person: Person) -> Thing | None:
+    """A dead letter that names somebody; None for another."""
+    content = bytes(document.get("content") or b"")
+    if not letter_names(content, person):
+        return None
+    rewriter = Rewriter(_hiding({}, person), {"to": list(person.forms)})
+    text = rewriter.text(content.decode("utf-8", "replace"), "sentence")
+    told = {"id": document["_id"], "at": document["received"]["at"], "size": document["size"], "content": text}
+    return Thing("dead_letters", _plain(told))
+
+
+def hold_thing(hold: Hold) -> Thing:
+    """That something must be kept; why is for those who said so to tell."""
+    return Thing("holds", _plain({"id": hold.id, "kind": hold.kind, "at": hold.at}))
+
+
+def audit_thing(entry: AuditEntry) -> Thing:
+    """What was done."""
+    names = ("number", "at", "act", "subject", "by", "why", "detail")
+    return Thing("audit", _plain({name: getattr(entry, name) for name in names}))
+
+
+def erasure_thing(document: Mapping[str, Any]) -> Thing:
+    """That somebody was erased."""
+    return Thing("erasures", _plain({name: document.get(name) for name in ("at", "by", "why", "keep", "finished")}))
+
+
+def audited_about(subjects: Sequence[str]) -> Find:
+    """What was done to any of these."""
+    return Find(AUDIT, {"subject": {"$in": list(subjects)}}, (("_id", 1),), durable=True)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON takes it."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(member) for member in value]
+    if isinstance(value, datetime):
+        return format_moment(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

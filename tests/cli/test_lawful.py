@@ -1,0 +1,96 @@
+"""Unsubscribing, hygiene, the record of processing, storage and expiry from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesevent import testing, trusted
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sesevent.cli", *arguments]
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_keys_and_links_of_unsubscribing(tmp_path: Path) -> None:
+    """A new key goes before the old one, in a file of one's own; links of both are read, others are not."""
+    pytest.importorskip("cryptography")
+    keys, url = tmp_path / "keys", "https://mail.example.com/u"
+    assert run("unsubscribe", "key", str(keys)).returncode == 0
+    asked = ("unsubscribe", "headers", "-", "--stream", "news", "--about", "issue 7", "--url", url)
+    told = json.loads(run(*asked, "--unsubscribe-keys", str(keys), given="Ann@Example.com\n").stdout)
+    first = keys.read_text().split()
+    assert run("unsubscribe", "key", str(keys)).returncode == 0
+
+    assert keys.read_text().split()[1:] == first
+    assert keys.stat().st_mode & 0o077 == 0
+    link = told["List-Unsubscribe"].strip("<>")
+    (row,) = lines(run("unsubscribe", "read", link, "--unsubscribe-keys", str(keys)).stdout)
+    assert (row["address"], row["stream"], row["about"]) == ("ann@example.com", "news", "issue 7")
+    assert run("unsubscribe", "read", link[:-3], "--unsubscribe-keys", str(keys)).returncode == 1
+    assert run("unsubscribe", "read", link).returncode == 2
+
+
+def test_hygiene_is_told_as_json_and_csv(store: Any, sesevent: Any) -> None:
+    """With masked examples."""
+    store.receive(trusted(testing.bounce(to="gone@example.com"), because="a test's own"))
+    (told,) = lines(sesevent("compliance", "hygiene").stdout)
+    rows = list(csv.DictReader(sesevent("compliance", "hygiene", "--csv").stdout.splitlines()))
+
+    assert {one["name"]: one["people"] for one in told["findings"]}["hard_bounced"] == 1
+    assert (rows[0]["kind"], rows[0]["people"], rows[0]["examples"]) == ("hard_bounced", "1", "g…@example.com")
+
+
+def test_the_record_of_processing_is_markdown_with_its_open_points(store: Any, sesevent: Any, tmp_path: Path) -> None:
+    """Exit code 1 while there are some."""
+    policy = tmp_path / "retention.toml"
+    policy.write_text('[[rule]]\nwhy = "season"\ndelete = "3 months"\n')
+    done = sesevent(
+        "compliance", "record", "--retention", str(policy), "--controller", "Example Ltd", "--recipient-of-data", "AWS"
+    )
+
+    assert done.returncode == 1
+    assert done.stdout.startswith("# Record of processing")
+    assert "deleted after 3 months (season)" in done.stdout
+    assert re.search(r"## Still open\n\n- what it rests on", done.stdout)
+    assert json.loads(sesevent("compliance", "record", "--json").stdout)["controller"] == ""
+
+
+def test_storage_is_reported_measured_and_compacted(store: Any, sesevent: Any, tmp_path: Path) -> None:
+    """As JSON where nobody looks."""
+    policy = tmp_path / "retention.toml"
+    policy.write_text('[[rule]]\nwhy = "season"\ndelete = "3 months"\n')
+    store.receive_many(trusted(raw, because="a test's own") for raw in testing.stream(100, seed=1))
+    (told,) = lines(sesevent("storage", "report", "--retention", str(policy)).stdout)
+    measured = lines(sesevent("storage", "measure", "--sample", "50").stdout)
+    (compacted,) = lines(sesevent("storage", "compact", "--by", "ann").stdout)
+
+    assert {"ses_event", "ses_suppression"} <= {one["name"] for one in told["collections"]}
+    assert told["savings"][0]["why"] == "season"
+    assert [(one["compressor"], one["message"]) for one in measured] == [
+        ("zstd", "kept"), ("snappy", "kept"), ("zlib", "kept"), ("zstd", "dropped"),
+    ]  # fmt: skip
+    assert compacted["collection"] == "ses_event"
+    assert sesevent("storage", "compact", "nothing").returncode == 2
+
+
+def test_expiry_begins_and_ends(store: Any, sesevent: Any, tmp_path: Path) -> None:
+    """Ending what is not there is exit code 1."""
+    policy = tmp_path / "simple.toml"
+    policy.write_text('[[rule]]\nwhy = "a year"\ndelete = "1 year"\n')
+
+    assert lines(sesevent("retention", "expire", str(policy)).stdout) == [{"expire_after_days": 366}]
+    assert sesevent("retention", "stop-expiring", "--why", "x").returncode == 0
+    assert sesevent("retention", "stop-expiring", "--why", "x").returncode == 1
