@@ -25,6 +25,7 @@ NO_DATABASE = {
     "classify": "reads replies",
     "demo": "has a database of its own, which is gone afterwards",
     "audit key": "makes a file",
+    "encryption key": "makes a file",
     "privacy show": "reads a policy",
     "privacy key": "makes a key",
     "unsubscribe key": "makes a file",
