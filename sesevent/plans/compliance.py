@@ -110,7 +110,8 @@ def _of_rule(rule: Rule) -> str:
 def _row(row: Any) -> Mapping[str, Any]:
     if is_dataclass(row) and not isinstance(row, type):
         return asdict(row)
-    return row._asdict() if hasattr(row, "_asdict") else dict(row)
+    named: Any = getattr(row, "_asdict", None)
+    return dict(row if named is None else named())
 
 
 def _measures(settings: Settings | None) -> tuple[list[str], list[str]]:

@@ -53,7 +53,7 @@ class Finding(NamedTuple):
 
 
 def greet(policy: Policy, now: datetime, privacy: Protection | None = None) -> Plan[Document]:
-    """Make sure that a server answers, and that we may talk to it; and that the audit knows which policies we follow."""
+    """Make sure that a server answers, and that we may talk to it; the audit hears which policies we follow."""
     hello: Document = yield from ask(Command("hello"))
     yield from ask(Count(EVENTS, {"_id": None}, 1))  # what a user without rights is refused
     yield from audit.note_followed("suppression policy", policy.version, DEFAULT_POLICY.version, now)

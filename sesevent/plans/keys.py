@@ -45,18 +45,23 @@ class Key(Protocol):
 
     def random(self, value: Any) -> Binary:
         """A value sealed so that nobody sees whether two are equal."""
+        ...
 
     def equal(self, value: Any) -> Binary:
         """A value sealed so that equal ones can be found."""
+        ...
 
     def open(self, sealed: bytes) -> Any:
         """The value again; raises ValueError where it was not sealed with this key, or was changed."""
+        ...
 
     def wrap(self, material: bytes) -> bytes:
         """Another key's material, as the vault keeps it."""
+        ...
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """…and again; raises ValueError likewise."""
+        ...
 
 
 @dataclass

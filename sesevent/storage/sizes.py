@@ -348,8 +348,9 @@ class StorageReport:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return format_moment(value)
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return value._asdict()
+    named: Any = getattr(value, "_asdict", None)
+    if named is not None:
+        return named()
     if is_dataclass(value) and not isinstance(value, type):
         told = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
         return told | ({"ratio": value.ratio} if isinstance(value, CollectionSize) else {})
