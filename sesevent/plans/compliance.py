@@ -108,10 +108,12 @@ def _of_rule(rule: Rule) -> str:
 
 
 def _row(row: Any) -> Mapping[str, Any]:
+    told: Any = row
     if is_dataclass(row) and not isinstance(row, type):
-        return asdict(row)
-    named: Any = getattr(row, "_asdict", None)
-    return dict(row if named is None else named())
+        told = asdict(row)
+    elif (named := getattr(row, "_asdict", None)) is not None:
+        told = named()
+    return {**told}
 
 
 def _measures(settings: Settings | None) -> tuple[list[str], list[str]]:

@@ -295,7 +295,7 @@ def _take_out_erased(several: Sequence[Prepared], known: Listed, *, written: boo
 
 
 def _mailed(document: Document, prepared: Prepared) -> list[str]:
-    people: list[str] = [prepared.names.get(one, one) for one in document["derived"].get("recipients", ())]
+    people: list[str] = [prepared.names.get(one) or one for one in document["derived"].get("recipients", ())]
     return people + prepared.mailed.get(document["_id"], [])
 
 
