@@ -15,14 +15,19 @@ from sesevent.faces import (
     analytics,
     audit,
     compliance,
+    encryption,
     histories,
     keeping,
+    migration,
     monitor,
+    privacy,
     retention,
     storage,
     tokens,
     watch,
 )  # fmt: skip
+from sesevent.privacy.protection import Protection
+from sesevent.privacy.pseudonyms import Key
 from sesevent.retention import Retention
 from sesevent.suppression.facts import ACTS, Act
 from sesevent.suppression.policy import Policy
@@ -87,6 +92,36 @@ def connected(store: Any, uri: str, policy: Policy) -> None:
     EventStore.connect(uri, database=store.client_database, policy=policy).close()
 
 
+def keyed(store: Any, uri: str) -> Any:
+    """The same store, with a key for pseudonyms and keyed hashes."""
+    return EventStore.connect(
+        uri, database=store.client_database, privacy=Protection(keys=[Key("k1", b"of the tests, alone")])
+    )
+
+
+def erased(store: Any, uri: str) -> None:
+    with keyed(with_an_old_event(store), uri) as other:
+        other.privacy.erase(WHO, by="ann", why="asked us")
+        other.privacy.readmit(WHO, by="ann", why="came back")
+
+
+def told_about(store: Any, uri: str) -> None:
+    with keyed(with_an_old_event(store), uri) as other:
+        other.privacy.export(WHO, by="ann")
+
+
+def encrypted(store: Any, uri: str) -> None:
+    pytest.importorskip("pymongocrypt")
+    from sesevent.contrib.encryption import Encryption, LocalKey
+
+    told = Encryption(LocalKey(b"k" * 96), per_person=True)
+    with EventStore.connect(uri, database=store.client_database, encryption=told) as other:
+        with_an_old_event(other)
+        other.encryption.new_data_key(by="ann", why="yearly")
+        other.encryption.rotate(by="ann", why="yearly")
+        other.encryption.shred(WHO, by="ann", why="asked us")
+
+
 Doing = Callable[[Any, Any, str], object]
 DONE: dict[str, tuple[str, Doing]] = {
     # the issue's word → what it is called in the trail, and something that does it
@@ -103,6 +138,14 @@ DONE: dict[str, tuple[str, Doing]] = {
     "policy: retention": ("policy followed", lambda s, d, u: s.retention.run(POLICY, by="ann")),
     "key: seals cursors": ("key made", lambda s, d, u: s.tokens.sealing_key()),
     "key: unsubscribe links": ("keys in use", lambda s, d, u: clicked(s)),
+    "key: pseudonyms": ("keys in use", lambda s, d, u: keyed(s, u).close()),
+    "key: of data": ("data key made", lambda s, d, u: encrypted(s, u)),
+    "key: of keys": ("master key rotated", lambda s, d, u: encrypted(s, u)),
+    "key: a person's": ("key shredded", lambda s, d, u: encrypted(s, u)),
+    "erasure: begins": ("erasure begins", lambda s, d, u: erased(s, u)),
+    "erasure: ends": ("erasure ends", lambda s, d, u: erased(s, u)),
+    "erasure: taken back": ("readmitted", lambda s, d, u: erased(s, u)),
+    "a person is told": ("personal data exported", lambda s, d, u: told_about(s, u)),
     "key: an API token": ("token created", lambda s, d, u: s.tokens.create("x", by="ann")),
     "key: an API token ends": ("token revoked", lambda s, d, u: revoked(s)),
     "retention: begins": ("retention delete begins", lambda s, d, u: with_an_old_event(s).retention.run(POLICY)),
@@ -144,7 +187,8 @@ def test_every_act_about_a_person_is_one_of_the_table() -> None:
     """A new one must be audited too."""
     one_by_one = {act for act, _ in DONE.values()}
     assert {"suppress", "unsubscribe", "resubscribe", "reactivate"} <= one_by_one
-    assert ACTS.keys() - one_by_one == {"complaint", "listed", "unlisted"}  # these come by `record`, and by lists
+    by_others = {"complaint", "listed", "unlisted", "erase"}  # by `record` and lists; by an erasure, told as that
+    assert ACTS.keys() - one_by_one == by_others
 
 
 READS, HERE = "(changes nothing)", "(its entry is told above)"
@@ -208,6 +252,19 @@ METHODS: dict[str, str] = {
     "Tokens.recognise": "(the HTTP API writes down each hour in which a token is used)",
     "Tokens.revoke": HERE,
     "Tokens.sealing_key": HERE,
+    "Privacy.erase": HERE,
+    "Privacy.export": HERE,
+    "Privacy.readmit": HERE,
+    "Privacy.receipt": READS,
+    "Privacy.receipts": READS,
+    "Encrypting.encrypt_existing": "(the same values, in another form)",
+    "Encrypting.new_data_key": HERE,
+    "Encrypting.rotate": HERE,
+    "Encrypting.shred": HERE,
+    "Encrypting.status": READS,
+    "Migration.inspect": READS,
+    "Migration.run": "(works out what the row says already; repeats that are deleted are told)",
+    "Migration.undo": "(takes back what was worked out)",
     "Monitor.acknowledge": "(concerns an alarm; its own log says who)",
     "Monitor.silence": "(concerns an alarm; its own log says who)",
     "Storage.compact": HERE,
@@ -218,7 +275,8 @@ METHODS: dict[str, str] = {
 READ_ONLY = (EventRepository, analytics.Analytics, audit.Audit, compliance.Compliance, histories.RecipientHistory,
              watch.Watch)  # fmt: skip
 """Faces that show and count; reading a database directly is open to whoever may connect to it, and leaves no trace."""
-FACES = (EventStore, SuppressionList, DeadLetters, keeping.Keeping, retention.Retaining, tokens.Tokens, storage.Storage)
+FACES = (EventStore, SuppressionList, DeadLetters, keeping.Keeping, retention.Retaining, tokens.Tokens, storage.Storage,
+         privacy.Privacy, encryption.Encrypting, migration.Migration)  # fmt: skip
 
 
 def test_every_method_is_audited_or_has_a_reason_why_not() -> None:
@@ -249,11 +307,10 @@ def test_a_policy_is_told_when_it_changes_and_not_at_each_start(store: Any, data
 def test_a_privacy_policy_is_told_when_it_changes(store: Any, database: str, mongodb_uri: str) -> None:
     """Also when there is none any more: then everything is kept."""
     from sesevent.privacy.policy import PrivacyPolicy
-    from sesevent.privacy.protection import Protection
 
     strict = PrivacyPolicy.load({"ip_address": "drop"})
-    for privacy in (None, Protection(strict), Protection(strict), None):
-        EventStore.connect(mongodb_uri, database=database, privacy=privacy).close()
+    for protection in (None, Protection(strict), Protection(strict), None):
+        EventStore.connect(mongodb_uri, database=database, privacy=protection).close()
     told = [entry.detail["version"] for entry in store.audit.latest() if entry.subject == "privacy policy"]
 
     assert told == ["", strict.version]

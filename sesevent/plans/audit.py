@@ -100,7 +100,7 @@ def note_keys(subject: str, keys: Mapping[str, str], now: datetime) -> Plan[None
     if not keys:
         return
     try:
-        yield from note_change(AuditEntry(now, "keys used", subject, detail=dict(keys)))
+        yield from note_change(AuditEntry(now, "keys in use", subject, detail=dict(keys)))
     except (StoreError, ConfigurationError) as error:  # as above
         if error.retryable:
             raise
