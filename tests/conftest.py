@@ -55,22 +55,28 @@ def mongo_client(mongodb_uri: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, mongo_client: Any, kept: Kept) -> Iterator[str]:
+def database(request: pytest.FixtureRequest, mongo_client: Any, handed_on: HandedOn) -> Iterator[str]:
     """The name of a database that only this test uses; where a store is asked for it may have the store's indexes."""
-    indexed = {"store", "with_store"} & set(request.fixturenames)
-    name = kept.take() if indexed else f"sesevent_test_{uuid.uuid4().hex[:12]}"
+    asked = set(request.fixturenames)
+    indexed = {"store", "with_store"} & asked and "nothing_before" not in asked
+    name = handed_on.take() if indexed else f"sesevent_test_{uuid.uuid4().hex[:12]}"
     yield name
-    if not (indexed and kept.emptied(name)):
+    if not (indexed and handed_on.emptied(name)):
         mongo_client.drop_database(name)
 
 
 @pytest.fixture(scope="session")
-def kept(mongodb_uri: str, mongo_client: Any) -> Kept:
+def handed_on(mongodb_uri: str, mongo_client: Any) -> HandedOn:
     """The databases that tests hand on."""
-    return Kept(mongodb_uri, mongo_client)
+    return HandedOn(mongodb_uri, mongo_client)
 
 
-class Kept:
+@pytest.fixture
+def nothing_before() -> None:
+    """For tests that follow what happens: in the server's log there is nothing of their database from other tests."""
+
+
+class HandedOn:
     """Databases whose indexes are made already: to make them takes longer than most tests do."""
 
     def __init__(self, uri: str, client: Any) -> None:

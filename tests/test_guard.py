@@ -15,6 +15,7 @@ from pymongo.errors import AutoReconnect
 
 from sesevent import AsyncGuard, ConfigurationError, Guard, Policy, Suppressed, testing, trusted
 from sesevent.addresses import normal
+from sesevent.storage.layout import COLLECTIONS
 
 GONE, LEFT, ANGRY, FINE = (f"{name}@example.com" for name in ("gone", "left", "angry", "fine"))
 
@@ -104,7 +105,7 @@ def test_a_refusal_for_want_of_the_database_may_be_retried() -> None:
             raise AutoReconnect("away")
 
     made = testing.memory_store()
-    made.suppression._collections = dict.fromkeys(made.suppression._collections, Away())
+    made.suppression._collections = made.suppression._collections | dict.fromkeys(COLLECTIONS, Away())
     with pytest.raises(Suppressed) as caught:
         Guard(made, stream="marketing").require(FINE)
 

@@ -12,7 +12,7 @@ from sesevent.audit import AuditEntry
 from sesevent.bounces import rules_version
 from sesevent.errors import ConfigurationError, StoreError
 from sesevent.ops import Plan, ask
-from sesevent.plans import audit, dead_letters, expiry
+from sesevent.plans import audit, dead_letters
 from sesevent.storage import reads, rollups
 from sesevent.storage.codec import DERIVED_VERSION
 from sesevent.storage.connection import Settings
@@ -119,6 +119,8 @@ def examine(settings: Settings | None) -> Plan[list[Finding]]:
 
 def _expiry() -> Plan[list[Finding]]:
     """Whether MongoDB deletes events by itself, and whether it may."""
+    from sesevent.plans import expiry  # here, since connecting must not wait for it
+
     after = yield from expiry.expires_after()
     if after is None:
         return []

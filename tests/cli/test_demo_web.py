@@ -21,7 +21,7 @@ pytest.importorskip("uvicorn")
 MAY = datetime(2024, 5, 1, tzinfo=timezone.utc)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_the_demo_shows_the_dashboard_goes_on_and_ends_cleanly(mongodb_uri: str, mongo_client: Any) -> None:
     """A bad day is on it, an alarm is raised, events keep coming; Ctrl-C leaves no database and no traceback."""
     command = [sys.executable, "-m", "sesevent.cli", "demo", "--web", "--port", "0"]
@@ -31,14 +31,14 @@ def test_the_demo_shows_the_dashboard_goes_on_and_ends_cleanly(mongodb_uri: str,
         url = next(found[1] for line in demo.stderr if (found := re.match(r"The dashboard: (\S+)", line)))
         page = httpx.get(url, timeout=60)
         before, started = latest(page.text), time.monotonic()
-        while latest(httpx.get(url, timeout=60).text) <= before and time.monotonic() - started < 120:
+        while latest(httpx.get(url, timeout=60).text) <= before and time.monotonic() - started < 240:
             time.sleep(1)
         demo.send_signal(signal.SIGINT)
         rest = demo.stderr.read()
 
     assert "Critical: bounce-rate" in page.text
     assert "above the line" in page.text
-    assert time.monotonic() - started < 120
+    assert time.monotonic() - started < 240
     assert demo.returncode == 0
     assert "Traceback" not in rest
     assert "Nothing is left of this demo." in rest

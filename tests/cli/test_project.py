@@ -14,6 +14,8 @@ import pytest
 
 from payloads import genuine, payload
 
+pytestmark = pytest.mark.usefixtures("nothing_before")
+
 MODULE = """
 from sesevent.contrib.projections import MessageStatus, Projections, Raise
 

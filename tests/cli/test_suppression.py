@@ -98,7 +98,7 @@ def test_the_list_can_be_limited_continued_and_asked_by_rule_and_tenant(command:
     assert told("--after", "angry@example.com", "--limit", "0") == ["gone"]
     assert told("--rule", "hard-bounce") == ["gone"]
     assert told("--tenant", "t-1") == ["angry", "ann", "gone"]
-    assert "there are manual, complaint" in command("list", "--rule", "hard_bounce").stderr.replace("\n", " ")
+    assert "there are erased, manual, complaint" in command("list", "--rule", "hard_bounce").stderr.replace("\n", " ")
 
 
 def test_a_history_is_a_story_in_order(command: Any, events: None) -> None:

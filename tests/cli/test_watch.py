@@ -19,6 +19,8 @@ from payloads import genuine, payload
 from sesevent import testing
 from sesevent.cli.watch import _wanted
 
+pytestmark = pytest.mark.usefixtures("nothing_before")
+
 WATCH = [sys.executable, "-m", "sesevent.cli", "watch"]
 
 
@@ -115,7 +117,7 @@ def test_all_conditions_must_hold(store: Any, asked: dict[str, str], found: list
     for place, mail in enumerate(MAILS):
         store.receive(genuine(testing.bounce(message_id=f"m-{place}", **mail)))
     nothing = dict.fromkeys(("recipient", "domain", "campaign", "configuration_set"))
-    kept = filter(_wanted(**{**nothing, **asked}), store.events.between())
+    kept = filter(_wanted(store, **{**nothing, **asked}), store.events.between())
 
     assert sorted(stored.message_id for stored in kept) == [f"m-{place}" for place in found]
 

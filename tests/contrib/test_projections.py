@@ -43,6 +43,8 @@ from sesevent.contrib.projections import (
 from sesevent.contrib.projections.work import Work
 from sesevent.drivers.sync import _outcome
 
+pytestmark = pytest.mark.usefixtures("nothing_before")
+
 NOW = datetime(2024, 6, 1, tzinfo=timezone.utc)
 NEIGHBOURS = ("notificationrecords", "notifications", "authusers", "notificationmsgs", "sendevents")
 HEX = "65a000000000000000000001"

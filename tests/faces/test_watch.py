@@ -33,6 +33,8 @@ from sesevent import (
     local,
 )
 
+pytestmark = pytest.mark.usefixtures("nothing_before")
+
 needs_own_server = pytest.mark.skipif(
     os.environ.get("SESEVENT_MONGODB_URI") is not None, reason="a server is given; this machine may have no mongod"
 )

@@ -22,6 +22,8 @@ BODIES: dict[str, Any] = {
     "/v1/suppression/unsubscribe": ADDRESS | {"stream": "news"},
     "/v1/suppression/resubscribe": ADDRESS | {"stream": "news"},
     "/v1/suppression/reactivate": ADDRESS | {"why": "because"},
+    "/v1/suppression/import": ADDRESS,
+    "/v1/suppression/simulate": {"policy": {"name": "other"}},
     "/v1/suppression/check": {"addresses": ["ann@example.com"]},
     "/v1/dead-letters/retry": {"ids": ["0" * 24]},
     "/v1/dead-letters/purge": {"ids": ["0" * 24], "why": "because"},

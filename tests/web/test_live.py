@@ -19,6 +19,8 @@ import pytest
 
 from web_fixtures import mail, take
 
+pytestmark = pytest.mark.usefixtures("nothing_before")
+
 
 class Following:
     """A client of the stream, in a thread of its own."""
