@@ -109,7 +109,7 @@ def test_a_link_stands_for_what_it_was_made_for() -> None:
 def test_nobody_makes_or_changes_a_link_without_the_key() -> None:
     """Each character counts; another's key is worth nothing."""
     token = ONE_CLICK.link(PERSON, stream="marketing").partition("t=")[2]
-    for place in range(0, len(token), 7):
+    for place in range(0, len(token) - 1, 7):  # of the last one not every bit counts in base64
         other = "A" if token[place] != "A" else "B"
         assert ONE_CLICK.read(token[:place] + other + token[place + 1 :]) is None
     assert OneClick(URL, OLDER).read(token) is None

@@ -16,6 +16,8 @@ from sesevent import AsyncEventStore, ConfigurationError, EventStore, testing, t
 from sesevent.retention import Retention
 from sesevent.storage import sizes
 
+pytestmark = pytest.mark.usefixtures("nothing_before")  # a file does not shrink with what was in it
+
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 NOW = START + timedelta(days=40)
 

@@ -60,7 +60,7 @@ def test_what_a_secondary_has_not_heard_yet_counts(servers: ReplicaSet) -> None:
     behind = next(member for member in servers.members if member.role == "secondary")
     uri = f"{servers.uri}&readPreference=secondary"
     with (
-        EventStore.connect(uri, database="behind") as store,
+        EventStore.connect(uri, database="behind", timeout_seconds=60) as store,
         MongoClient("127.0.0.1", behind.port, directConnection=True) as locked,
     ):
         store.ensure_indexes()
