@@ -211,7 +211,7 @@ def _prepare_event(message: UnverifiedMessage, now: datetime, prepared: Prepared
     if prepared.events is not None:
         prepared.events.append(event_of(event) if issubclass(class_of(event.type), prepared.keep) else None)
     prepared.documents.append(document)
-    if type(mailed := event.mail.get("destination")) is list and len(mailed) > 1:
+    if prepared.privacy is not None and type(mailed := event.mail.get("destination")) is list and len(mailed) > 1:
         prepared.mailed[document["_id"]] = [addresses.normal(one) for one in mailed if type(one) is str]
     if touch(document, prepared.touched, prepared.delivered):
         prepared.evidence.append(document)

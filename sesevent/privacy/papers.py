@@ -8,6 +8,7 @@ come from. Next: :mod:`sesevent.plans.personal`, which finds them.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from html import escape
@@ -72,7 +73,7 @@ class Thing(NamedTuple):
     """As JSON takes it."""
 
 
-class _Paper:
+class _Paper(ABC):
     def __init__(self, write: Callable[[str], object], address: str, now: datetime) -> None:
         self._write = write
         self._address, self._now = address, now
@@ -101,20 +102,25 @@ class _Paper:
         self._open(self._section)
         return True
 
+    @abstractmethod
     def _begin(self) -> None:
-        raise NotImplementedError
+        """Write what stands at the beginning."""
 
+    @abstractmethod
     def _open(self, section: str) -> None:
-        raise NotImplementedError
+        """Begin a section."""
 
+    @abstractmethod
     def _thing(self, what: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        """Write one thing of it."""
 
+    @abstractmethod
     def _close(self) -> None:
-        raise NotImplementedError
+        """End a section."""
 
+    @abstractmethod
     def _finish(self) -> None:
-        raise NotImplementedError
+        """Write what stands at the end."""
 
 
 class JsonPaper(_Paper):
