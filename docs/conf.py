@@ -629,7 +629,7 @@ _ROOMS = {
     ),
     "bounces": (_PURE, "why it bounced, and whose fault it is"),
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
-    "payloads": (_PURE, "what of a payload is needed at once"),
+    "payloads | jsonvalues": (_PURE, "what of a payload is needed at once | values as JSON has them"),
     "addresses | moments | jsontext | tomltext | csvtext": (_GROUND, "the only readers of each"),
     "ops | vitals": (_GROUND, "operations as values | how well is it?"),
     "errors | version": (_GROUND, "import nothing"),

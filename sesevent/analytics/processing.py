@@ -7,11 +7,11 @@ It is made of the configuration, so it says what is, and not what was once writt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sesevent.moments import format_moment
+from sesevent.jsonvalues import fields_as_json
 
 __all__ = ["HELD", "Held", "Kept", "ProcessingRecord", "Who"]
 
@@ -117,11 +117,7 @@ class ProcessingRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON knows it."""
-        told = {name: _plain(value) for name, value in asdict(self).items()}
-        return told | {
-            "at": format_moment(self.at), "kept": [one._asdict() for one in self.kept],
-            "who": [one._asdict() for one in self.who], "capture": [dict(one) for one in self.capture],
-        }  # fmt: skip
+        return fields_as_json(self)
 
     def to_markdown(self) -> str:
         """As a document."""
@@ -161,7 +157,3 @@ def _cell(text: str) -> str:
 
 def _listed(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines) or "- …"
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

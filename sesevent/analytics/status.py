@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sesevent import addresses
 from sesevent.bounces.rulebook import load_rules
-from sesevent.moments import UTC, format_moment
+from sesevent.jsonvalues import fields_as_json
+from sesevent.moments import UTC
 
 __all__ = [
     "PRECEDENCE", "STATES", "Change", "Evidence", "Happened", "MessageStatus", "RecipientStatus", "State",
@@ -211,8 +212,7 @@ class RecipientStatus:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in values that JSON knows."""
-        told = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        return told | {"settled": self.settled, "sentence": self.sentence}
+        return fields_as_json(self) | {"settled": self.settled, "sentence": self.sentence}
 
     def __repr__(self) -> str:
         return f"<RecipientStatus {addresses.mask(self.address)} {self.state}>"
@@ -260,8 +260,7 @@ class TimelineEntry:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in values that JSON knows."""
-        told = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        return told | {"changes": [change._asdict() for change in self.changes], "effect": self.effect}
+        return fields_as_json(self) | {"effect": self.effect}
 
     def __repr__(self) -> str:
         return f"<TimelineEntry {self.type}: {self.effect}>"
@@ -323,11 +322,8 @@ class MessageStatus:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in values that JSON knows."""
-        told = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        return told | {
+        return fields_as_json(self) | {
             "tags": {name: list(values) for name, values in self.tags},
-            "recipients": [one.to_dict() for one in self.recipients],
-            "timeline": [entry.to_dict() for entry in self.timeline],
             "counts": self.counts,
             "settled": self.settled,
             "sentence": self.sentence,
@@ -549,9 +545,3 @@ def _meaning(reason: str) -> str:
 
 def _on(moment: datetime | None) -> str:
     return "" if moment is None else f" on {moment:%Y-%m-%d} at {moment:%H:%M} UTC"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return format_moment(value)
-    return list(value) if isinstance(value, tuple) else value

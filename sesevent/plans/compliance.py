@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sesevent.analytics import hygiene
 from sesevent.analytics.hygiene import KINDS, Hygiene
 from sesevent.analytics.processing import HELD, Kept, ProcessingRecord, Who
 from sesevent.errors import ConfigurationError
+from sesevent.jsonvalues import as_json
 from sesevent.ops import Plan, ask
 from sesevent.plans import doctor, keeping, tokens
 from sesevent.retention import Retention, Rule, read_age
@@ -74,7 +74,7 @@ def record(
     for token in (yield from tokens.listed()):
         if token.usable(now):
             who.append(Who(f"token {token.name}", "; ".join(SCOPES[scope] for scope in sorted(token.scopes))))
-    capture = [_row(row) for row in privacy.explain()] if privacy is not None else []
+    capture = [as_json(row) for row in privacy.explain()] if privacy is not None else []
     protected, wrong = _measures(settings)
     told = tuple(recipients)
     missing = {
@@ -105,15 +105,6 @@ def _of_rule(rule: Rule) -> str:
     of = [*rule.types, *(f"configuration set {name}" for name in rule.configuration_sets)]
     steps = ", ".join(f"{words[kind]} {age.text}" for kind, age in reversed(rule.steps)) or "for good"
     return f"{' and '.join(of) or 'all others'}: {steps} ({rule.why})"
-
-
-def _row(row: Any) -> Mapping[str, Any]:
-    told: Any = row
-    if is_dataclass(row) and not isinstance(row, type):
-        told = asdict(row)
-    elif (named := getattr(row, "_asdict", None)) is not None:
-        told = named()
-    return {**told}
 
 
 def _measures(settings: Settings | None) -> tuple[list[str], list[str]]:

@@ -6,12 +6,11 @@ Next: :mod:`sesevent.plans.personal`, which finds it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from sesevent import addresses
 from sesevent.audit import AuditEntry
-from sesevent.moments import format_moment
+from sesevent.jsonvalues import as_json
 from sesevent.privacy.papers import Thing
 from sesevent.privacy.rewriting import Rewriter
 from sesevent.storage.erasures import Person, event_in, letter_names, payload_of
@@ -62,7 +61,7 @@ def event_thing(document: Mapping[str, Any], person: Person, *, archived: bool =
         "received": document.get("received"),
         "archived": archived,
     }
-    return Thing("events", _plain(told))
+    return Thing("events", as_json(told))
 
 
 def _hiding(event: Mapping[str, Any], person: Person) -> Callable[[str], str | None]:
@@ -81,7 +80,7 @@ def said_thing(document: Mapping[str, Any]) -> Thing:
     if document["act"] == FACT:
         told = {**told, **document["told"], "act": f"{document['told'].get('kind', FACT)} noted"}
         del told["told"]
-    return Thing("said", _plain(told))
+    return Thing("said", as_json(told))
 
 
 def standing_things(document: Mapping[str, Any]) -> Iterable[Thing]:
@@ -90,7 +89,7 @@ def standing_things(document: Mapping[str, Any]) -> Iterable[Thing]:
         for holding in standing.holdings:
             rule = rule_named(holding.rule)
             told = holding._asdict() | {"sentence": rule.sentence if rule else holding.rule}
-            yield Thing("standings", _plain(told | {"tenant": standing.tenant}))
+            yield Thing("standings", as_json(told | {"tenant": standing.tenant}))
 
 
 def about_letter(document: Mapping[str, Any], person: Person) -> Thing | None:
@@ -101,38 +100,25 @@ def about_letter(document: Mapping[str, Any], person: Person) -> Thing | None:
     rewriter = Rewriter(_hiding({}, person), {"to": list(person.forms)})
     text = rewriter.text(content.decode("utf-8", "replace"), "sentence")
     told = {"id": document["_id"], "at": document["received"]["at"], "size": document["size"], "content": text}
-    return Thing("dead_letters", _plain(told))
+    return Thing("dead_letters", as_json(told))
 
 
 def hold_thing(hold: Hold) -> Thing:
     """That something must be kept; why is for those who said so to tell."""
-    return Thing("holds", _plain({"id": hold.id, "kind": hold.kind, "at": hold.at}))
+    return Thing("holds", as_json({"id": hold.id, "kind": hold.kind, "at": hold.at}))
 
 
 def audit_thing(entry: AuditEntry) -> Thing:
     """What was done."""
     names = ("number", "at", "act", "subject", "by", "why", "detail")
-    return Thing("audit", _plain({name: getattr(entry, name) for name in names}))
+    return Thing("audit", as_json({name: getattr(entry, name) for name in names}))
 
 
 def erasure_thing(document: Mapping[str, Any]) -> Thing:
     """That somebody was erased."""
-    return Thing("erasures", _plain({name: document.get(name) for name in ("at", "by", "why", "keep", "finished")}))
+    return Thing("erasures", as_json({name: document.get(name) for name in ("at", "by", "why", "keep", "finished")}))
 
 
 def audited_about(subjects: Sequence[str]) -> Find:
     """What was done to any of these."""
     return Find(AUDIT, {"subject": {"$in": list(subjects)}}, (("_id", 1),), durable=True)
-
-
-def _plain(value: Any) -> Any:
-    """As JSON takes it."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(member) for name, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(member) for member in value]
-    if isinstance(value, datetime):
-        return format_moment(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

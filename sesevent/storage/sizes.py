@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import sqrt
 from typing import Any, Final, NamedTuple
 
+from sesevent.jsonvalues import fields_as_json
 from sesevent.moments import format_moment
 from sesevent.retention import Retention, Rule, StepKind
 from sesevent.storage.layout import EVENTS
@@ -137,6 +138,10 @@ class CollectionSize:
     def ratio(self) -> float | None:
         """How many bytes are kept in one on disk; None where nothing is kept."""
         return self.size / (self.on_disk - self.free) if self.on_disk > self.free else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return fields_as_json(self) | {"ratio": self.ratio}
 
 
 def collection_size(name: str, stats: Sequence[Document]) -> CollectionSize:
@@ -341,17 +346,4 @@ class StorageReport:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON knows it; moments as ISO 8601."""
-        told: dict[str, Any] = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
-        return {"on_disk": self.on_disk} | told
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return format_moment(value)
-    named: Any = getattr(value, "_asdict", None)
-    if named is not None:
-        return named()
-    if is_dataclass(value) and not isinstance(value, type):
-        told = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-        return told | ({"ratio": value.ratio} if isinstance(value, CollectionSize) else {})
-    return [_plain(member) for member in value] if isinstance(value, tuple) else value
+        return {"on_disk": self.on_disk} | fields_as_json(self)

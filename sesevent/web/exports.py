@@ -10,9 +10,9 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from sesevent import csvtext, jsontext
+from sesevent.jsonvalues import as_json as told
 from sesevent.web.problems import Refused
 from sesevent.web.routing import may_unmask, principal_of, unmasked, web_of
-from sesevent.web.shapes import plain as told
 from sesevent.web.veil import veiled
 
 __all__ = ["responses", "streamed", "told"]

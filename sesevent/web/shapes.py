@@ -5,16 +5,13 @@ Masking comes afterwards (:mod:`sesevent.web.veil`). It asks nobody anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sesevent.audit import AuditEntry
 from sesevent.bounces import classify_event
-from sesevent.moments import format_moment
+from sesevent.jsonvalues import as_json, fields_as_json
 from sesevent.storage.codec import StoredEvent, legacy_derived
 from sesevent.storage.records import DeadLetter
 from sesevent.suppression.decision import Decision
@@ -23,7 +20,7 @@ from sesevent.web.asked import Window
 __all__ = [
     "AuditPage", "DeadLetterPage", "DeadLetterWhole", "DecisionModel", "Decisions", "EventDetail", "EventModel",
     "EventPage", "Free", "HistoryModel", "ImportedModel", "Simulated", "SuppressionPage", "Timeline",
-    "audit_shape", "dead_letter_shape", "decision_shape", "event_detail", "event_shape", "history_shape", "plain",
+    "audit_shape", "dead_letter_shape", "decision_shape", "event_detail", "event_shape", "history_shape",
 ]  # fmt: skip
 
 _EVENT_EXAMPLE: Final[dict[str, Any]] = {
@@ -234,28 +231,6 @@ class AuditPage(BaseModel):
     entries: list[AuditEntryModel]
 
 
-_AS_THEY_ARE: Final = frozenset((str, int, float, bool))
-
-
-def plain(value: Any) -> Any:
-    """Values as JSON has them, in every depth: times as text, dataclasses and named tuples as objects."""
-    if value is None or type(value) in _AS_THEY_ARE:
-        return value
-    if isinstance(value, datetime):
-        return format_moment(value)
-    if hasattr(value, "to_dict"):
-        return plain(value.to_dict())
-    if isinstance(value, Mapping):
-        return {str(key): plain(member) for key, member in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if (named := getattr(value, "_asdict", None)) is not None:
-        return plain(named())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(member) for member in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
-    return value if isinstance(value, (str, int, float)) else str(value)
-
-
 def event_shape(stored: StoredEvent) -> dict[str, Any]:
     """What is told of a stored event."""
     event = stored.event
@@ -265,8 +240,8 @@ def event_shape(stored: StoredEvent) -> dict[str, Any]:
         "id": str(stored.id),
         "type": event.type,
         "message_id": event.message_id,
-        "timestamp": plain(event.timestamp),
-        "received_at": plain(stored.received_at),
+        "timestamp": as_json(event.timestamp),
+        "received_at": as_json(stored.received_at),
         "recipients": [recipient.address for recipient in event.recipients],
         "recipients_certain": all(recipient.certain for recipient in event.recipients),
         "subject": event.subject,
@@ -277,7 +252,7 @@ def event_shape(stored: StoredEvent) -> dict[str, Any]:
         "tags": event.tags,
         "took_ms": derived.get("took"),
         "machine": derived.get("machine"),
-        "details": plain(details),
+        "details": as_json(details),
     }
 
 
@@ -314,8 +289,7 @@ def _failures(stored: StoredEvent) -> list[dict[str, Any]]:
 
 def decision_shape(decision: Decision) -> dict[str, Any]:
     """What is told of a decision."""
-    told = {field.name: plain(getattr(decision, field.name)) for field in fields(decision)}
-    return told | {"sentence": decision.sentence}
+    return fields_as_json(decision) | {"sentence": decision.sentence}
 
 
 def history_shape(history: Any, decision: Decision) -> dict[str, Any]:
@@ -324,10 +298,10 @@ def history_shape(history: Any, decision: Decision) -> dict[str, Any]:
         "address": history.address,
         "decision": decision_shape(decision),
         "decisions": [
-            {"from": plain(moment), "decision": decision_shape(decided)} for moment, decided in history.decisions
+            {"from": as_json(moment), "decision": decision_shape(decided)} for moment, decided in history.decisions
         ],
-        "facts": [plain(fact) for fact in history.facts],
-        "acts": [plain(act) for act in history.acts],
+        "facts": [as_json(fact) for fact in history.facts],
+        "acts": [as_json(act) for act in history.acts],
     }
 
 
@@ -335,8 +309,8 @@ def dead_letter_shape(letter: DeadLetter, *, whole: bool = False) -> dict[str, A
     """What is told of a dead letter."""
     told: dict[str, Any] = {
         "id": letter.id,
-        "first_at": plain(letter.first_at),
-        "last_at": plain(letter.last_at),
+        "first_at": as_json(letter.first_at),
+        "last_at": as_json(letter.last_at),
         "count": letter.count,
         "size": letter.size,
         "via": letter.received["via"],
@@ -348,5 +322,5 @@ def dead_letter_shape(letter: DeadLetter, *, whole: bool = False) -> dict[str, A
 
 def audit_shape(entry: AuditEntry) -> dict[str, Any]:
     """What is told of an entry of the audit."""
-    told: dict[str, Any] = plain(entry)
+    told: dict[str, Any] = as_json(entry)
     return {"about" if name == "subject" else name: value for name, value in told.items()}

@@ -10,11 +10,12 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
+from sesevent.jsonvalues import as_json
 from sesevent.web.dashboard.asked import view_of
 from sesevent.web.dashboard.serving import Pages, go, page
 from sesevent.web.problems import Refused
 from sesevent.web.routing import principal_of, web_of
-from sesevent.web.shapes import dead_letter_shape, plain
+from sesevent.web.shapes import dead_letter_shape
 
 __all__ = ["pages"]
 
@@ -31,7 +32,7 @@ async def health(request: Request) -> Response:
     letters = web.store.dead_letters
     how, found, total = await asyncio.gather(web.store.health(), letters.list(limit=ROWS), letters.count())
     context: dict[str, Any] = {
-        "health": {**plain(how), "status": how.status}, "letters": [dead_letter_shape(letter) for letter in found],
+        "health": {**as_json(how), "status": how.status}, "letters": [dead_letter_shape(letter) for letter in found],
         "total": total, "readers": web.hub.readers, "retried": _told(request, "tried", "settled"),
         "purged": _told(request, "purged"),
     }  # fmt: skip

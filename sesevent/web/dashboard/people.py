@@ -13,13 +13,14 @@ from fastapi.responses import Response
 from sesevent.addresses import is_one
 from sesevent.analytics.status import STATES, MessageStatus
 from sesevent.errors import ConfigurationError
+from sesevent.jsonvalues import as_json
 from sesevent.suppression.facts import ALL_STREAMS
 from sesevent.web.dashboard.asked import view_of
 from sesevent.web.dashboard.serving import Pages, go, page
 from sesevent.web.dashboard.shapes import event_rows, opened, person
 from sesevent.web.problems import Refused
 from sesevent.web.routing import principal_of, web_of
-from sesevent.web.shapes import decision_shape, event_detail, history_shape, plain
+from sesevent.web.shapes import decision_shape, event_detail, history_shape
 
 __all__ = ["pages"]
 
@@ -44,7 +45,7 @@ async def message(request: Request, message_id: str) -> Response:
         raise Refused(404, "No event of this mail is stored.")
     events = await web.store.events.timeline(message_id)
     people = {one.address: await person(request, one.address) for one in status.recipients}
-    told = plain(status)
+    told = as_json(status)
     for one in told["recipients"]:
         one["sealed"] = people[one["address"]]["sealed"]
     found = {
@@ -184,7 +185,7 @@ def _latest(history: dict[str, Any]) -> dict[str, Any]:
 
 
 def _letters(letters: Sequence[Any]) -> list[dict[str, Any]]:
-    return [plain(letter) for letter in letters]
+    return [as_json(letter) for letter in letters]
 
 
 def _streams(history: Any) -> list[str]:

@@ -20,13 +20,13 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from sesevent.errors import ConfigurationError, PayloadError, SesEventError
+from sesevent.jsonvalues import as_json
 from sesevent.version import __version__
 from sesevent.web.access import NO_AUTH
 from sesevent.web.dashboard import texts
 from sesevent.web.dashboard.asked import FILTERS, SPANS, View, path_of
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Guarded, Routes, shown_to, web_of
-from sesevent.web.shapes import plain
 
 __all__ = ["STATIC", "Dashboard", "Page", "Pages", "Static", "go", "page", "root_of", "tell_in_pages"]
 
@@ -135,7 +135,7 @@ async def page(
     It tells browsers how long its data took, and how long all of it: https://www.w3.org/TR/server-timing/
     """
     request.state.person = person
-    shown = await shown_to(request, plain(found))
+    shown = await shown_to(request, as_json(found))
     data = _milliseconds(request)
     answer = _answer(request, template, shown, view, status)
     answer.headers["Server-Timing"] = f"data;dur={data:.1f}, page;dur={_milliseconds(request):.1f}"

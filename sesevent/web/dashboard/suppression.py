@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.responses import Response
 
+from sesevent.jsonvalues import as_json
 from sesevent.plans.acts import Change
 from sesevent.suppression.facts import ALL_STREAMS
 from sesevent.suppression.files import READ_FORMATS
@@ -20,7 +21,7 @@ from sesevent.web.dashboard.shapes import person
 from sesevent.web.lists import MOST_CHANGES, import_list, policy_of, simulate
 from sesevent.web.problems import Refused
 from sesevent.web.routing import principal_of, web_of
-from sesevent.web.shapes import decision_shape, plain
+from sesevent.web.shapes import decision_shape
 
 __all__ = ["pages"]
 
@@ -53,7 +54,7 @@ async def take_list(request: Request) -> Response:
         "format": str(form.get("format") or "") or None,
     }  # fmt: skip
     done = await import_list(request, content or typed, **said)
-    return await _shown(request, imported=plain(done), may_read="read" in principal_of(request).scopes)
+    return await _shown(request, imported=as_json(done), may_read="read" in principal_of(request).scopes)
 
 
 @pages.form("/suppression/simulate", needs="read")
@@ -88,7 +89,7 @@ async def drift(request: Request) -> Response:
     if account is None:
         raise Refused(404, "No account at Amazon SES is configured here.")
     found = await account.drift()
-    told = plain(found) | {"examples": {}}
+    told = as_json(found) | {"examples": {}}
     for what, addresses in found.examples.items():
         told["examples"][what] = [await person(request, address) for address in islice(addresses, ROWS)]
     return await _shown(request, drift=told)

@@ -6,10 +6,11 @@ from fastapi import Query, Request
 from pydantic import BaseModel, Field
 
 from sesevent.errors import ConfigurationError
+from sesevent.jsonvalues import as_json
 from sesevent.web.asked import Body, Moment, Name
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, principal_of, web_of
-from sesevent.web.shapes import Free, plain
+from sesevent.web.shapes import Free
 
 __all__ = ["routes"]
 
@@ -50,7 +51,7 @@ class Silenced(Known):
 @routes.get("/v1/alarms", needs="read", response_model=Alarms)
 async def list_alarms(request: Request) -> Any:
     """Every alarm, as it was evaluated last."""
-    return {"alarms": [plain(alarm) for alarm in await web_of(request).store.monitor.states()]}
+    return {"alarms": [as_json(alarm) for alarm in await web_of(request).store.monitor.states()]}
 
 
 @routes.get("/v1/alarms/history", needs="read", response_model=History)
@@ -62,13 +63,13 @@ async def list_alarm_history(
 ) -> Any:
     """What became of alarms, the last first."""
     found = await web_of(request).store.monitor.history(alarm, since=since, limit=limit)
-    return {"entries": [plain(entry) for entry in found]}
+    return {"entries": [as_json(entry) for entry in found]}
 
 
 @routes.get("/v1/alarms/budget", needs="read", response_model=Budgets)
 async def list_budgets(request: Request) -> Any:
     """How far AWS's review lines are, and when they are reached if it goes on so."""
-    return {"budgets": [plain(one) for one in await web_of(request).store.monitor.budget()]}
+    return {"budgets": [as_json(one) for one in await web_of(request).store.monitor.budget()]}
 
 
 @routes.post("/v1/alarms/acknowledge", needs="admin", response_model=Free, problems=(404,))
@@ -90,6 +91,6 @@ async def _muted(request: Request, act: str, body: Known, more: dict[str, Any]) 
     store, by = web_of(request).store, principal_of(request).name
     await store.audit.note(_DONE[act], body.alarm, by=by, why=body.why)
     try:
-        return plain(await getattr(store.monitor, act)(body.alarm, by=by, why=body.why, **more))
+        return as_json(await getattr(store.monitor, act)(body.alarm, by=by, why=body.why, **more))
     except ConfigurationError as error:
         raise Refused(404, str(error)) from None

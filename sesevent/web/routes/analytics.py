@@ -9,10 +9,11 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, Field
 
+from sesevent.jsonvalues import as_json
 from sesevent.web.asked import MessageId, Name, tag_of, window_of
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, may_unmask, unmasked, web_of
-from sesevent.web.shapes import Free, event_shape, plain
+from sesevent.web.shapes import Free, event_shape
 from sesevent.web.veil import scrub
 
 __all__ = ["QUESTIONS", "routes"]
@@ -176,7 +177,7 @@ def _answering(question: Question) -> Callable[..., Any]:
         web = web_of(request)
         arguments = asked.arguments(web.now(), web.limits.days)  # type: ignore[attr-defined]
         found = await getattr(web.store.analytics, question.method)(**arguments)
-        return await _table(request, found) if asked.format == "csv" else plain(found)  # type: ignore[attr-defined]
+        return await _table(request, found) if asked.format == "csv" else as_json(found)  # type: ignore[attr-defined]
 
     answer.__name__ = f"get_{question.method}"
     answer.__doc__ = question.words
@@ -208,7 +209,7 @@ for _question in QUESTIONS:
 @routes.get("/v1/analytics/aws", needs="read", response_model=Free)
 async def get_aws_reckoning(request: Request) -> Any:
     """The bounce and complaint rates by which AWS judges a sender, as nearly as events tell, and AWS's lines."""
-    return plain(await web_of(request).store.analytics.as_aws_reckons())
+    return as_json(await web_of(request).store.analytics.as_aws_reckons())
 
 
 class Report(BaseModel):
@@ -247,10 +248,10 @@ async def _report(request: Request, asked: Spanned, kind: str) -> dict[str, Any]
         limit=20,
     )
     return {
-        "summary": plain(await store.analytics.summary(**told)),
-        "reasons": plain(await store.analytics.by("bounce_reason", **told)) if kind == "Bounce" else None,
-        "providers": plain(await store.analytics.by("provider", **told)),
-        "campaigns": plain(await store.analytics.by("campaign", **told)),
+        "summary": as_json(await store.analytics.summary(**told)),
+        "reasons": as_json(await store.analytics.by("bounce_reason", **told)) if kind == "Bounce" else None,
+        "providers": as_json(await store.analytics.by("provider", **told)),
+        "campaigns": as_json(await store.analytics.by("campaign", **told)),
         "latest": [event_shape(event) for event in await latest.to_list()],
     }
 

@@ -6,8 +6,9 @@ from fastapi import Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
+from sesevent.jsonvalues import as_json
 from sesevent.web.routing import Routes, web_of
-from sesevent.web.shapes import Free, plain
+from sesevent.web.shapes import Free
 
 __all__ = ["routes"]
 
@@ -36,7 +37,7 @@ async def ready(request: Request) -> Any:
 @routes.get("/v1/health", needs="read", response_model=Free)
 async def get_health(request: Request) -> Any:
     """How well the store is: each thing that was looked at, and the worst of them."""
-    return plain(await web_of(request).store.health())
+    return as_json(await web_of(request).store.health())
 
 
 @routes.get(

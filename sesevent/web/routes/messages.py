@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 
+from sesevent.jsonvalues import as_json
 from sesevent.suppression.facts import ALL_STREAMS
 from sesevent.web.asked import AddressText, Body, MessageId, Moment, Stream
 from sesevent.web.problems import Refused
 from sesevent.web.routing import Routes, web_of
-from sesevent.web.shapes import DecisionModel, Free, Timeline, decision_shape, event_shape, plain
+from sesevent.web.shapes import DecisionModel, Free, Timeline, decision_shape, event_shape
 
 __all__ = ["routes"]
 
@@ -63,13 +64,13 @@ async def get_status(request: Request, message_id: MessageId) -> Any:
     status = await web_of(request).store.status(message_id)
     if status.state == "unknown" and not status.timeline:
         raise Refused(404, "No event of this mail is stored.")
-    return plain(status)
+    return as_json(status)
 
 
 @routes.post("/v1/messages/status", needs="read", response_model=Statuses)
 async def get_statuses(request: Request, body: MessageIds) -> Any:
     """What became of each of up to 500 mails, in their order."""
-    return {"messages": [plain(one) async for one in web_of(request).store.status_many(body.message_ids)]}
+    return {"messages": [as_json(one) async for one in web_of(request).store.status_many(body.message_ids)]}
 
 
 @routes.get("/v1/recipients/{address}", needs="read", response_model=Letters, problems=(400,))
@@ -98,7 +99,7 @@ async def get_recipient(
     return {
         "address": history.address,
         "decision": decision_shape(await history.decision(stream=stream, tenant=tenant)),
-        "totals": plain(await history.totals()) if totals else None,
-        "messages": [plain(letter) for letter in letters],
+        "totals": as_json(await history.totals()) if totals else None,
+        "messages": [as_json(letter) for letter in letters],
         "next": following,
     }

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from sesevent.errors import ConfigurationError
+from sesevent.jsonvalues import as_json
 from sesevent.suppression.facts import ALL_STREAMS
 from sesevent.suppression.files import READ_FORMATS
 from sesevent.web import exports
@@ -24,7 +25,6 @@ from sesevent.web.shapes import (
     SuppressionPage,
     decision_shape,
     history_shape,
-    plain,
 )
 
 __all__ = ["routes"]
@@ -216,7 +216,7 @@ async def import_suppressed(
     line, and keeps nothing else out.
     """
     said = {"format": format, "stream": stream, "tenant": tenant, "note": why, "until": until}
-    return plain(await import_list(request, await request.body(), **said))
+    return as_json(await import_list(request, await request.body(), **said))
 
 
 @routes.post("/v1/suppression/simulate", needs="read", response_model=Simulated, problems=(400,))
