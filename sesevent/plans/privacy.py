@@ -24,12 +24,14 @@ from sesevent.storage import erasures, reads, renewal
 from sesevent.storage.codec import legacy_derived
 from sesevent.storage.erasures import Erasing, ErasureReceipt, Person
 from sesevent.storage.keeping import Hold, first_held, is_held
-from sesevent.storage.operations import AskPseudonyms, Document
+from sesevent.storage.operations import AskPseudonyms, Document, Reseal, Shred, Unseal
+from sesevent.storage.renewal import Place
+from sesevent.storage.sealing import sealed_in
 from sesevent.suppression.policy import Policy
 
 __all__ = [
-    "Step", "Work", "archived", "begin", "end", "is_done", "look", "readmit", "receipt_for", "receipts_page", "steps",
-    "texts_of", "without_in_archive",
+    "Step", "Work", "archived", "begin", "end", "is_done", "is_sealed", "look", "readmit", "receipt_for",
+    "receipts_page", "sealed_without", "shred", "steps", "texts_of", "without_in_archive",
 ]  # fmt: skip
 
 PAGE: Final = 500  # rows
@@ -119,16 +121,15 @@ def _counted(person: Person, thorough: bool) -> Plan[dict[str, int]]:
         others = yield from ask(erasures.rows_of_mails(some, person.forms))
         ids |= {row["_id"] for row in others if erasures.without(row, person) is not None}
     ids |= {row["_id"] for row in (yield from ask(erasures.older_rows_naming(person, 0)))}
-    place: Any = None
-    while thorough:
+    place: Place | None = Place() if thorough else None
+    while place is not None:
         found = yield from ask(erasures.rows_saying(person, place, PAGE))
         ids |= {row["_id"] for row in found if erasures.without(row, person) is not None}
-        if len(found) < PAGE:
-            break
-        place = found[-1]["_id"]
+        place = renewal.place_behind(found, place, PAGE)
     said = yield from ask(reads.acts_about(person.forms))
     standings = yield from ask(reads.standings_of(person.forms))
-    return {"events": len(ids), "said": len(said), "standings": len(standings)}
+    keys = yield from ask(Shred(person.forms, dry_run=True))
+    return {"events": len(ids), "said": len(said), "standings": len(standings), "keys": keys}
 
 
 def _mails(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -176,9 +177,10 @@ def _sayings(policy: Policy, work: Work, after: Any) -> Plan[tuple[int, Any]]:  
     """Rows that name the person anywhere else: the whole log is read for them."""
     if not work.thorough:
         return 0, None
-    rows = yield from ask(erasures.rows_saying(work.person, after, PAGE))
+    place = after or Place()
+    rows = yield from ask(erasures.rows_saying(work.person, place, PAGE))
     done = yield from _take_out(work, rows)
-    return done, rows[-1]["_id"] if len(rows) == PAGE else None
+    return done, renewal.place_behind(rows, place, PAGE)
 
 
 def _take_out(work: Work, rows: Sequence[Document]) -> Plan[int]:
@@ -232,6 +234,20 @@ def without_in_archive(work: Work, holds: Sequence[Hold]) -> Callable[[Document]
     return change
 
 
+def is_sealed(document: Document) -> bool:
+    """Whether an archived event must be unsealed before it can be told whom it names."""
+    return next(sealed_in(document), None) is not None
+
+
+def sealed_without(change: Callable[[Document], Document], document: Document) -> Plan[Document]:
+    """What becomes of an archived event that is sealed: it stays so."""
+    (unsealed,) = yield from ask(Unseal([document]))
+    changed = change(unsealed)
+    if changed is unsealed:
+        return document
+    return (yield from ask(Reseal([(document, changed)])))[0]
+
+
 def texts_of(work: Work) -> list[str]:
     """How an archived event may name the person."""
     return erasures.spellings(work.person)
@@ -241,6 +257,11 @@ def archived(work: Work, changed: int, parts: int) -> Plan[None]:
     """Keep how many archived events were changed, so far."""
     counts = {"archived": changed, "parts": parts}
     yield from ask(erasures.counted(work.erasing, counts))
+
+
+def shred(work: Work) -> Plan[int]:
+    """Destroy the person's data keys, where people have some: last, since they lead to what is to be changed."""
+    return (yield from ask(Shred(work.person.forms, work.erasing.by, work.erasing.why or "erased")))
 
 
 # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
