@@ -97,8 +97,8 @@ def record(
 
 _READERS = (Who("whoever may read the database", "everything that is kept, in clear"),)
 _READERS_WITH_KEYS = (
-    Who("whoever may read the database", "what is not encrypted: types, times, ids and senders of mails, campaigns, tags, "
-        "reasons, domains of recipients; and rows from before, until `sesevent encryption apply` is done"),
+    Who("whoever may read the database", "what is not encrypted: types, times, ids and senders of mails, campaigns, "
+        "tags, reasons, domains of recipients; and rows from before, until `sesevent encryption apply` is done"),
     Who("whoever may use the master key, too", "everything that is kept"),
 )  # fmt: skip
 _ENCRYPTED = "addresses, subjects, links and events are encrypted before they leave the process; the key is elsewhere"

@@ -264,7 +264,7 @@ def _find_people(asked: Mapping[str, str], known: Known, seals: Keyring) -> Plan
 def destroy(
     seals: Keyring, forms: Iterable[str], by: str, why: str, now: datetime | None = None, *, dry_run: bool = False
 ) -> Plan[int]:
-    """Destroy the keys of the person with these names, or only count them; written into the audit, which names nobody."""
+    """Destroy the keys of the person with these names, or count them; written into the audit, which names nobody."""
     known = yield from what_is_known(seals)
     rows = yield Find(KEYS, {"keyAltNames": {"$in": [known.name(form) for form in forms]}}, durable=True)
     if dry_run:

@@ -163,7 +163,7 @@ _Kept = dict[str, tuple[Document, Document]]
 
 
 def _as_kept(name: str, updates: Sequence[UpdateOne], known: Known, seals: Keyring) -> Plan[_Kept]:
-    """The rows that are changed where they are still what they were: MongoDB cannot compare what is sealed at random."""
+    """Rows that are changed where they are still what they were: MongoDB cannot compare what is sealed at random."""
     wanted = [update._filter["_id"] for update in updates if guarded_in(name, update._filter)]
     if not wanted:
         return {}
@@ -375,7 +375,8 @@ def _sealed_update(
             operator: seal(name, told, identifier, known, seals, in_clear, before) if operator in _SET else told
             for operator, told in change.items()
         }
-        written: Any = update._doc.get("$set", {})
+        original: Any = update._doc
+        written = original.get("$set", {})
         anew = isinstance(written.get("Message"), str) or "Message" in change.get("$unset", ())
         if name == EVENTS and anew and SEALED not in change.get("$set", {}):
             change["$unset"] = {**change.get("$unset", {}), SEALED: ""}  # whom the text before named
