@@ -17,7 +17,7 @@ from sesevent import AsyncEventStore, EventStore, PrivacyPolicy, Protection, tes
 from sesevent.contrib.archive import Archive, Directory
 from sesevent.contrib.encryption import Encryption, LocalKey
 from sesevent.privacy.pseudonyms import Key
-from sesevent.storage.sealing import is_sealed, sealed_in
+from sesevent.storage.sealing import is_sealed
 
 MASTER = LocalKey(b"m" * 96)
 ANN, BEN = "ann.lee@gmail.com", "ben@example.org"

@@ -343,7 +343,9 @@ def test_mongoengine_finds_pseudonyms_by_the_keys_it_was_told(
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
-@pytest.mark.parametrize("now", [(NEW, OLD), (OLD, NEW), (NEW, OLD, "plain")], ids=["newest first", "oldest first", "plain"])
+@pytest.mark.parametrize(
+    "now", [(NEW, OLD), (OLD, NEW), (NEW, OLD, "plain")], ids=["newest first", "oldest first", "plain"]
+)
 def test_an_erasure_finds_every_form_of_a_person(
     connect: Callable[..., EventStore], tables: Any, mongodb_uri: str, database: str, colour: str, now: tuple[Any, ...]
 ) -> None:
@@ -358,23 +360,20 @@ def test_an_erasure_finds_every_form_of_a_person(
     before = [row["derived"]["recipients"] for row in tables["ses_event"].find()]
     assert {form for some in before for form in some if form in forms} == set(forms)
 
-    async def body() -> Any:
-        async with AsyncEventStore.connect(mongodb_uri, database=database, privacy=privacy, clock=lambda: NOW) as own:
+    async def later() -> Any:
+        async with AsyncEventStore.connect(mongodb_uri, database=database, privacy=privacy) as own:
             return await own.privacy.erase(ANN, by="desk")
 
-    if colour == "sync":
-        receipt = EventStore.connect(mongodb_uri, database=database, privacy=privacy, clock=lambda: NOW)
-        with receipt as own:
-            receipt = own.privacy.erase(ANN, by="desk")
-    else:
-        receipt = asyncio.run(body())
-    assert receipt.events == 4
-    held = everything(tables)
-    assert [form for form in forms if form.partition("@")[0] in held.replace("'aliases': ['" + "', '".join(
-        form.partition("@")[0] for form in forms if form != ANN), "")] == []  # fmt: skip
-    for order in ((OLD, NEW), (NEW, OLD), (Key("2026", b"z" * 32), NEW, OLD)):
+    def at_once() -> Any:
+        with EventStore.connect(mongodb_uri, database=database, privacy=privacy) as own:
+            return own.privacy.erase(ANN, by="desk")
+
+    assert (at_once() if colour == "sync" else asyncio.run(later())).events == 4
+    newest = Key("2026", b"z" * 32)
+    received(connect(newest, NEW, OLD), testing.payloads.bounce(to=ANN, message_id="late"))
+    names = set(tables.list_collection_names()) - {"ses_erasure"}  # the list has pseudonyms, so that it knows them
+    held = "\n".join(str(row) for name in names for row in tables[name].find())
+    assert [form for form in (*forms, newest.pseudonym(ANN)) if form in held] == []
+    for order in ((OLD, NEW), (NEW, OLD), (newest, NEW, OLD)):
         assert not connect(*order).suppression.check(ANN).allowed
         assert not connect(*order).events.for_recipient(ANN).to_list()
-    received(connect(Key("2026", b"z" * 32), NEW, OLD), testing.payloads.bounce(to=ANN, message_id="late"))
-    assert connect(NEW, OLD, Key("2026", b"z" * 32)).events.for_recipient(ANN).to_list() == []
-    assert "ann" not in everything(tables).replace("ann-", "").lower().replace("'channel'", "")
