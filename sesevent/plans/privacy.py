@@ -9,7 +9,7 @@ is known of the person moves to a keyed hash before it is forgotten: at no time 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sesevent.audit import AuditEntry
@@ -37,6 +37,7 @@ __all__ = [
 PAGE: Final = 500  # rows
 _LETTERS: Final = 20  # dead letters: each may have megabytes
 _TRIES: Final = 20  # others may change a row that often while a person is being taken out of it
+_AHEAD: Final = timedelta(days=1)  # of the clock that an erasure goes by
 
 
 class Work(NamedTuple):
@@ -82,9 +83,11 @@ def _prepared(address: str, keep: bool, by: str, why: str, thorough: bool, now: 
     known = listed[person.address].erasing if listed else None
     if known is not None and known.finished is None:
         return Work(person, known, thorough), True
-    counts = yield from _counted(person, thorough)
+    counts, latest = yield from _counted(person, thorough)
+    # What is there was there before, though the clock was set back since; nothing real is a day ahead of it.
+    at = max([now, *(one for one in latest if one < now + _AHEAD)])
     erasing = Erasing(
-        known.hash if known else person.hash, _kept(now), by,
+        known.hash if known else person.hash, _kept(at), by,
         erasures.without_forms(why, person.forms), keep, counts, {}, None, erasures.aliases_of(person),
     )  # fmt: skip
     return Work(person, erasing, thorough), False
@@ -113,8 +116,8 @@ def _refuse_held(person: Person) -> Plan[None]:
         raise Held("A hold keeps what is known of this person; nothing was erased.", on_person)
 
 
-def _counted(person: Person, thorough: bool) -> Plan[dict[str, int]]:
-    """What there is to be erased."""
+def _counted(person: Person, thorough: bool) -> Plan[tuple[dict[str, int], list[datetime]]]:
+    """What there is to be erased, and when it happened."""
     own = yield from ask(erasures.rows_naming(person.forms, narrow=True))
     ids = {row["_id"] for row in own}
     for some in _pages(_mails(own)):
@@ -129,7 +132,9 @@ def _counted(person: Person, thorough: bool) -> Plan[dict[str, int]]:
     said = yield from ask(reads.acts_about(person.forms))
     standings = yield from ask(reads.standings_of(person.forms))
     keys = yield from ask(Shred(person.forms, dry_run=True))
-    return {"events": len(ids), "said": len(said), "standings": len(standings), "keys": keys}
+    times = [*((row.get("derived") or {}).get("at") for row in own), *(row["at"] for row in said)]
+    counts = {"events": len(ids), "said": len(said), "standings": len(standings), "keys": keys}
+    return counts, [one for one in times if isinstance(one, datetime)]
 
 
 def _mails(rows: Iterable[Mapping[str, Any]]) -> list[str]:

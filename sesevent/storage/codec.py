@@ -274,7 +274,7 @@ def is_protected(document: Mapping[str, Any]) -> bool:
 def _key_in(document: Mapping[str, Any]) -> str | None:
     """The key of a row that says less than the event did, as one that a person was taken out of."""
     derived = document.get("derived") or {}
-    if "erased" in derived or is_protected(document):
+    if "erased" in derived or "thin" in document or is_protected(document):
         return str(derived.get("key", document["_id"]))
     return None
 
@@ -400,10 +400,16 @@ def event_inside(document: Mapping[str, Any]) -> Event | None:
 
 
 def _payload_from_columns(document: Mapping[str, Any]) -> dict[str, Any]:
-    mail = {"messageId": _text(document, "MessageId"), "commonHeaders": {"subject": _text(document, "Subject")}}
+    mail: dict[str, Any] = {"messageId": _text(document, "MessageId")}
+    mail["commonHeaders"] = {"subject": _text(document, "Subject")}
     with suppress(ValueError):  # an older row may hold any text there; the event then has no time
         mail["timestamp"] = format_moment(read_moment(document.get("Timestamp")))
-    return {"eventType": _text(document, "Type") or "Unknown", "mail": mail}
+    # A row that was thinned, or that nobody can read any more, still says in `derived` what it was asked by.
+    derived = document.get("derived") or {}
+    mail |= {"source": derived["source"]} if "source" in derived else {}
+    tags = {one["name"]: one["values"] for one in derived.get("tags", ())}
+    tags |= {"ses:configuration-set": [derived["configurationSet"]]} if "configurationSet" in derived else {}
+    return {"eventType": _text(document, "Type") or "Unknown", "mail": mail | ({"tags": tags} if tags else {})}
 
 
 def _text(document: Mapping[str, Any], name: str) -> str | None:

@@ -259,8 +259,8 @@ _BY_TIME: Final = (("Timestamp", 1), ("_id", 1))
 
 
 def rows_naming(forms: Collection[str], size: int = 0, *, narrow: bool = False) -> Find:
-    """Rows that concern somebody; *narrow*: their ids, and those of their mails."""
-    told = {"MessageId": 1, "derived.messageId": 1} if narrow else None
+    """Rows that concern somebody; *narrow*: their ids, times, and those of their mails."""
+    told = {"MessageId": 1, "derived.messageId": 1, "derived.at": 1} if narrow else None
     return Find(EVENTS, _concerning(forms), _BY_TIME, size, told)
 
 

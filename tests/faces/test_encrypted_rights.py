@@ -341,3 +341,39 @@ def test_hygiene_counts_by_domain_and_says_whose_addresses_it_does_not_see(datab
         assert "master key" in record.to_markdown()
 
     databases(body)
+
+
+# ── keys that are lost ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_a_lost_key_costs_is_its_own_rows(databases: Databases, tmp_path: Path, per_person: bool) -> None:
+    """Reading goes on and says why; an archive is asked as ever, for it holds no key; nothing is written over."""
+    if not per_person:
+        pytest.skip("one key for all")
+    databases(fill)
+    vault = databases.tables["ses_key"]
+
+    async def lose(face: Face) -> None:
+        await face.get(lambda store: store.events.for_recipient(ANN))
+        vault.delete_one({"keyAltNames": face.store._collections["seals"].known.name(ANN)})
+
+    async def body(face: Face) -> None:
+        rows = await face.get(everything)
+        assert [row.unreadable for row in rows].count("key lost") == 5
+        assert all("news@shop.example.com" in (row.event.source or "") for row in rows)
+        assert not [row for row in rows if row.unreadable and row.key != str(row.id)]
+        before = list(databases.tables["ses_event"].find())
+        await face.get(lambda store: store.reindex())
+        await face.get(lambda store: store.reclassify())
+        await face.get(lambda store: store.suppression.rebuild())
+        assert list(databases.tables["ses_event"].find()) == before
+        assert not (await face.get(lambda store: store.suppression.check(ANN))).allowed
+        assert (await face.get(lambda store: store.compliance.hygiene())).people >= 0
+        assert (await face.get(lambda store: store.status(rows[0].message_id))).state != "unknown"
+
+    databases(lose)
+    databases(body)
+    archive = archive_all(databases, tmp_path)
+    told = "SELECT DISTINCT unnest(recipient_domains) FROM events WHERE type IN ('Send', 'Click') ORDER BY 1"
+    with archive.query(told) as answer:
+        assert [row[0] for row in answer] == ["example.org", "gmail.com"]

@@ -455,6 +455,23 @@ def test_a_newer_key_finds_who_was_erased_by_an_older_one(in_store: Any) -> None
     in_store(body)
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_clock_that_was_set_back_leaves_nothing(mongodb_uri: str, database: str, tables: Any, keep: bool) -> None:
+    """What was said, and sent, in the hour that comes twice was before the erasure; and so when it comes again."""
+    now = [NOW]
+    with EventStore.connect(mongodb_uri, database=database, clock=lambda: now[0]) as store:
+        keyed(store).ensure_indexes()
+        late = {"to": ANN, "sent": NOW - timedelta(minutes=30)}
+        store.receive_many([trusted(raw, because="a test's own") for raw in (*RAWS, payloads.complaint(**late))])
+        store.suppression.suppress(ANN, by="ben", note="by phone")
+        now[0] = NOW - timedelta(hours=1)
+        store.privacy.erase(ANN, by="desk", keep_do_not_mail=keep)
+        assert naming(tables, ANN) == []
+        store.receive_many([trusted(payloads.opened(**late), because="a test's own")])
+        assert naming(tables, ANN) == []
+        assert store.suppression.check(ANN).allowed is not keep
+
+
 def test_who_works_out_anew_what_was_read_before_an_erasure_writes_nothing(killable: Any, rows: Any) -> None:
     """What was derived from a text with the person in it must not come back."""
     killable.receive_many(trusted(raw, because="a test's own") for raw in RAWS)
