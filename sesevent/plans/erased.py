@@ -16,7 +16,7 @@ from sesevent.plans.suppress import rederive
 from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.storage import erasures, reads
 from sesevent.storage.erasures import Erasing, Person
-from sesevent.storage.operations import AskPseudonyms, Document
+from sesevent.storage.operations import AskPseudonyms, Document, Reseal, Unseal
 from sesevent.suppression.policy import Policy
 
 __all__ = [
@@ -111,8 +111,14 @@ def rows_without(documents: Sequence[Document]) -> Plan[tuple[list[Document], Li
     asking = yield from ask(AskPseudonyms())
     if asking is None:
         return list(documents), {}
-    listed = yield from among(name for document in documents for name in erasures.named_in(document))
-    return [_without(document, listed) for document in documents] if listed else list(documents), listed
+    unsealed = yield from ask(Unseal(documents))
+    listed = yield from among(name for document in unsealed for name in erasures.named_in(document))
+    if not listed:
+        return list(documents), listed
+    pairs = [(document, _without(clear, listed), clear) for document, clear in zip(documents, unsealed, strict=True)]
+    changed = yield from ask(Reseal([(document, after) for document, after, clear in pairs if after is not clear]))
+    left = iter(changed)
+    return [document if after is clear else next(left) for document, after, clear in pairs], listed
 
 
 def _without(document: Document, listed: Listed) -> Document:
