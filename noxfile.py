@@ -104,7 +104,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(**HERE)
 def mutation(session: nox.Session) -> None:
-    """Change the pure rooms a little and see whether a test notices: ``-- --package suppression --sample 200 --seed 1``.
+    """See whether tests notice when the code is changed: ``-- --package suppression --sample 200 --seed 1``.
 
     The runner is our own: mutmut leaves tables, defaults and properties as they are, and cosmic-ray starts an
     interpreter for each of thousands of changes.

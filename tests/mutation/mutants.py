@@ -96,28 +96,25 @@ class _Change(NamedTuple):
     place: _Place
 
 
-_NOT_ENTERED = {
-    "annotation": "types are mypy's and pyright's to judge",
-    "returns": "types are mypy's and pyright's to judge",
-    "decorator_list": "a cache, a property or a validator that is missing mostly changes nothing but speed, or everything",
-    "bases": "what a class is made of is no choice of a value",
-    "keywords_of_class": "…nor is how it is made",
-    "type_params": "types are mypy's and pyright's to judge",
+LEFT_AS_IT_IS = {
+    "annotations": "types are for mypy and pyright to judge",
+    "`cast(…)`, `TypeVar(…)`, `NewType(…)`, type aliases": "the same",
+    "decorators": "a cache that is missing changes speed and nothing else; any other, and nothing works",
+    "bases of classes": "they are no choice of a value",
+    "`__all__`": "held by the snapshot of the public API",
+    "`__slots__`": "changes memory and nothing else",
+    "`model_config`": "said in pydantic's words",
+    "`lru_cache(…)`": "how much is remembered changes speed and nothing else",
+    "imports, `if TYPE_CHECKING:`": "what is missing is seen at once",
+    "`assert`": "it is a test itself",
+    "docstrings": "they do nothing",
+    "words within a sentence": "a test may ask that there is a sentence, and must not copy it: it is left out as a whole",
 }
-"""Fields of the tree that are left as they are, and why."""
-_NOT_NAMES = {
-    "__all__": "held by the snapshot of the public API",
-    "__slots__": "changes memory and nothing else",
-    "model_config": "told to pydantic, which has its own names for it",
-}
-"""What is assigned to these is left as it is, and why."""
-_NOT_CALLS = {
-    "cast": "a word to the type checkers",
-    "NewType": "a word to the type checkers",
-    "TypeVar": "a word to the type checkers",
-    "lru_cache": "how much is remembered changes speed and nothing else",
-}
-"""…and so are the arguments of these."""
+"""What no change is made in, and why."""
+
+_NOT_ENTERED = ("annotation", "returns", "decorator_list", "bases", "type_params")
+_NOT_NAMES = ("__all__", "__slots__", "model_config")
+_NOT_CALLS = ("cast", "NewType", "TypeVar", "lru_cache")
 
 
 def _changes(tree: ast.Module) -> Iterator[_Change]:

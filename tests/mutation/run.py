@@ -315,7 +315,7 @@ def _warm(room: Room, mutants: Sequence[Mutant], said: Callable[[str], None]) ->
                     os.dup2(written, stream)
                 warm = _Warm(room, mutants, answer, lambda line: print(line, file=own, flush=True))
                 pytest.main([*QUIET, room.tests], plugins=[warm])
-            except BaseException:
+            except BaseException:  # noqa: BLE001  # it is printed, and the process ends here
                 traceback.print_exc()
             os._exit(0)
         os.waitpid(process, 0)
