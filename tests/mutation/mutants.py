@@ -168,6 +168,8 @@ def _left(node: ast.AST, slot: _Slot) -> bool:
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True  # a docstring
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("Literal", "Union"):
+        return True
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         typed = isinstance(node, ast.AnnAssign) and "TypeAlias" in ast.unparse(node.annotation)
