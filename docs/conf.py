@@ -524,7 +524,7 @@ _table(
 
 _table(
     "mutation",
-    ("package", "score", "changes there are", "tried", "noticed", "not noticed", "cannot be noticed"),
+    ("package", "score", "changes there are", "tried", "noticed", "not noticed", "cannot be noticed", "not reached"),
     [
         (f"`{name}`", f"{100 * row['killed'] / (row['killed'] + row['survived']):.1f} %", *(
             f"{row[column]:,}" for column in ("mutants", "tried", "killed", "survived", "explained")

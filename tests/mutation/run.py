@@ -372,25 +372,32 @@ class Score(NamedTuple):
     """A row of the table."""
 
     mutants: int
+    """Changes that there are."""
     tried: int
     killed: int
-    explained: int
     survived: int
+    explained: int
+    """Survivors that no test could notice."""
+    unreached: int
+    """Changes of lines that none of these tests reaches: the tests with a database do, or none."""
 
     @property
     def percent(self) -> float:
-        """Of what could be noticed, so much was."""
+        """Of what was reached and could be noticed, so much was."""
         return 100 * self.killed / max(1, self.killed + self.survived)
 
 
 def scored(
     total: int, outcomes: dict[Mutant, str], reasons: dict[tuple[str, str, str, str], str]
 ) -> tuple[Score, list[Mutant]]:
-    """The row, and the survivors that nobody explained."""
+    """The row, and what nobody noticed or explained."""
     alive = [one for one, outcome in outcomes.items() if outcome != "killed"]
-    open_ones = [one for one in alive if one.key not in reasons]
-    row = Score(total, len(outcomes), len(outcomes) - len(alive), len(alive) - len(open_ones), len(open_ones))
-    return row, open_ones
+    left = [one for one in alive if one.key not in reasons]
+    unreached = sum(outcomes[one] == "not reached" for one in left)
+    row = Score(
+        total, len(outcomes), len(outcomes) - len(alive), len(left) - unreached, len(alive) - len(left), unreached
+    )
+    return row, left
 
 
 def main(arguments: list[str]) -> int:
@@ -421,7 +428,7 @@ def main(arguments: list[str]) -> int:
         total, outcomes = run(room, asked.sample, asked.seed, asked.only, lambda line: print(line, flush=True))
         scores[name], survivors = scored(total, outcomes, reasons)
         for mutant in survivors:
-            print(f"survived{' (not reached)' if outcomes[mutant] == 'not reached' else ''}: {mutant}")
+            print(f"{'unreached' if outcomes[mutant] == 'not reached' else 'survived'}: {mutant}")
         print(f"{name}: {_told(scores[name])}, in {time.monotonic() - began:.0f} s", flush=True)
         if asked.toml:
             with asked.toml.open("a", encoding="utf-8") as written:
@@ -440,7 +447,7 @@ def main(arguments: list[str]) -> int:
 def _told(score: Score) -> str:
     return (
         f"{score.percent:5.1f} %: {score.killed} of {score.tried} killed, {score.survived} survived, "
-        f"{score.explained} explained; {score.mutants} in all"
+        f"{score.explained} explained, {score.unreached} not reached; {score.mutants} in all"
     )
 
 
