@@ -28,6 +28,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -132,11 +133,12 @@ class _Warm:
             self._answer.write_text(json.dumps({"failed": self._failed}))
             return True
         reach = self._reach(seconds)
-        functions, outcomes = _functions(), dict[str, str]()
+        functions, caches, outcomes = _functions(), _caches(), dict[str, str]()
+        gc.freeze()  # or each child would write to every page that it shares
         for done, mutant in enumerate(self._mutants):
             tests = reach.tests(mutant)
             if tests is not None:
-                outcomes[_id(mutant)] = self._try(mutant, [items[name] for name in tests], functions, seconds)
+                outcomes[_id(mutant)] = self._try(mutant, [items[name] for name in tests], functions, caches, seconds)
             if done % 50 == 49:
                 self._said(f"{self._room.name}: {done + 1} of {len(self._mutants)}, {dict(Counter(outcomes.values()))}")
         self._answer.write_text(json.dumps({"reach": reach._asdict(), "outcomes": outcomes}))
@@ -163,6 +165,7 @@ class _Warm:
         mutant: Mutant,
         items: list[pytest.Item],
         functions: dict[Any, list[FunctionType]],
+        caches: dict[str, list[Any]],
         seconds: dict[str, float],
     ) -> str:
         if not items:
@@ -177,9 +180,8 @@ class _Warm:
             code = _code_of(mutated(self._room.root, mutant.file, mutant.number), mutant.function)
             for function in changed:
                 function.__code__ = code
-            for cached in gc.get_objects():
-                if hasattr(cached, "cache_clear") and getattr(cached, "__module__", "") == changed[0].__module__:
-                    cached.cache_clear()
+            for cache in caches.get(changed[0].__module__, ()):
+                cache.cache_clear()
             for item in items:
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             return 0
@@ -202,6 +204,18 @@ def _functions() -> dict[Any, list[FunctionType]]:
             code = one.__code__
             found.setdefault((code.co_filename, code.co_name, code.co_firstlineno), []).append(one)
     return found
+
+
+def _caches() -> dict[str, list[Any]]:
+    """Module → what its functions remember."""
+    found: dict[str, list[Any]] = {}
+    for one in gc.get_objects():
+        if isinstance(one, _Cache):
+            found.setdefault(str(one.__module__), []).append(one)
+    return found
+
+
+_Cache: Any = type(lru_cache(len))
 
 
 def _code_of(module: CodeType, function: tuple[str, int] | None) -> CodeType:
