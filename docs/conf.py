@@ -66,6 +66,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 from llms import llms_text  # noqa: E402  # beside this file
 
+sys.path.append(str(HERE.parent / "tests"))
+from mutation.mutants import LEFT_AS_IT_IS  # noqa: E402
+
 project = "sesevent"
 release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
@@ -519,6 +522,17 @@ _table(
 )
 
 
+_table(
+    "mutation",
+    ("package", "score", "changes there are", "tried", "noticed", "not noticed", "cannot be noticed", "not reached"),
+    [
+        (f"`{name}`", f"{100 * row['killed'] / (row['killed'] + row['survived']):.1f} %", *(
+            f"{row[column]:,}" for column in ("mutants", "tried", "killed", "survived", "explained")
+        ))
+        for name, row in json.loads((HERE.parent / "tests/mutation/scores.json").read_text(encoding="utf-8")).items()
+    ],
+)  # fmt: skip
+_table("left_as_it_is", ("what", "because"), list(LEFT_AS_IT_IS.items()))
 _table("scopes", ("scope", "may"), [(f"`{name}`", what) for name, what in SCOPES.items()])
 
 
