@@ -64,7 +64,9 @@ from sesevent.suppression.standing import derive
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from llms import llms_text  # noqa: E402  # beside this file
+import routes_table  # noqa: E402  # these are beside this file
+import settings_table  # noqa: E402
+from llms import llms_text  # noqa: E402
 
 project = "sesevent"
 release = version = __version__
@@ -312,6 +314,21 @@ for _name, _text in {
     "cli_commands": cli_reference.sections(get_command(cli_app)),
 }.items():
     (HERE / "reference" / f"_table_{_name}.md").write_text(_text, encoding="utf-8")
+_table("routes", ("", *[f"`{word}`" for word in EVENT_CLASSES]), routes_table.matrix())
+_table("route_manners", ("route", "received by", "who proves the sender", "acknowledged by"), [*routes_table.manners()])
+_ROOT = get_command(cli_app)
+_SETTINGS = {
+    "common": (settings_table.HEAD, [*settings_table.common(_ROOT)]),
+    "calls": (("called", "argument", "type", "default"), [*settings_table.of_calls()]),
+    "commands": (
+        ("command", "option", "environment", "file", "means", "default"), [*settings_table.of_commands(_ROOT)],
+    ),
+}  # fmt: skip
+for _name, (_head, _rows) in _SETTINGS.items():
+    _table(f"settings_{_name}", _head, _rows)
+_told = {cell.strip("`") for _, rows in _SETTINGS.values() for row in rows for cell in row}
+if _untold := settings_table.variables(HERE.parent / "sesevent") - _told:
+    raise AssertionError(f"variables of the environment that no table of settings tells of: {_untold}")
 _KEYS = {"person": "the person's, where people have keys; else a shared one", "events": "a shared one",
          "addresses": "a shared one, of its own"}  # fmt: skip
 _table(
