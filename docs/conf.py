@@ -66,7 +66,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import routes_table  # noqa: E402  # these are beside this file
 import settings_table  # noqa: E402
-from llms import llms_text  # noqa: E402
+from llms import first_sentences, llms_text  # noqa: E402
 
 project = "sesevent"
 release = version = __version__
@@ -74,6 +74,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build", "**/_table_*.md"]
 html_theme = "furo"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_search_summary = False  # made by fetching pages, which a browser forbids where they are files: see `told.js`
 html_title = f"sesevent {release}"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -655,10 +657,18 @@ _house()
 
 
 def setup(app: Any) -> None:
-    """Write `llms.txt` beside the pages."""
-    app.connect("build-finished", _write_llms_text)
+    """Write `llms.txt` beside the pages, and what the search tells of each."""
+    app.connect("build-finished", _write_beside)
+    app.connect("html-page-context", _search_tells)
 
 
-def _write_llms_text(app: Any, failed: Exception | None) -> None:
+def _write_beside(app: Any, failed: Exception | None) -> None:
     if failed is None:
         (Path(app.outdir) / "llms.txt").write_text(llms_text(), encoding="utf-8")
+
+
+def _search_tells(app: Any, page: str, *_: Any) -> None:
+    if page == "search":
+        told = json.dumps(first_sentences(), ensure_ascii=False)
+        app.add_js_file(None, body=f"window.TOLD = {told};".replace("</", "<\\/"))
+        app.add_js_file("told.js", loading_method="defer")
