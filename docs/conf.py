@@ -66,6 +66,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import routes_table  # noqa: E402  # these are beside this file
 import settings_table  # noqa: E402
+from absent import ABSENT  # noqa: E402
 from llms import first_sentences, llms_text  # noqa: E402
 
 project = "sesevent"
@@ -170,11 +171,12 @@ def _type_of(annotation: str) -> str:
     return f"`{annotation.removesuffix(' | None').replace('Moment', 'datetime')}`"
 
 
-def _fields(part: type[Part]) -> Iterator[tuple[str, str, str, str, str]]:
+def _fields(part: type[Part]) -> Iterator[tuple[str, ...]]:
     said, types = _said_of(part), inspect.get_annotations(part)
     for number, (name, told) in enumerate(part.model_fields.items()):
         head = f"`{part.__name__}`" if not number else ""
-        yield head, f"`{told.alias}`", f"`{name}`", _type_of(types[name]), said.get(name, "")
+        when = ABSENT.get(f"{part.__name__}.{told.alias}", "")
+        yield head, f"`{told.alias}`", f"`{name}`", _type_of(types[name]), said.get(name, ""), when
 
 
 def _parts() -> Iterator[type[Part]]:
@@ -187,9 +189,12 @@ def _parts() -> Iterator[type[Part]]:
                 yield one
 
 
+_KNOWN = {f"{part.__name__}.{told.alias}" for part in _parts() for told in part.model_fields.values()}
+if _gone := ABSENT.keys() - _KNOWN:
+    raise AssertionError(f"no such fields: {_gone}")
 _table(
     "fields",
-    ("object", "AWS's name", "ours", "type", "what it holds"),
+    ("object", "AWS's name", "ours", "type", "what it holds", "absent where"),
     [row for part in _parts() for row in _fields(part)],
 )
 _table(
