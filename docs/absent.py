@@ -1,6 +1,6 @@
 """When AWS leaves a field out, as far as it documents it or was seen to: object and field → when.
 
-What is not named here AWS documents as always there; of a cut or home-made payload that may be absent too, and is None then.
+What is not named here AWS documents as always there; a cut or home-made payload may lack that too, and it is None then.
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
 https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
