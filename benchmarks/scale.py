@@ -1,0 +1,40 @@
+"""At size: what ten million events cost, and whether any question grows faster than its answer.
+
+    python benchmarks/scale.py                      # 100 thousand, 1 million and 10 million events
+    python benchmarks/scale.py --events 300000      # 100 thousand and 300 thousand
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from harness import note
+from scale_load import Log, load, require_room, roll_up, serving, sizes_up_to
+
+from sesevent.errors import ConfigurationError
+
+
+def main(arguments: list[str]) -> int:
+    """Load, ask, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--folder", type=Path, default=Path("scale-data"), help="where the data is, and how far it is")
+    asked = parser.parse_args(arguments)
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    log, sizes = Log(asked.folder), sizes_up_to(asked.events)
+    try:
+        require_room(asked.folder, sizes, sum(one["events"] for size in sizes for one in log.lines("stored", size)))
+        with serving(asked.folder) as uri:
+            for size in sizes:
+                load(uri, size, log, asked.folder)
+                roll_up(uri, size, log)
+    except ConfigurationError as error:
+        note(str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
