@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness import note
 from scale_load import Log, load, require_room, roll_up, serving, sizes_up_to
+from scale_measure import archive, ask_all, erase, weigh
 
 from sesevent.errors import ConfigurationError
 
@@ -21,6 +22,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--folder", type=Path, default=Path("scale-data"), help="where the data is, and how far it is")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each question is asked")
+    parser.add_argument("--only", default="", help="ask only questions with this in their name, and anew")
     asked = parser.parse_args(arguments)
     asked.folder.mkdir(parents=True, exist_ok=True)
     log, sizes = Log(asked.folder), sizes_up_to(asked.events)
@@ -30,6 +33,11 @@ def main(arguments: list[str]) -> int:
             for size in sizes:
                 load(uri, size, log, asked.folder)
                 roll_up(uri, size, log)
+                weigh(uri, size, log)
+            ask_all(uri, sizes, log, asked.rounds, asked.only)
+            for size in sizes:
+                erase(uri, size, log)
+                archive(uri, size, log)
     except ConfigurationError as error:
         note(str(error))
         return 2

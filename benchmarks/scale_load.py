@@ -94,9 +94,9 @@ def serving(folder: Path) -> Iterator[str]:
         running.__exit__(None, None, None)
 
 
-def opened(uri: str, size: int) -> EventStore:
+def opened(uri: str, size: int, **more: Any) -> EventStore:
     """The store with a month of so many events."""
-    return EventStore.connect(uri, database=f"scale_{size}", timeout_seconds=600, clock=lambda: NOW)
+    return EventStore.connect(uri, database=f"scale_{size}", timeout_seconds=600, clock=lambda: NOW, **more)
 
 
 def load(uri: str, size: int, log: Log, folder: Path, *, stop_after: int | None = None) -> None:
