@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,28 +100,41 @@ def opened(uri: str, size: int, **more: Any) -> EventStore:
     return EventStore.connect(uri, database=f"scale_{size}", timeout_seconds=600, clock=lambda: NOW, **more)
 
 
-def load(uri: str, size: int, log: Log, folder: Path, *, stop_after: int | None = None) -> None:
-    """Store what is missing of the month, chunk by chunk. *stop_after* so many chunks, for tests of dying."""
-    done = len(log.lines("stored", size))
-    month = Month(size)
+def load(uri: str, size: int, log: Log, folder: Path, chunk: int, *, die_after: int | None = None) -> None:
+    """Store what is missing of the month, chunk by chunk. *die_after* so many: whoever tries what a SIGKILL does."""
+    before = log.lines("stored", size)
+    if any(one.get("mails", CHUNK) != chunk for one in before):
+        raise ConfigurationError(
+            f"{folder} was begun with other chunks.", hint="Say the same --chunk, or another --folder."
+        )
+    done = len(before)
+    month = Month(size, chunk=chunk)
     if done == month.chunks:
         return
     with opened(uri, size) as store:
         store.ensure_indexes()
-        began, before = time.monotonic(), done * CHUNK
+        began, first = time.monotonic(), done * chunk
         for number in range(done, month.chunks):
-            if number - done == stop_after:
-                os._exit(9)
+            if number - done == die_after:
+                os.kill(os.getpid(), signal.SIGKILL)
             require_little(folder)
             raws = month.chunk(number)
             took = time.perf_counter()
             summary = store.receive_many(trusted(raw, because="it was made for a benchmark") for raw in raws)
             took = time.perf_counter() - took
-            log.add("stored", size=size, chunk=number, events=summary.fresh, again=summary.events - summary.fresh,
-                    seconds=round(took, 3), at=round(time.time()), memory_mib=round(_resident(), 1))  # fmt: skip
-            mails = min((number + 1) * CHUNK, month.mails)
-            left = (month.mails - mails) * (time.monotonic() - began) / (mails - before)
-            note(f"{size:,}: {mails / month.mails:.1%} stored, {len(raws) / took:,.0f} events/s, {timedelta(seconds=round(left))} left")
+            log.add("stored", size=size, chunk=number, mails=chunk, events=summary.fresh, again=summary.events - summary.fresh,
+                    seconds=round(took, 3), at=round(time.time()), memory_mib=round(_resident(), 1), machine_load=machine_load())  # fmt: skip
+            mails = min((number + 1) * chunk, month.mails)
+            left = (month.mails - mails) * (time.monotonic() - began) / (mails - first)
+            note(
+                f"{size:,}: {mails / month.mails:.1%} stored, {len(raws) / took:,.0f} events/s, {timedelta(seconds=round(left))} left"
+            )
+
+
+def machine_load() -> float | None:
+    """How many processes want a core, as the mean of a minute; more than there are cores, and figures are of a machine
+    that does something else too."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def require_little(folder: Path) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness import note
-from scale_load import Log, opened
+from pymongo import MongoClient
+from scale_load import Log, machine_load, opened
 from scale_questions import QUESTIONS, Asked, Question
 from scale_traffic import END, LEAVING
 from soak import _resident
@@ -38,14 +39,22 @@ def ask_all(uri: str, sizes: list[int], log: Log, rounds: int, only: str = "") -
     todo = [one for one in QUESTIONS if only in one.name and (only or (one.name, tuple(sizes)) not in known)]
     if not todo:
         return
-    several = [Asked(opened(uri, size)) for size in sizes]
+    several = [_ready(uri, size) for size in sizes]
     for question in todo:
         told = _asked(question, several, sizes, rounds)
         log.add("asked", question=question.name, room=question.room, kind=question.kind, sizes=sizes,
-                memory_mib=round(_resident(), 1), **told)  # fmt: skip
-        note(f"{question.name}: {' '.join(f'{one:,.1f}' for one in told['milliseconds'])} ms, {told['looked']} looked at")
+                memory_mib=round(_resident(), 1), machine_load=machine_load(), **told)  # fmt: skip
+        note(
+            f"{question.name}: {' '.join(f'{one:,.1f}' for one in told['milliseconds'])} ms, {told['looked']} looked at"
+        )
     for asked in several:
         asked.store.close()
+
+
+def _ready(uri: str, size: int) -> Asked:
+    store = opened(uri, size)
+    store.ensure_indexes()  # there may be new ones since it was loaded
+    return Asked(store)
 
 
 def _asked(question: Question, several: list[Asked], sizes: list[int], rounds: int) -> dict[str, Any]:
@@ -87,6 +96,13 @@ def looked_at(store: EventStore, size: int, work: Callable[[], object]) -> int:
     return sum(one.get("keysExamined", 0) + one.get("docsExamined", 0) for one in told)
 
 
+def server_of(uri: str) -> dict[str, Any]:
+    """Which server answers, and how much it keeps in memory."""
+    with MongoClient[Any](uri) as client:
+        cache = client.admin.command("serverStatus")["wiredTiger"]["cache"]["maximum bytes configured"]
+        return {"mongodb": client.server_info()["version"], "cache_gb": round(cache / 2**30, 1)}
+
+
 def weigh(uri: str, size: int, log: Log) -> None:
     """Write down what is stored, in bytes: each collection and each index."""
     if log.lines("weighed", size):
@@ -100,7 +116,12 @@ def weigh(uri: str, size: int, log: Log) -> None:
 
 def _weight(database: Any, name: str) -> dict[str, Any]:
     told: Mapping[str, Any] = database.command("collStats", name)
-    return {"collection": name, "rows": told["count"], "bytes": told["storageSize"], "indexes": dict(told["indexSizes"])}
+    return {
+        "collection": name,
+        "rows": told["count"],
+        "bytes": told["storageSize"],
+        "indexes": dict(told["indexSizes"]),
+    }
 
 
 def erase(uri: str, size: int, log: Log, people: int = 3) -> None:

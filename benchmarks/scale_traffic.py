@@ -158,14 +158,15 @@ def _lost(told: list[tuple[datetime, Payload]]) -> set[str]:
 class Month:
     """So many events, over a month."""
 
-    def __init__(self, events: int, seed: int = 0) -> None:
+    def __init__(self, events: int, seed: int = 0, chunk: int = CHUNK) -> None:
         self.events = events
+        self._chunk = chunk
         self._seed = seed
         stories = _stories(seed)
         self._stories = stories
         each = sum(len(story.stencils) for story in stories) / len(stories) * 1.01
         self.mails = max(1, round((events - len(self._planted) * 4) / each))
-        self.chunks = -(-self.mails // CHUNK)
+        self.chunks = -(-self.mails // chunk)
         self._people = max(1_000, events // 30)
 
     def chunk(self, number: int) -> list[bytes]:
@@ -176,10 +177,12 @@ class Month:
         return [raw for _, raw in arrivals]
 
     def _mails(self, number: int, chance: random.Random) -> Iterator[Mail]:
-        first, last = number * CHUNK, min((number + 1) * CHUNK, self.mails)
+        first, last = number * self._chunk, min((number + 1) * self._chunk, self.mails)
         for place in range(first, last):
             story = chance.choice(self._stories)
-            people = tuple(dict.fromkeys(self._person(chance, place, which, lost) for which, lost in enumerate(story.lost)))
+            people = tuple(
+                dict.fromkeys(self._person(chance, place, which, lost) for which, lost in enumerate(story.lost))
+            )
             if len(people) == story.size:  # nobody twice in one mail
                 yield Mail(place, self._sent(place + chance.random()), story, people)
         for mail in self._planted:
@@ -202,7 +205,9 @@ class Month:
             (_sent_at_once, timedelta()), (payloads.delivery, timedelta(seconds=2)), (payloads.opened, timedelta(hours=1)),
             (payloads.click, timedelta(hours=2)))])  # fmt: skip
         failed = Story([(SENT, payloads.send(**about)), (SENT + timedelta(seconds=4), payloads.bounce(**about))])
-        letters = [(person, read, LETTERS) for person in (*PEOPLE, *LEAVING)] + [(person, failed, 1) for person in REFUSED]
+        letters = [(person, read, LETTERS) for person in (*PEOPLE, *LEAVING)] + [
+            (person, failed, 1) for person in REFUSED
+        ]
         first = 1 << 32  # numbers of no other mail
         return [
             Mail(first + who * LETTERS + which, START + timedelta(days=DAYS) * ((which + 0.5) / many) + timedelta(seconds=who), story, (person,))
@@ -210,7 +215,7 @@ class Month:
         ]  # fmt: skip
 
 
-def _sent_at_once(after: timedelta, **about: Any) -> Payload:
+def _sent_at_once(after: timedelta, **about: Any) -> Payload:  # noqa: ARG001  # as the others are made
     return payloads.send(**about)
 
 

@@ -64,7 +64,8 @@ from sesevent.suppression.standing import derive
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from llms import llms_text  # noqa: E402  # beside this file
+import scaling  # noqa: E402  # beside this file
+from llms import llms_text  # noqa: E402  # likewise
 
 project = "sesevent"
 release = version = __version__
@@ -519,6 +520,8 @@ _table(
 )
 
 
+for _scale_table in scaling.tables():
+    _table(*_scale_table)
 _table("scopes", ("scope", "may"), [(f"`{name}`", what) for name, what in SCOPES.items()])
 
 
