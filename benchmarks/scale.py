@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from harness import note
 from scale_load import Log, load, require_room, roll_up, serving, sizes_up_to
@@ -48,15 +49,22 @@ def main(arguments: list[str]) -> int:
             ask_all(uri, sizes, log, asked.rounds, asked.only)
             for size in sizes:
                 erase(uri, size, log)
+            keep(log, sizes, asked.json)  # an archive takes its time
+            for size in sizes:
                 archive(uri, size, log)
-        told = gathered(log, sizes)
-        if asked.json is not None:
-            asked.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        tell(told)
+        tell(keep(log, sizes, asked.json))
     except ConfigurationError as error:
         note(str(error))
         return 2
     return 0
+
+
+def keep(log: Log, sizes: list[int], file: Path | None) -> dict[str, Any]:
+    """Write down everything that was measured so far."""
+    told = gathered(log, sizes)
+    if file is not None:
+        file.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return told
 
 
 if __name__ == "__main__":

@@ -26,10 +26,11 @@ NOISE: Final = 5.0
 
 
 def gathered(log: Log, sizes: list[int]) -> dict[str, Any]:
-    """Everything that was measured at these sizes, in one document."""
+    """Everything that was measured at these sizes, in one document; what was not come to yet is left out."""
     asked = {one["question"]: one for one in log.lines("asked") if one["sizes"] == sizes}
     return {
         "machine": {"cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version(),
+                    "load": _middle(one.get("machine_load") for what in ("stored", "asked") for one in log.lines(what)),
                     **{name: log.lines("machine")[-1][name] for name in ("mongodb", "cache_gb")}},
         "sizes": sizes,
         "loads": [_load(log, size) for size in sizes],
@@ -144,6 +145,8 @@ def _tables(told: dict[str, Any]) -> Iterator[str]:
         "|---|---|---|---|---|",
     )
     for erased, archived in zip(told["erased"], told["archived"], strict=True):
+        if "events" not in archived:
+            continue  # it was stopped before
         each = archived["bytes"] / archived["events"]
         yield (f"| {erased['size']:,} | {erased['seconds'] * 1e3:,.0f} | {erased['looked']:,.0f} | "
                f"{archived['rate']:,} | {each:,.0f} |")  # fmt: skip

@@ -79,8 +79,8 @@ def tables() -> Iterator[tuple[str, Head, Rows]]:
 
 
 def _run(told: dict[str, Any]) -> Rows:
-    machine, loads = told["machine"], [load["machine_load"] for load in told["loads"] if load["machine_load"]]
-    shared = bool(loads) and max(loads) > machine["cores"] + 2
+    machine = told["machine"]
+    shared = machine["load"] > machine["cores"] + 2
     return [
         ("sizes", ", ".join(f"{load['events']:,} events" for load in told["loads"])),
         (
@@ -90,10 +90,10 @@ def _run(told: dict[str, Any]) -> Rows:
         ),
         (
             "how to read its rates",
-            "too low: other work wanted the same cores all the time. What was looked at, and ratios "
-            "taken in turns, are not touched by that"
+            f"too low: {machine['load']:.0f} processes wanted its cores all the time. What was looked at is the same "
+            "by that, and ratios, which are taken in turns, hardly"
             if shared
-            else "nothing else ran",
+            else "nothing else ran beside it",
         ),
     ]
 
@@ -144,6 +144,7 @@ def _work(told: dict[str, Any]) -> Rows:
             f"{archived['memory_mib']:,.0f} MiB",
         )
         for erased, archived in zip(told["erased"], told["archived"], strict=True)
+        if "events" in archived
     ]
 
 
@@ -169,7 +170,7 @@ class Assumption(NamedTuple):
 
 def assumptions(told: dict[str, Any]) -> list[Assumption]:
     """What is measured first, what is assumed next, prices last: replace what is not yours."""
-    weight, archived = told["weights"][-1], told["archived"][-1]
+    weight, archived = told["weights"][-1], [one for one in told["archived"] if "events" in one][-1]
     rate = told["loads"][-1]["rate"]
     return [
         Assumption("b", round(weight["documents_each"]), "bytes of an event in the collection: measured"),
@@ -186,6 +187,7 @@ def assumptions(told: dict[str, Any]) -> list[Assumption]:
         Assumption("k", 90, "days that events stay in the database before they are archived"),
         Assumption("m", 3, "members of a replica set"),
         Assumption("ram", 64, "GB of memory of a member; half of it is for what is used again and again"),
+        Assumption("i", 10_000, "reads and writes a second that the disk of a member does anywhere in its files"),
         Assumption("p disk", 0.10, "price of a GB-month of disk: an example, put in your own"),
         Assumption("p cold", 0.02, "price of a GB-month of the archive: an example"),
         Assumption("p member", 300, "price of a member a month, without its disk: an example"),
@@ -203,8 +205,8 @@ def _column(rate: int, of: dict[str, float]) -> dict[str, str]:
     daily = rate * _DAY
     kept = daily * of["k"]
     hot, cold = kept * (of["b"] + of["x"]) / _GB, daily * 365 * of["a"] / _GB
-    by_rate, by_memory = rate / (of["r"] * of["u"]), kept * of["h"] / _GB / (of["ram"] / 2)
-    shards = max(1, ceil(max(by_rate, by_memory)))
+    by_rate, by_disk = rate / (of["r"] * of["u"]), _for_the_disk(rate, kept * of["h"] / _GB, of)
+    shards = max(1, ceil(by_rate), by_disk)
     workers = ceil(rate / (of["r"] * of["u"]))
     queue = daily * _MONTH * 3 / 10 / 1e6 * of["p sqs"]  # sent, received and deleted, ten at a time but for the sending
     monthly = {
@@ -218,7 +220,8 @@ def _column(rate: int, of: dict[str, float]) -> dict[str, str]:
         "events a year": f"{daily * 365 / 1e9:,.0f} billion",
         "worker processes, ⌈rate / (*r*·*u*)⌉": f"{workers:,}",
         "shards for the rate, rate / (*r*·*u*)": f"{by_rate:,.1f}",
-        "shards for the memory, rate·*k*·*h* / (*ram*/2)": f"{by_memory:,.1f}",
+        "the index `recipient`, rate·*k*·*h*": f"{kept * of['h'] / _GB:,.0f} GB",
+        "shards for the disks' reads and writes": f"{by_disk:,}",
         "shards": f"{shards:,}" if shards > 1 else "1: no sharding",
         "members, shards·*m*": f"{shards * of['m']:,.0f}",
         "disk of one copy, rate·*k*·(*b*+*x*)": f"{hot / 1000:,.1f} TB",
@@ -228,6 +231,15 @@ def _column(rate: int, of: dict[str, float]) -> dict[str, str]:
         "the largest part of it": max(monthly, key=lambda name: monthly[name]),
         "a million events cost": f"{sum(monthly.values()) / (daily * _MONTH / 1e6):.2f}",
     }
+
+
+def _for_the_disk(rate: int, index: float, of: dict[str, float]) -> int:
+    """The least n for which 2 · rate/n · (1 - n·(ram/2)/index) is no more than i: what is not in memory is read to be
+    written, and later written."""
+    shards = 1
+    while 2 * rate / shards * max(0.0, 1 - shards * of["ram"] / 2 / index) > of["i"]:
+        shards += 1
+    return shards
 
 
 # ── the picture ──────────────────────────────────────────────────────────────────────────────
@@ -275,7 +287,7 @@ def drawn(told: dict[str, Any]) -> str:
     for place, one in enumerate(questions):
         y = top + _ROW * place + 8
         colour = _RED if one["grows"] else _BLUE if one["kind"] == "same" else _GREEN
-        looked = one["looked"][-1] / max(1, one["looked"][0])
+        looked = max(1, one["looked"][-1]) / max(1, one["looked"][0])
         shapes += [
             _text(_LEFT - 14, y + 4, one["question"].replace("`", ""), 11, "end"),
             f'<circle cx="{across(one["ratios"][-1]):.0f}" cy="{y}" r="4" fill="{colour}"/>',
@@ -304,7 +316,7 @@ def _rates(told: dict[str, Any], top: int) -> list[str]:
     for share in (0, 0.5, 1):
         y = top + high * (1 - share)
         shapes += [_line(left, y, left + wide, y), _text(left - 8, y + 4, f"{most * share:,.0f}", 11, "end")]
-    for load, colour in zip(told["loads"], (_PALE, "#60a5fa", _BLUE, _INK), strict=False):
+    for load, colour in zip(told["loads"], ("#93c5fd", "#3b82f6", _INK, _GREEN), strict=False):
         steps = max(1, len(load["rates"]) - 1)
         points = [
             (left + wide * place / steps, top + high * (1 - rate / most)) for place, rate in enumerate(load["rates"])

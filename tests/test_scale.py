@@ -77,8 +77,8 @@ def test_without_room_on_the_disk_it_says_so_and_does_nothing(tmp_path: Path) ->
 def test_a_month_is_made_the_same_again_chunk_by_chunk(loaded: Any) -> None:
     """Whoever goes on after a crash makes what the dead one was at; another month is another."""
     traffic = loaded("scale_traffic")
-    month = traffic.Month(2_000, chunk=200)
-    again = traffic.Month(2_000, chunk=200)
+    month = traffic.Month(2_000, chunk=100)
+    again = traffic.Month(2_000, chunk=100)
     assert month.chunks > 2
     assert month.chunk(1) == again.chunk(1) != month.chunk(2)
     assert sum(len(month.chunk(number)) for number in range(month.chunks)) == pytest.approx(2_000, rel=0.1)
@@ -89,7 +89,7 @@ def test_a_month_is_what_ses_would_send(loaded: Any) -> None:
     from sesevent import Click, parse
 
     traffic = loaded("scale_traffic")
-    month = traffic.Month(2_000, chunk=200)
+    month = traffic.Month(2_000, chunk=100)
     raws = {raw for number in range(month.chunks) for raw in month.chunk(number)}  # some are told twice
     events = [event for raw in raws for event in parse(raw)]
     people = Counter(one.address for event in events for one in event.recipients)
