@@ -53,13 +53,17 @@ def among(people: Iterable[str]) -> Plan[Listed]:
     pseudonyms = (yield from ask(AskPseudonyms())) if asked else None
     if pseudonyms is None:
         return {}
+    rows = yield from ask(erasures.whole_list(len(asked)))
+    if not rows:  # mostly nobody was: then no hash need be made
+        return {}
     hidden = [address for address in asked if is_pseudonym(address)]
     of = {hashed: address for address in asked for hashed in pseudonyms.erased_forms(address)}
-    rows = yield from ask(erasures.among_erased(of, hidden))
+    if len(rows) > len(asked):
+        rows = yield from ask(erasures.among_erased(of, hidden))
     found: dict[str, Erased] = {}
     for row in rows:
         erasing = erasures.erasing_in(row)
-        named = {one for one in hidden if erasures.alias_of(one) in erasing.aliases}
+        named = {one for one in hidden if erasures.alias_of(one) in erasing.aliases} if erasing.aliases else set()
         for address in {*named, of[erasing.hash]} if erasing.hash in of else named:
             found[address] = Erased(erasures.person_of(address, pseudonyms), erasing)
     return found

@@ -34,8 +34,8 @@ __all__ = [
     "NOWHERE", "Erasing", "ErasureReceipt", "Person", "among_erased", "begun", "counted", "delete_acts",
     "delete_standings", "erasing_in", "erasures", "event_in", "finished", "forget", "insert_acts", "letter_names",
     "letter_without", "moved", "named_in", "noted_letters", "older_rows_naming", "payload_of", "person_of",
-    "put_letters", "put_rows", "receipt_of", "rows_naming", "rows_of_mails", "rows_saying", "sent_at", "wish",
-    "without", "without_forms",
+    "put_letters", "put_rows", "receipt_of", "rows_naming", "rows_of_mails", "rows_saying", "sent_at",
+    "whole_list", "wish", "without", "without_forms",
 ]  # fmt: skip
 
 NOWHERE: Final = "erased.invalid"
@@ -436,6 +436,11 @@ def receipt_of(erasing: Erasing, *, dry_run: bool = False) -> ErasureReceipt:
         counts["standings"], counts.get("dead_letters", len(erasing.letters)), counts.get("archived", 0),
         counts.get("parts", 0), erasing.finished, dry_run,
     )  # fmt: skip
+
+
+def whole_list(most: int) -> Find:
+    """Everybody in the list, where they are at most so many; else one more than that, durably."""
+    return Find(ERASURES, {}, limit=most + 1, durable=True)
 
 
 def among_erased(hashes: Iterable[str], pseudonyms: Sequence[str] = ()) -> Find:
