@@ -143,6 +143,12 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(**HERE)
+def scale(session: nox.Session) -> None:
+    """Ten million events: rates, sizes, what every question costs at each size: ``-- --events 300000`` for fewer."""
+    session.run("python", "benchmarks/scale.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
 def bench(session: nox.Session) -> None:
     """Ratios against named baselines, as a table and JSON lines."""
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)

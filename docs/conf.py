@@ -65,6 +65,7 @@ from sesevent.suppression.standing import derive
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import routes_table  # noqa: E402  # these are beside this file
+import scaling  # noqa: E402
 import settings_table  # noqa: E402
 from absent import ABSENT  # noqa: E402
 from llms import first_sentences, llms_text  # noqa: E402
@@ -557,6 +558,8 @@ _table(
     ],
 )  # fmt: skip
 _table("left_as_it_is", ("what", "because"), list(LEFT_AS_IT_IS.items()))
+for _scale_table in scaling.tables():
+    _table(*_scale_table)
 _table("scopes", ("scope", "may"), [(f"`{name}`", what) for name, what in SCOPES.items()])
 
 
