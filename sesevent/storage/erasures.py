@@ -26,8 +26,8 @@ from sesevent.privacy.rewriting import Rewriter
 from sesevent.storage.codec import ENGAGEMENT, MARK
 from sesevent.storage.layout import DEAD_LETTERS, ERASURES, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Delete, Document, Find, Insert, Update
-from sesevent.storage.renewal import Place, next_page
 from sesevent.storage.reads import WITHOUT_DERIVED
+from sesevent.storage.renewal import Place, next_page
 from sesevent.storage.standings import FACT, act_document, act_in, fact_document, fact_in, with_id
 from sesevent.suppression.facts import Act
 
