@@ -359,12 +359,12 @@ class SuppressionList:
         after: str | None = None,
     ) -> Iterator[Decision]:
         """Whom one may not mail now, by address, lazily. *after* continues behind an address."""
-        left = limit
+        left, size = limit, acts.first_page(limit)
         while left is None or left > 0:
-            plan = acts.listed(self._policy, after, acts.PAGE, rule, stream, tenant, self._clock())
+            plan = acts.listed(self._policy, after, size, rule, stream, tenant, self._clock())
             found, after = perform(plan, self._collections)
             yield from found[:left]
-            left = None if left is None else left - len(found)
+            left, size = None if left is None else left - len(found), acts.PAGE
             if after is None:
                 return
 

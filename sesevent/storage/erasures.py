@@ -26,6 +26,7 @@ from sesevent.privacy.rewriting import Rewriter
 from sesevent.storage.codec import ENGAGEMENT, MARK
 from sesevent.storage.layout import DEAD_LETTERS, ERASURES, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Delete, Document, Find, Insert, Update
+from sesevent.storage.reads import WITHOUT_DERIVED
 from sesevent.storage.renewal import Place, next_page
 from sesevent.storage.standings import FACT, act_document, act_in, fact_document, fact_in, with_id
 from sesevent.suppression.facts import Act
@@ -276,7 +277,7 @@ def _concerning(forms: Collection[str]) -> dict[str, Any]:
 
 def older_rows_naming(person: Person, size: int) -> Find:
     """Rows without `derived` whose text names somebody: they have an index of their own, which begins with `Type`."""
-    return Find(EVENTS, {"derived": None, "Type": {"$gte": ""}, **_saying(person)}, (), size)
+    return Find(EVENTS, WITHOUT_DERIVED | _saying(person), (), size)
 
 
 def rows_saying(person: Person, place: Place, size: int) -> Find:
