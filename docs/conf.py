@@ -65,9 +65,13 @@ from sesevent.suppression.standing import derive
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import routes_table  # noqa: E402  # these are beside this file
+import scaling  # noqa: E402
 import settings_table  # noqa: E402
 from absent import ABSENT  # noqa: E402
 from llms import first_sentences, llms_text  # noqa: E402
+
+sys.path.append(str(HERE.parent / "tests"))
+from mutation.mutants import LEFT_AS_IT_IS  # noqa: E402
 
 project = "sesevent"
 release = version = __version__
@@ -543,6 +547,19 @@ _table(
 )
 
 
+_table(
+    "mutation",
+    ("package", "score", "changes there are", "tried", "noticed", "not noticed", "cannot be noticed", "not reached"),
+    [
+        (f"`{name}`", f"{100 * row['killed'] / (row['killed'] + row['survived']):.1f} %", *(
+            f"{row[column]:,}" for column in ("mutants", "tried", "killed", "survived", "explained")
+        ))
+        for name, row in json.loads((HERE.parent / "tests/mutation/scores.json").read_text(encoding="utf-8")).items()
+    ],
+)  # fmt: skip
+_table("left_as_it_is", ("what", "because"), list(LEFT_AS_IT_IS.items()))
+for _scale_table in scaling.tables():
+    _table(*_scale_table)
 _table("scopes", ("scope", "may"), [(f"`{name}`", what) for name, what in SCOPES.items()])
 
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
-    "PAGE", "Change", "History", "Rebuilt", "history", "listed", "note_exported", "note_recorded", "reactivate",
-    "rebuild_acts", "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page", "that_tell",
-    "unsubscribe",
+    "PAGE", "Change", "History", "Rebuilt", "first_page", "history", "listed", "note_exported", "note_recorded",
+    "reactivate", "rebuild_acts", "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page",
+    "that_tell", "unsubscribe",
 ]  # fmt: skip
 
 PAGE = 500  # addresses, acts or events
@@ -144,6 +144,11 @@ def _all_names(address: str) -> Plan[tuple[str, ...]]:
     """Everything a person may be stored as."""
     pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
     return (addresses.normal(address),) if pseudonyms is None else pseudonyms.forms(address)
+
+
+def first_page(limit: int | None) -> int:
+    """Rows to ask for first, for so many addresses: a few of them may be mailed again."""
+    return PAGE if limit is None else min(PAGE, limit + 20)
 
 
 def listed(

@@ -73,7 +73,7 @@ def cells_of(
     log = list(parts.log)
     if family is not None:
         for days, hours in ((parts.days, ()), ((), parts.hours)):
-            cells, unkept = yield from read_rows("day" if days else "hour", family, [*days, *hours])
+            cells, unkept = yield from read_rows("day" if days else "hour", family, [*days, *hours], where.holds)
             whole.add(cells)
             log += windows_of(unkept, ()) if days else windows_of((), unkept)
     for part in (part for piece in log for part in slices(piece)):

@@ -16,7 +16,7 @@ from sesevent.plans.suppress import rederive
 from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.storage import erasures, reads
 from sesevent.storage.erasures import Erasing, Person
-from sesevent.storage.operations import AskPseudonyms, Document
+from sesevent.storage.operations import AskPseudonyms, Document, Reseal, Unseal
 from sesevent.suppression.policy import Policy
 
 __all__ = [
@@ -53,13 +53,17 @@ def among(people: Iterable[str]) -> Plan[Listed]:
     pseudonyms = (yield from ask(AskPseudonyms())) if asked else None
     if pseudonyms is None:
         return {}
+    rows = yield from ask(erasures.whole_list(len(asked)))
+    if not rows:  # mostly nobody was: then no hash need be made
+        return {}
     hidden = [address for address in asked if is_pseudonym(address)]
     of = {hashed: address for address in asked for hashed in pseudonyms.erased_forms(address)}
-    rows = yield from ask(erasures.among_erased(of, hidden))
+    if len(rows) > len(asked):
+        rows = yield from ask(erasures.among_erased(of, hidden))
     found: dict[str, Erased] = {}
     for row in rows:
         erasing = erasures.erasing_in(row)
-        named = {one for one in hidden if erasures.alias_of(one) in erasing.aliases}
+        named = {one for one in hidden if erasures.alias_of(one) in erasing.aliases} if erasing.aliases else set()
         for address in {*named, of[erasing.hash]} if erasing.hash in of else named:
             found[address] = Erased(erasures.person_of(address, pseudonyms), erasing)
     return found
@@ -107,8 +111,14 @@ def rows_without(documents: Sequence[Document]) -> Plan[tuple[list[Document], Li
     asking = yield from ask(AskPseudonyms())
     if asking is None:
         return list(documents), {}
-    listed = yield from among(name for document in documents for name in erasures.named_in(document))
-    return [_without(document, listed) for document in documents] if listed else list(documents), listed
+    unsealed = yield from ask(Unseal(documents))
+    listed = yield from among(name for document in unsealed for name in erasures.named_in(document))
+    if not listed:
+        return list(documents), listed
+    pairs = [(document, _without(clear, listed), clear) for document, clear in zip(documents, unsealed, strict=True)]
+    changed = yield from ask(Reseal([(document, after) for document, after, clear in pairs if after is not clear]))
+    left = iter(changed)
+    return [document if after is clear else next(left) for document, after, clear in pairs], listed
 
 
 def _without(document: Document, listed: Listed) -> Document:

@@ -89,16 +89,18 @@ class Pseudonyms:
         ids = [key.id for key in self.keys]
         if not ids or len(set(ids)) < len(ids):
             raise ConfigurationError("Pseudonyms need a key, and each key an id of its own.")
-        self._of = lru_cache(_REMEMBERED)(self._made)
+        self.of_normal = lru_cache(_REMEMBERED)(self._made)
+        """As `of`, of an address that is in normal form."""
         self._forms = lru_cache(_REMEMBERED)(self._all_forms)
+        self._erased = lru_cache(_REMEMBERED)(self._all_erased)
 
     def of(self, address: str) -> str:
         """The pseudonym of an address, however it is spelled; what is a pseudonym already stays one."""
-        return self._of(addresses.normal(address))
+        return self.of_normal(addresses.normal(address))
 
     def stored(self, normal: str) -> str:
         """What an address, in normal form, is stored as from now on."""
-        return self._of(normal) if self.writes else normal
+        return self.of_normal(normal) if self.writes else normal
 
     def is_todays(self, name: str) -> bool:
         """Whether new rows are stored under a form such as this."""
@@ -126,8 +128,7 @@ class Pseudonyms:
 
     def erased_forms(self, address: str) -> tuple[str, ...]:
         """The same by each key."""
-        normal = addresses.normal(address)
-        return tuple([key.erased(normal) for key in self.keys])
+        return self._erased(addresses.normal(address))
 
     def token(self, use: str, text: str) -> str:
         """What stands for a text that is no address, by the newest key: equal for equal texts of one use."""
@@ -139,6 +140,9 @@ class Pseudonyms:
 
     def _made(self, normal: str) -> str:
         return normal if is_pseudonym(normal) else self.keys[0].pseudonym(normal)
+
+    def _all_erased(self, normal: str) -> tuple[str, ...]:
+        return tuple([key.erased(normal) for key in self.keys])
 
     def _all_forms(self, normal: str) -> tuple[str, ...]:
         if is_pseudonym(normal):  # nobody can say whose it is, and so not what else it may be
