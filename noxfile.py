@@ -127,9 +127,25 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(**HERE)
+def mutation(session: nox.Session) -> None:
+    """See whether tests notice when the code is changed: ``-- --package suppression --sample 200 --seed 1``.
+
+    The runner is our own: mutmut leaves tables, defaults and properties as they are, and cosmic-ray starts an
+    interpreter for each of thousands of changes.
+    """
+    session.run("python", "tests/mutation/run.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
 def soak(session: nox.Session) -> None:
     """Hold a rate for as long as asked, and tell memory, latency and lag: ``-- --seconds 3600 --rate 500``."""
     session.run("python", "benchmarks/soak.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
+def scale(session: nox.Session) -> None:
+    """Ten million events: rates, sizes, what every question costs at each size: ``-- --events 300000`` for fewer."""
+    session.run("python", "benchmarks/scale.py", *session.posargs, external=True)
 
 
 @nox.session(**HERE)
