@@ -490,7 +490,9 @@ def _wsgi(application: Any, body: bytes) -> int:
 def _command(*arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """The command that was installed beside this Python."""
     command = [str(Path(sys.executable).with_name("sesevent")), *arguments]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SESEVENT_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SESEVENT_", "PYTHONPATH"))
+    }
     return subprocess.run(
         command, capture_output=True, text=True, timeout=seconds, env=environment, check=False,
         stdin=subprocess.DEVNULL,
