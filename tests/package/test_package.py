@@ -102,7 +102,7 @@ def test_what_an_extra_brings_is_read_from_the_metadata(told: Message, monkeypat
     monkeypatch.setattr(metadata, "requires", lambda name: told.get_all("Requires-Dist"))
     assert smokes.brings("query") == {"pyarrow", "boto3", "duckdb"}
     assert smokes.brings("flask") == {"cryptography", "flask"}
-    assert smokes.brings("encryption") == {"pymongo[encryption]", "cryptography"}
+    assert smokes.brings("encryption") == {"pymongo[encryption]", "cryptography", "boto3"}
     assert smokes.brings("nonsense") == set()
 
 
