@@ -21,7 +21,6 @@ import importlib.util
 import json
 import os
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -34,8 +33,6 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-import coverage
-import hypothesis
 import pytest
 
 if sys.version_info >= (3, 11):
@@ -106,6 +103,8 @@ class _Warm:
     """A pytest plugin: runs the tests once, and then some of them again for each change."""
 
     def __init__(self, room: Room, mutants: Sequence[Mutant], answer: Path, said: Callable[[str], None]) -> None:
+        import coverage
+
         self._room, self._mutants, self._answer, self._said = room, mutants, answer, said
         self._coverage = coverage.Coverage(data_file=None, config_file=False, source=[str(room.root / room.source)])
         self._failed: list[str] = []
@@ -247,6 +246,8 @@ def _forked(child: Callable[[], int], seconds: float) -> str:
                 nowhere = os.open(os.devnull, os.O_RDWR)
                 for stream in (0, 1, 2):
                     os.dup2(nowhere, stream)
+            import resource  # not everywhere
+
             processor = int(5 + 4 * seconds)
             resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 5))
             resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
@@ -443,6 +444,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--source", default="sesevent", help="the folder of the packages, below the root")
     parser.add_argument("--explained", type=Path, default=HERE / "explained.toml")
     asked = parser.parse_args(arguments)
+    import hypothesis
+
     hypothesis.settings.register_profile(
         "mutation", max_examples=30, derandomize=True, database=None, deadline=None, suppress_health_check=list(hypothesis.HealthCheck),
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],

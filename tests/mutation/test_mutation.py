@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,8 +106,10 @@ because = "nobody reads it"
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs to fork processes")
 def test_it_tells_what_is_noticed_from_what_is_not(tmp_path: Path) -> None:
     """In functions and in tables, in a package of a few lines with one test."""
+    pytest.importorskip("coverage")
     for name, text in {
         "tiny/__init__.py": "", "tiny/room/__init__.py": "", "tiny/room/sums.py": SUMS,
         "tests/room/test_sums.py": TESTS, "explained.toml": EXPLAINED,
