@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"], excludes=["docs/_build/*"]
 ).pytest()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001  # the hook's signature
+    """One worker more than processors: many tests wait, for servers, deadlines and what must not happen."""
+    return (os.cpu_count() or 1) + 1

@@ -84,7 +84,7 @@ from sesevent.storage.connection import (
 )
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK, PSEUDONYMS
+from sesevent.storage.operations import CLOCK, PSEUDONYMS, SEALS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.storage.renewal import Place
@@ -384,13 +384,13 @@ class AsyncSuppressionList:
         after: str | None = None,
     ) -> AsyncIterator[Decision]:
         """Whom one may not mail now, by address, lazily. *after* continues behind an address."""
-        left = limit
+        left, size = limit, acts.first_page(limit)
         while left is None or left > 0:
-            plan = acts.listed(self._policy, after, acts.PAGE, rule, stream, tenant, self._clock())
+            plan = acts.listed(self._policy, after, size, rule, stream, tenant, self._clock())
             found, after = await perform(plan, self._collections)
             for decision in found[:left]:
                 yield decision
-            left = None if left is None else left - len(found)
+            left, size = None if left is None else left - len(found), acts.PAGE
             if after is None:
                 return
 
@@ -715,8 +715,9 @@ class AsyncEventStore:
         from sesevent.faces.compliance import AsyncCompliance
 
         return AsyncCompliance(
-            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy
-        )
+            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy,
+            encrypts=SEALS in self._collections,
+        )  # fmt: skip
 
     @cached_property
     def storage(self) -> AsyncStorage:

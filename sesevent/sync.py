@@ -73,7 +73,7 @@ from sesevent.storage.connection import (
 )
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK, PSEUDONYMS
+from sesevent.storage.operations import CLOCK, PSEUDONYMS, SEALS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.storage.renewal import Place
@@ -359,12 +359,12 @@ class SuppressionList:
         after: str | None = None,
     ) -> Iterator[Decision]:
         """Whom one may not mail now, by address, lazily. *after* continues behind an address."""
-        left = limit
+        left, size = limit, acts.first_page(limit)
         while left is None or left > 0:
-            plan = acts.listed(self._policy, after, acts.PAGE, rule, stream, tenant, self._clock())
+            plan = acts.listed(self._policy, after, size, rule, stream, tenant, self._clock())
             found, after = perform(plan, self._collections)
             yield from found[:left]
-            left = None if left is None else left - len(found)
+            left, size = None if left is None else left - len(found), acts.PAGE
             if after is None:
                 return
 
@@ -686,8 +686,9 @@ class EventStore:
         from sesevent.faces.compliance import Compliance
 
         return Compliance(
-            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy
-        )
+            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy,
+            encrypts=SEALS in self._collections,
+        )  # fmt: skip
 
     @cached_property
     def storage(self) -> Storage:

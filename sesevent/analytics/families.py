@@ -8,7 +8,7 @@ where rows are kept. Next: :mod:`sesevent.plans.rollup`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sesevent.analytics.cells import UNIQUES, Cell, Key
@@ -129,9 +129,10 @@ def pack(cells: Mapping[Key, Cell], known: dict[int, Row]) -> list[Row] | None:
     return None if len(cells) > MOST_ROWS else [_row(key, cells[key], known) for key in sorted(cells)]
 
 
-def unpack(rows: Iterable[Row]) -> list[tuple[Key, Cell]]:
-    """What `pack` made."""
-    return [(Key(*row["k"]), _cell(row)) for row in rows]
+def unpack(rows: Iterable[Row], holds: Callable[[Key], bool] | None = None) -> list[tuple[Key, Cell]]:
+    """What `pack` made; of all keys, or those for which something *holds*: the cells of others cost nothing."""
+    keyed = ((Key(*row["k"]), row) for row in rows)
+    return [(key, _cell(row)) for key, row in keyed if holds is None or holds(key)]
 
 
 def equal_rows(one: Iterable[Row], other: Iterable[Row]) -> bool:

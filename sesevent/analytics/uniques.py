@@ -42,43 +42,48 @@ def require_sketches() -> Any:
 class Uniques:
     """Different mails, by their marks."""
 
-    __slots__ = ("_union", "marks")
+    __slots__ = ("_kept", "_union", "marks")
 
     def __init__(self, marks: Iterable[int] = ()) -> None:
         self.marks = set(marks)
         """What is known exactly; empty where a sketch stands for all."""
         self._union: Any = None
+        self._kept: Any = None
+        """A sketch as it was read. Most are read to be merged into another, and a union of their own costs more than
+        that."""
 
     @property
     def exact(self) -> bool:
         """False where a sketch tells how many, with an error of `ERROR`."""
-        return self._union is None
+        return self._union is None and self._kept is None
 
     def add(self, mark: int) -> None:
         """One more mail, or the same again."""
-        if self._union is None:
+        if self.exact:
             self.marks.add(mark)
         else:
+            self._melt()
             self._union.update(mark)
 
     def merge(self, other: Uniques) -> None:
         """Those of another too."""
-        if other._union is not None:
+        if not other.exact:
             self._melt()
-            self._union.update(other._union.get_result())
-        if self._union is None:
+            self._union.update(other._sketch())
+        if self.exact:
             self.marks |= other.marks
-        else:
+        elif other.marks:
+            self._melt()
             for mark in other.marks:
                 self._union.update(mark)
 
     def count(self) -> int:
         """How many there are."""
-        return len(self.marks) if self._union is None else round(self._settled().get_estimate())
+        return len(self.marks) if self.exact else round(self._settled().get_estimate())
 
     def packed(self) -> bytes:
         """As rollups keep it: marks in order, or a sketch. Raises MissingExtra where it takes the extra."""
-        if self._union is None and len(self.marks) <= MOST_MARKS:
+        if self.exact and len(self.marks) <= MOST_MARKS:
             return b"m" + pack(f"<{len(self.marks)}Q", *sorted(self.marks))
         whole = Uniques()
         whole._melt()
@@ -92,17 +97,21 @@ class Uniques:
         if kept[:1] == b"m":
             return cls(unpack(f"<{len(kept) // 8}Q", kept[1:]))
         found = cls()
-        found._melt()
-        found._union.update(require_sketches().hll_sketch.deserialize(kept[1:]))
+        found._kept = require_sketches().hll_sketch.deserialize(kept[1:])
         return found
 
+    def _sketch(self) -> Any:
+        return self._union.get_result() if self._kept is None else self._kept
+
     def _melt(self) -> None:
-        """Let a sketch stand for the marks."""
+        """Let a sketch that can grow stand for the marks, or for one that was read."""
         if self._union is None:
             self._union = require_sketches().hll_union(_LOG_K)
+            if self._kept is not None:
+                self._union.update(self._kept)
             for mark in sorted(self.marks):
                 self._union.update(mark)
-            self.marks = set()
+            self.marks, self._kept = set(), None
 
     def _settled(self, *others: Uniques) -> Any:
         """The sketch, and those of others, in one that reckons from registers alone, which know of no order.
@@ -111,14 +120,14 @@ class Uniques:
         """
         union = require_sketches().hll_union(_LOG_K)
         for one in (self, self, *others):
-            union.update(one._union.get_result())
+            union.update(one._sketch())
         return union
 
     def __eq__(self, other: object) -> bool:
         """Equal sketches estimate the same, and so does their union: it adds nothing to either."""
         if not isinstance(other, Uniques) or self.exact is not other.exact:
             return False
-        if self._union is None:
+        if self.exact:
             return self.marks == other.marks
         settled = (self._settled(), other._settled(), self._settled(other))
         return len({round(union.get_estimate(), 6) for union in settled}) == 1

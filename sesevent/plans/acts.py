@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
-    "PAGE", "Change", "History", "Rebuilt", "history", "listed", "note_exported", "note_recorded", "reactivate",
-    "rebuild_acts", "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page", "that_tell",
-    "unsubscribe",
+    "PAGE", "Change", "History", "Rebuilt", "first_page", "history", "listed", "note_exported", "note_recorded",
+    "reactivate", "rebuild_acts", "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page",
+    "that_tell", "unsubscribe",
 ]  # fmt: skip
 
 PAGE = 500  # addresses, acts or events
@@ -45,7 +45,10 @@ def say(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]
     normals = [addresses.normal(address) for address, _ in said]
     stored, names = yield from names_of(normals)
     stored |= yield from erased.hashes_of(normals)
-    acts = [(stored[normal], with_id(stored[normal], act)) for normal, (_, act) in zip(normals, said, strict=True)]
+    acts = [
+        (stored[normal], with_id(stored[normal], erased.without_name(act, normal, stored[normal])))
+        for normal, (_, act) in zip(normals, said, strict=True)
+    ]
     if not acts:
         return []
     acts += yield from _under_other_names(names, acts)
@@ -75,7 +78,7 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     normal = addresses.normal(address)
     stored, _ = yield from names_of([normal])
     stored |= yield from erased.hashes_of([normal])
-    known = with_id(stored[normal], act)
+    known = with_id(stored[normal], erased.without_name(act, normal, stored[normal]))
     # First into the audit, so that nothing is done unseen; the id leads to the person while the act is kept.
     yield from audit.note(act_entry(known), once=known.id)
     yield from say(policy, [(address, act)])
@@ -144,6 +147,11 @@ def _all_names(address: str) -> Plan[tuple[str, ...]]:
     """Everything a person may be stored as."""
     pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())
     return (addresses.normal(address),) if pseudonyms is None else pseudonyms.forms(address)
+
+
+def first_page(limit: int | None) -> int:
+    """Rows to ask for first, for so many addresses: a few of them may be mailed again."""
+    return PAGE if limit is None else min(PAGE, limit + 20)
 
 
 def listed(

@@ -102,9 +102,9 @@ def examine(settings: Settings | None) -> Plan[list[Finding]]:
     if polled and POLLING[0].name not in present:
         findings.append(_POLLED_WITHOUT_INDEX)
     findings += yield from _expiry()
-    legacy = yield from ask(Count(EVENTS, {"derived": None}, _COUNTED))
+    legacy = yield from ask(Count(EVENTS, reads.WITHOUT_DERIVED, _COUNTED))
     findings.append(_legacy(legacy))
-    stale = yield from ask(Count(EVENTS, reads.classified_by_others(rules_version()).filter, _COUNTED))
+    stale = yield from ask(Count(EVENTS, reads.stale_reasons(rules_version()), _COUNTED))
     findings.append(_stale(stale))
     findings += yield from _editions()
     plural = yield from ask(Count(PLURAL, {}, 1))

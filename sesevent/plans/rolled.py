@@ -6,7 +6,7 @@ of a window, and what did not fit. Without any rollups that is everything. Next:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
@@ -57,8 +57,10 @@ def _usable_days(hours: Sequence[str], dirty: Iterable[str]) -> Plan[list[str]]:
     return [day for day in whole if day in states and states[day].usable and day not in stale]
 
 
-def read_rows(span: Span, family: str, names: Sequence[str]) -> Plan[tuple[list[tuple[str, Key, Cell]], list[str]]]:
-    """The cells of these days or hours; and those of which too many rows were there to be kept."""
+def read_rows(
+    span: Span, family: str, names: Sequence[str], holds: Callable[[Key], bool]
+) -> Plan[tuple[list[tuple[str, Key, Cell]], list[str]]]:
+    """The cells of these days or hours, of keys for which it *holds*; and those that had too many rows to be kept."""
     cells: list[tuple[str, Key, Cell]] = []
     unkept: list[str] = []
     for place in range(0, len(names), _AT_ONCE):
@@ -66,7 +68,7 @@ def read_rows(span: Span, family: str, names: Sequence[str]) -> Plan[tuple[list[
         found = rollups.read_rows((yield from ask(rollups.rows_between(span, family, some[0], some[-1]))))
         for (_, name), rows in found.items():
             if name in wanted and rows is not None:
-                cells += [(name, key, cell) for key, cell in unpack(rows)]
+                cells += [(name, key, cell) for key, cell in unpack(rows, holds)]
             elif name in wanted:
                 unkept.append(name)
     return cells, unkept

@@ -144,7 +144,7 @@ class Protection:
                 return None
             action = actions["recipients" if normal in recipients else "others"]
             if action == "pseudonymise" and self.pseudonyms is not None:
-                return self.pseudonyms.of(normal)
+                return self.pseudonyms.of_normal(normal)
             return DROPPED if action == "drop" else None
 
         return instead
@@ -163,7 +163,7 @@ class Protection:
         named = self._named(event, sender)
         if named is None or not swift.is_simple(event.text):
             return None
-        written = swift.swapped(event.text, named, self.pseudonyms.of, sender)
+        written = swift.swapped(event.text, named, self.pseudonyms.of_normal, sender)
         for name, editor in chosen.edits.items():
             if written is None:
                 return None
@@ -179,14 +179,14 @@ class Protection:
                 link = new if name == "links" else link
         if written is None or written is event.text:
             return None
-        people = [self.pseudonyms.of(normal) for normal in event.normals]
+        people = [self.pseudonyms.of_normal(normal) for normal in event.normals]
         return Protected(written, people, subject, link if isinstance(link, str) else None, None)
 
     def _named(self, event: Essentials, sender: str) -> dict[str, str] | None:
         """What is written for those whom an event names, as it spells them; None where one cannot be read, or is the
         sender.
         """
-        to, of = event.mail.get("destination"), self.pseudonyms.of if self.pseudonyms is not None else str
+        to, of = event.mail.get("destination"), self.pseudonyms.of_normal if self.pseudonyms is not None else str
         named: dict[str, str] = {}
         for text in event.named if to == event.named or type(to) is not list else [*event.named, *to]:
             if text not in named:

@@ -22,6 +22,7 @@ from hashlib import blake2b
 from typing import Final
 
 from sesevent import addresses
+from sesevent.addresses import is_pseudonym
 from sesevent.errors import ConfigurationError
 
 __all__ = ["NOWHERE", "SHORTEST", "Key", "Pseudonyms", "is_pseudonym", "keys_in", "noted", "written_key"]
@@ -29,7 +30,6 @@ __all__ = ["NOWHERE", "SHORTEST", "Key", "Pseudonyms", "is_pseudonym", "keys_in"
 SHORTEST: Final = 16
 """Bytes that a secret has at least: addresses can be guessed, so the key must not be (RFC 2104 section 3)."""
 _ID: Final = re.compile(r"[a-z0-9]{1,12}")
-_PSEUDONYM: Final = re.compile(r"([pe])\.([a-z0-9]{1,12})\.[0-9a-f]{32}@[^@]+")
 NOWHERE: Final = "@pseudonym.invalid"  # RFC 2606 section 2: no mail can ever reach it
 """The domain of pseudonyms whose own is hidden."""
 _ERASED: Final = "erased.invalid"
@@ -89,16 +89,18 @@ class Pseudonyms:
         ids = [key.id for key in self.keys]
         if not ids or len(set(ids)) < len(ids):
             raise ConfigurationError("Pseudonyms need a key, and each key an id of its own.")
-        self._of = lru_cache(_REMEMBERED)(self._made)
+        self.of_normal = lru_cache(_REMEMBERED)(self._made)
+        """As `of`, of an address that is in normal form."""
         self._forms = lru_cache(_REMEMBERED)(self._all_forms)
+        self._erased = lru_cache(_REMEMBERED)(self._all_erased)
 
     def of(self, address: str) -> str:
         """The pseudonym of an address, however it is spelled; what is a pseudonym already stays one."""
-        return self._of(addresses.normal(address))
+        return self.of_normal(addresses.normal(address))
 
     def stored(self, normal: str) -> str:
         """What an address, in normal form, is stored as from now on."""
-        return self._of(normal) if self.writes else normal
+        return self.of_normal(normal) if self.writes else normal
 
     def is_todays(self, name: str) -> bool:
         """Whether new rows are stored under a form such as this."""
@@ -126,8 +128,7 @@ class Pseudonyms:
 
     def erased_forms(self, address: str) -> tuple[str, ...]:
         """The same by each key."""
-        normal = addresses.normal(address)
-        return tuple([key.erased(normal) for key in self.keys])
+        return self._erased(addresses.normal(address))
 
     def token(self, use: str, text: str) -> str:
         """What stands for a text that is no address, by the newest key: equal for equal texts of one use."""
@@ -140,6 +141,9 @@ class Pseudonyms:
     def _made(self, normal: str) -> str:
         return normal if is_pseudonym(normal) else self.keys[0].pseudonym(normal)
 
+    def _all_erased(self, normal: str) -> tuple[str, ...]:
+        return tuple([key.erased(normal) for key in self.keys])
+
     def _all_forms(self, normal: str) -> tuple[str, ...]:
         if is_pseudonym(normal):  # nobody can say whose it is, and so not what else it may be
             return (normal,)
@@ -149,11 +153,6 @@ class Pseudonyms:
 
     def __repr__(self) -> str:
         return f"<Pseudonyms by {', '.join(key.id for key in self.keys)}>"
-
-
-def is_pseudonym(normal: str) -> bool:
-    """True for what a key made of an address, or of an erased person's."""
-    return normal[1:2] == "." and _PSEUDONYM.fullmatch(normal) is not None
 
 
 def written_key(key: Key) -> str:

@@ -85,6 +85,8 @@ INDEXES: Final[dict[str, tuple[Index, ...]]] = {
         Index("time", _BY_TIME, "what happened in this hour?"),
         Index("reason", ("derived.bounce.reason", *_BY_TIME), "which mails bounced for this reason?",
               {"derived.bounce.reason": {"$exists": True}}),
+        Index("rules", ("derived.rules", "_id"), "which failures were classified by other rules than today's?",
+              {"derived.rules": {"$exists": True}}),
         # These hold rows of older shapes only: they are empty, and cost nothing, where there are none.
         Index("legacy", ("Type", *_BY_TIME), "rows that have no `derived` yet", {"derived": None}),
         Index("legacy_message", ("derived.messageId", *_BY_TIME), "their SES message id, once derived",

@@ -27,6 +27,7 @@ from sesevent.storage.standings import EVIDENCE
 
 __all__ = [
     "MOVED",
+    "WITHOUT_DERIVED",
     "Cursor",
     "EventQuery",
     "acts_about",
@@ -56,6 +57,7 @@ __all__ = [
     "of_reasons",
     "of_recipient",
     "of_types",
+    "stale_reasons",
     "standings_of",
     "told_by_identity",
     "which_are_there",
@@ -64,6 +66,10 @@ __all__ = [
 ]
 
 Filter = dict[str, Any]
+
+WITHOUT_DERIVED: Final[Filter] = {"derived": None, "Type": {"$gte": ""}}
+"""Rows of older shapes that were not adopted yet. They have an index of their own, which is used where `Type`, with
+which it begins, is asked for."""
 Cursor = tuple[Any, Any]
 
 
@@ -214,6 +220,12 @@ def classified_by_others(edition: str) -> EventQuery:
     # Of a row that retention thinned nothing can be told anew.
     stale = {"derived": {"$ne": None}, "derived.rules": {"$ne": edition}, "thin": None}
     return EventQuery({"$or": [{"Type": kinds} | stale, {"derived.type": kinds} | stale]})
+
+
+def stale_reasons(edition: str) -> Filter:
+    """The same, found by an index: to be counted. Those without any edition are left out: `reindex` tells of them."""
+    others = [{"derived.rules": {"$lt": edition}}, {"derived.rules": {"$gt": edition}}]
+    return {"$or": [one | {"thin": None} for one in others]}
 
 
 def standings_of(normals: Iterable[str], mailboxes: Iterable[str] = ()) -> Find:

@@ -333,7 +333,7 @@ class StorageReport:
     months: tuple[Share, ...]
     """By time."""
     events_per_day: float
-    """Of the last thirty days."""
+    """Of the last thirty days, as the sampled ones tell."""
     on_disk_per_day: float
     """What they take on disk, indexes included."""
     savings: tuple[Saving, ...] = ()

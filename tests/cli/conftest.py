@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cli.forked import Forked
+
+from forked import Forked
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def test_a_batch_of_one_moment_is_given_whole(with_store: Any, polling: bool) ->
     async def body(face: Face) -> None:
         async with watching(face, polling=polling) as watch:
             face.store._clock = lambda: now
-            many = [payload("Bounce", message_id=f"m-{number}") for number in range(1100)]
+            many = [payload("Send", message_id=f"m-{number}") for number in range(1100)]
             await face.get(lambda store: store.receive_many(all_genuine(many)))
             given = names(await rest_of(watch))
 

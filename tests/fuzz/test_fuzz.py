@@ -71,7 +71,7 @@ def written(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-@fuzzed(500)
+@fuzzed(250)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 @example(b"")
 @example(b"\x1f\x8b")
@@ -82,7 +82,7 @@ def test_arbitrary_bytes(data: bytes) -> None:
     targets.check_jsontext(data)
 
 
-@fuzzed(300)
+@fuzzed(150)
 @given(VALUES)
 def test_arbitrary_json(value: Any) -> None:
     """With the names that decide how something is read."""
@@ -90,14 +90,14 @@ def test_arbitrary_json(value: Any) -> None:
     targets.check_jsontext(written(value))
 
 
-@fuzzed(400)
+@fuzzed(200)
 @given(WRAPPED)
 def test_what_looks_like_events_in_what_looks_like_wrappings(value: Any) -> None:
     """Every object of a payload of any type, in any number of wrappings."""
     targets.check(written(value))
 
 
-@fuzzed(2000)
+@fuzzed(800)
 @given(st.sampled_from(SEEDS), st.randoms(use_true_random=False))
 def test_spoiled_payloads(data: bytes, chance: random.Random) -> None:
     """Of every kind, in every wrapping."""
@@ -105,7 +105,7 @@ def test_spoiled_payloads(data: bytes, chance: random.Random) -> None:
 
 
 @pytest.mark.skipif(not CORPUS, reason="the shared corpus is not on this machine")
-@fuzzed(1000)
+@fuzzed(400)
 @given(st.sampled_from(CORPUS or [b""]), st.randoms(use_true_random=False))
 def test_spoiled_payloads_of_the_corpus(data: bytes, chance: random.Random) -> None:
     """As AWS documents them, and public test suites hold them."""
@@ -160,7 +160,7 @@ def test_spoiled_signatures(data: bytes, chance: random.Random, headers: Any) ->
     targets.check_verify(inputs.spoiled(chance, data), headers)
 
 
-@fuzzed(400)
+@fuzzed(200)
 @given(
     st.one_of(
         st.text(max_size=60),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,14 +93,3 @@ def test_a_store_takes_nothing_unproven(with_store: Any, rows: Any, raw: Any) ->
         assert rows.count_documents({}) == 0
 
     with_store(body)
-
-
-def test_storing_unproven_bytes_does_not_type_check(tmp_path: Path) -> None:
-    """A type checker says so before anything runs."""
-    api = pytest.importorskip("mypy.api", reason="mypy is not installed")
-    script = tmp_path / "wrong.py"
-    script.write_text("from sesevent import EventStore\ndef f(store: EventStore) -> None:\n    store.receive(b'{}')\n")
-    out, _, status = api.run([str(script), "--cache-dir", str(tmp_path / "cache"), "--follow-imports=silent"])
-
-    assert status == 1
-    assert 'incompatible type "bytes"; expected "VerifiedMessage"' in out

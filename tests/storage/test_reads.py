@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -10,7 +11,8 @@ from pymongo.errors import OperationFailure
 
 from payloads import all_genuine, payload
 from sesevent import EventStore, StoreError
-from sesevent.storage import reads
+from sesevent.bounces import rules_version
+from sesevent.storage import reads, renewal
 from sesevent.storage.layout import index_models
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -54,6 +56,65 @@ def test_a_question_reads_little_more_than_it_answers(store: Any, rows: Any, nam
 
     assert not {"COLLSCAN", "SORT"} & set(used)
     assert plan["executionStats"]["totalKeysExamined"] <= 2 * 20 + 10
+
+
+def looked_at(database: Any, work: Callable[[], object]) -> int:
+    """Keys and documents that the server looks at for something."""
+    database.command("profile", 2)
+    work()
+    database.command("profile", 0)
+    told = database["system.profile"].find({"ns": {"$regex": "ses_"}})
+    return sum(one.get("keysExamined", 0) + one.get("docsExamined", 0) for one in told)
+
+
+OF_ALL: dict[str, tuple[Callable[[EventStore], object], int]] = {
+    "doctor": (lambda store: store.examine(), 250),
+    "adopt": (lambda store: store.adopt(), 20),
+    "storage": (lambda store: store.storage.report(sample=60), 250),
+    "list": (lambda store: list(store.suppression.list(limit=5)), 60),
+}
+"""And how much of it they may look at."""
+
+
+@pytest.mark.parametrize("name", OF_ALL)
+def test_what_is_asked_of_the_whole_log_reads_little_of_it(store: Any, rows: Any, name: str) -> None:
+    """Of two thousand rows with a thousand failures, and a hundred people who must not be mailed."""
+    store.receive_many(
+        all_genuine(
+            payload(kind, message_id=f"m-{n}", to=f"p{n % 100}@example.com")
+            for n in range(1000)
+            for kind in ("Open", "Bounce")
+        )
+    )
+
+    work, most = OF_ALL[name]
+    assert looked_at(rows.database, lambda: work(store)) <= most
+
+
+def test_rows_without_derived_are_found_and_counted_by_their_own_index(store: Any, rows: Any) -> None:
+    """Among many that have it; those who lack a type too, which no index but that one would tell."""
+    store.receive_many(all_genuine(payload("Open", message_id=f"m-{n}", to="p@example.com") for n in range(300)))
+    older = {"Type": "Open", "Timestamp": "2024-05-01T12:00:00.000Z", "MessageId": "m", "Message": "?"}
+    rows.insert_many([dict(older), dict(older), {"Message": "?"}])
+
+    assert len(list(rows.find(*_asked_by(renewal.without_derived(10))))) == 3
+    assert looked_at(rows.database, lambda: list(rows.find(*_asked_by(renewal.without_derived(10))))) <= 10
+    assert rows.count_documents(reads.WITHOUT_DERIVED) == 2
+
+
+def _asked_by(find: Any) -> tuple[Any, ...]:
+    return find.filter, None, 0, find.limit, False, 0, list(find.sort)
+
+
+def test_failures_that_other_rules_told_of_are_counted_by_their_own_index(store: Any, rows: Any) -> None:
+    """Those of older rules and of newer ones, and none that retention thinned."""
+    store.receive_many(all_genuine(payload("Bounce", message_id=f"m-{n}", to="p@example.com") for n in range(200)))
+    for edition, changes in (("00000000", {}), ("zzzzzzzz", {}), ("00000000", {"thin": True})):
+        rows.update_one({"derived.rules": rules_version()}, {"$set": {"derived.rules": edition} | changes})
+
+    assert rows.count_documents(reads.stale_reasons(rules_version())) == 2
+    assert looked_at(rows.database, lambda: rows.count_documents(reads.stale_reasons(rules_version()))) <= 10
+    assert any("2 were classified by other rules" in one.finding for one in store.examine())
 
 
 def test_the_collection_of_events_is_made_with_zstd_and_one_that_exists_stays(

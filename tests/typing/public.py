@@ -92,6 +92,14 @@ def telling_why(event: Event) -> None:
     assert_type(classify_event(event), list[Classification])
 
 
+def of_what_is_not_proven(store: EventStore, unverified: UnverifiedMessage) -> None:
+    # An ignored error that is none is an error to mypy: so each line says that this does not type-check.
+    store.receive(b"{}")  # type: ignore[arg-type]
+    store.receive({"eventType": "Send"})  # type: ignore[arg-type]
+    store.receive(unverified)  # type: ignore[arg-type]
+    store.receive_many([b"{}"])  # type: ignore[list-item]
+
+
 def of_a_store(store: EventStore, message: VerifiedMessage) -> None:
     assert_type(EventStore.connect("mongodb://localhost"), EventStore)
     receipt = store.receive(message)
