@@ -52,6 +52,7 @@ QUIET = [
     "-o", "timeout=0", "--hypothesis-profile=mutation",
     "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
 ]  # fmt: skip
+_SLOW = 0.5  # seconds
 _IMPORTING = ""  # coverage's name for what no test ran
 
 
@@ -309,7 +310,11 @@ def _anew(room: Room, mutant: Mutant | None, reach: Reach) -> str:
         return _anew_by(room, None, list(reach.seconds), reach)
     tests = reach.tests(mutant) or []
     # Beside those that reach it: what is worked out once is reached by one test, and others see what came of it.
-    others = [[test for test in some if test not in tests] for some in reach.tests_of_all(mutant)]
+    # Of those the slow ones are left out: they would take longer than all the rest.
+    others = [
+        [test for test in some if test not in tests and reach.seconds[test] < _SLOW]
+        for some in reach.tests_of_all(mutant)
+    ]
     for some in (tests, *others):
         if some and _anew_by(room, mutant, some, reach) == "killed":
             return "killed"
