@@ -52,7 +52,7 @@ QUIET = [
     "-o", "timeout=0", "--hypothesis-profile=mutation",
     "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
 ]  # fmt: skip
-_SLOW = 0.5  # seconds
+_SLOW = 0.5  # seconds; such a test is tried where no faster one reaches a change
 _IMPORTING = ""  # coverage's name for what no test ran
 
 
@@ -80,13 +80,14 @@ class Reach(NamedTuple):
     modules: list[str]
 
     def tests(self, mutant: Mutant) -> list[str] | None:
-        """Those that reach the change, the fastest first. None where importing reaches it."""
+        """Those that reach the change, the fastest first; slow ones where no other does. None where importing does."""
         first, last = mutant.lines
         of_file = self.lines.get(mutant.file, {})
         reached = {test for line in range(first, last + 1) for test in of_file.get(str(line), ())}
         if mutant.function is None or _IMPORTING in reached:
             return None
-        return sorted(reached, key=self.seconds.__getitem__)
+        fast = [test for test in reached if self.seconds[test] < _SLOW]
+        return sorted(fast or reached, key=self.seconds.__getitem__)
 
     def tests_of_all(self, mutant: Mutant) -> list[list[str]]:
         """Those that reach the file of the change, and then the others that reach anything of the room."""
@@ -307,10 +308,9 @@ class _Only:
 def _anew(room: Room, mutant: Mutant | None, reach: Reach) -> str:
     """Import everything, with this change or none, and run the tests."""
     if mutant is None:
-        return _anew_by(room, None, list(reach.seconds), reach)
+        return _anew_by(room, None, [test for test, seconds in reach.seconds.items() if seconds < _SLOW], reach)
     tests = reach.tests(mutant) or []
     # Beside those that reach it: what is worked out once is reached by one test, and others see what came of it.
-    # Of those the slow ones are left out: they would take longer than all the rest.
     others = [
         [test for test in some if test not in tests and reach.seconds[test] < _SLOW]
         for some in reach.tests_of_all(mutant)
