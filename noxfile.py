@@ -130,7 +130,7 @@ def faults(session: nox.Session) -> None:
 def mutation(session: nox.Session) -> None:
     """See whether tests notice when the code is changed: ``-- --package suppression --sample 200 --seed 1``.
 
-    The runner is our own: mutmut leaves tables, defaults and properties as they are, and cosmic-ray starts an
+    The runner is our own, because tables, defaults and properties are to be changed too, and without starting an
     interpreter for each of thousands of changes.
     """
     session.run("python", "tests/mutation/run.py", *session.posargs, external=True)

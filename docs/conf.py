@@ -552,7 +552,7 @@ _table(
     ("package", "score", "changes there are", "tried", "noticed", "not noticed", "cannot be noticed", "not reached"),
     [
         (f"`{name}`", f"{100 * row['killed'] / (row['killed'] + row['survived']):.1f} %", *(
-            f"{row[column]:,}" for column in ("mutants", "tried", "killed", "survived", "explained")
+            f"{row[column]:,}" for column in ("mutants", "tried", "killed", "survived", "explained", "unreached")
         ))
         for name, row in json.loads((HERE.parent / "tests/mutation/scores.json").read_text(encoding="utf-8")).items()
     ],

@@ -182,6 +182,7 @@ def test_a_message_is_shown_without_what_it_says() -> None:
         "<event at $[0] via nothing>",
         "<event at $[1].Message via sns>",
     ]
+    assert repr(unwrap(ENVELOPE | {"Message": json.dumps(TEXT)})[0]) == "<event at $.Message via sns/json>"
 
 
 def test_lines_of_which_none_is_a_document_are_one_problem() -> None:
