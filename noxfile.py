@@ -175,7 +175,7 @@ def bounce_scores(session: nox.Session) -> None:
 @nox.session(**HERE)
 def coverage(session: nox.Session) -> None:
     """How much of each room its own tests reach, branches included: ``-- events sns``."""
-    session.run("python", "tests/package/coverage.py", *session.posargs, external=True)
+    session.run("python", "release/reach.py", *session.posargs, external=True)
 
 
 @nox.session(**HERE)

@@ -219,6 +219,7 @@ def _sent_at_once(after: timedelta, **about: Any) -> Payload:  # noqa: ARG001  #
     return payloads.send(**about)
 
 
+@cache
 def _stories(seed: int) -> list[Story]:
     chance = random.Random(seed)
     return [Story(_varied(list(mail_story(chance, SENT)), chance.randrange(10))) for _ in range(STORIES)]

@@ -43,6 +43,7 @@ def lines(folder: Path, what: str) -> list[dict[str, Any]]:
     return [one for one in told if one["what"] == what]
 
 
+@pytest.mark.timeout(500)
 def test_what_was_killed_goes_on_and_everything_is_told(tmp_path: Path) -> None:
     """Killed while it loads, with a line half written; nothing is stored twice, nor asked twice."""
     assert run(tmp_path, "--chunk", "300", "--die-after", "2").returncode == -9

@@ -6,7 +6,7 @@ grows with what there is to tell, and not with the events. Next: :mod:`sesevent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -61,9 +61,18 @@ class Where:
 
         Where neither domain nor provider is asked for, the simulator's mail is left out.
         """
-        if any(getattr(self, name) not in (None, getattr(key, name)) for name in DIMENSIONS):
-            return False
-        return self.recipient_domain is not None or self.provider is not None or not key.simulated
+        return self.test()(key)
+
+    def test(self) -> Callable[[Key], bool]:
+        """`holds`, to be asked of many keys."""
+        told = [(place, getattr(self, name)) for place, name in enumerate(Key._fields) if name in DIMENSIONS]
+        wanted = [(place, value) for place, value in told if value is not None]
+        simulated_too = self.recipient_domain is not None or self.provider is not None
+
+        def holds(key: Key) -> bool:
+            return (simulated_too or not key.simulated) and all(key[place] == value for place, value in wanted)
+
+        return holds
 
     def filter(self) -> dict[str, Any]:
         """The part that rows can be asked for: of several recipients each counts for his own domain."""

@@ -21,7 +21,6 @@ from sesevent.bounces.rulebook import load_rules
 from sesevent.errors import ConfigurationError
 from sesevent.jsonvalues import fields_as_json
 from sesevent.moments import UTC
-from sesevent.privacy.pseudonyms import is_pseudonym
 
 __all__ = [
     "PRECEDENCE", "STATES", "Change", "Evidence", "Happened", "MessageStatus", "RecipientStatus", "State",
@@ -325,7 +324,7 @@ class MessageStatus:
         """
         wanted = {addresses.normal(address), *forms}
         found = next((one for one in self.recipients if one.address in wanted), None)
-        if found is None and not forms and any(is_pseudonym(one.address) for one in self.recipients):
+        if found is None and not forms and any(addresses.is_pseudonym(one.address) for one in self.recipients):
             raise ConfigurationError(
                 "Recipients of this mail are stored under pseudonyms, and a status has no keys to find an address by.",
                 hint="Ask store.recipient(address), or give forms=privacy.pseudonyms.forms(address).",

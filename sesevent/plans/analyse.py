@@ -73,7 +73,7 @@ def cells_of(
     log = list(parts.log)
     if family is not None:
         for days, hours in ((parts.days, ()), ((), parts.hours)):
-            cells, unkept = yield from read_rows("day" if days else "hour", family, [*days, *hours], where.holds)
+            cells, unkept = yield from read_rows("day" if days else "hour", family, [*days, *hours], whole.holds)
             whole.add(cells)
             log += windows_of(unkept, ()) if days else windows_of((), unkept)
     for part in (part for piece in log for part in slices(piece)):
@@ -85,13 +85,13 @@ class _Whole:
     """What was found so far, with no more told apart than is asked."""
 
     def __init__(self, where: Where, dimensions: frozenset[str], slot: int) -> None:
-        self._where, self._slot = where, slot
+        self.holds, self._slot = where.test(), slot
         self._fields = frozenset("tag" if name.startswith(TAG) else name for name in dimensions)
         self._found: dict[tuple[str, Key], Cell] = {}
 
     def add(self, cells: Iterable[tuple[str, Key, Cell]]) -> None:
         for time, key, cell in cells:
-            if self._where.holds(key):
+            if self.holds(key):
                 self._found.setdefault((time[: self._slot], key.only(self._fields)), Cell()).merge(cell)
 
     def items(self) -> Iterator[tuple[str, Key, Cell]]:

@@ -143,7 +143,7 @@ _IN_CLEAR: Final[dict[str, dict[str, Any]]] = {
     SUPPRESSION_ACTS: {"_id": _TEXT},
     SUPPRESSION: {"_id": _TEXT},
     DEAD_LETTERS: {"content": {"$exists": True}},
-    HOLDS: {"value": _TEXT},
+    HOLDS: {"$or": [{"value": _TEXT}, {"why": _TEXT}]},
 }
 """Acts before standings: a standing that is derived meanwhile finds them either way."""
 

@@ -32,7 +32,7 @@ from sesevent.storage.standings import FACT, act_document, act_in, fact_document
 from sesevent.suppression.facts import Act
 
 __all__ = [
-    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "among_erased", "begun", "counted", "delete_acts",
+    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "addresses_in", "among_erased", "begun", "counted", "delete_acts",
     "delete_standings", "erasing_in", "erasures", "event_in", "finished", "forget", "insert_acts", "letter_names",
     "letter_without", "moved", "named_in", "noted_letters", "older_rows_naming", "payload_of", "person_of",
     "put_letters", "put_rows", "receipt_of", "rows_naming", "rows_of_mails", "rows_saying", "sent_at",
@@ -356,6 +356,18 @@ def letter_without(content: bytes, person: Person) -> bytes | None:
     for spelling in spellings(person):
         found = re.sub(re.escape(spelling.encode("utf-8", "surrogatepass")), mark, found, flags=re.IGNORECASE)
     return None if found == content else found
+
+
+def addresses_in(content: bytes) -> list[str]:
+    """Whom what could not be understood may name, in normal form: as JSON, links and codes spell them."""
+    text = content.decode("utf-8", "replace")
+    found = dict.fromkeys(f"{local}@{domain}" for local, domain in _SPELLED.findall(text))
+    return list(dict.fromkeys(addresses.normal(one) for one in found if addresses.is_one(one)))
+
+
+_SPELLED: Final = re.compile(
+    r"([A-Za-z0-9!#$&'*+/?^_`{|}~.\-]{1,64})(?:@|%(?:25)?40|=40|\\+u0040)([\w\-]+(?:\.[\w\-]+)+)", re.IGNORECASE
+)
 
 
 def letter_names(content: bytes, person: Person) -> bool:

@@ -61,6 +61,7 @@ TABLE: Final = (
     SealedField(SUPPRESSION_ACTS, "note", False, "addresses", "what people wrote about people"),
     SealedField(DEAD_LETTERS, "content", False, "events", "what arrived, and could not be understood"),
     SealedField(HOLDS, "value", False, "addresses", "may be an address"),
+    SealedField(HOLDS, "why", False, "addresses", "what people wrote about people"),
 )
 """All that is sealed. What is not here is in the clear."""
 

@@ -57,9 +57,12 @@ def tried(place: Place, python: str, extras: str) -> str:
     ]
     try:
         for step in steps:
-            done = subprocess.run(
-                step, cwd=place.directory, env=environment, capture_output=True, text=True, check=False, timeout=900
-            )
+            try:
+                done = subprocess.run(
+                    step, cwd=place.directory, env=environment, capture_output=True, text=True, check=False, timeout=900
+                )
+            except subprocess.TimeoutExpired:
+                return f"{' '.join(step[:3])}: took more than 900 seconds"
             if done.returncode:
                 return f"{' '.join(step[:3])}: {done.stdout}{done.stderr}"
         return ""

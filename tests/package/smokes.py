@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -503,7 +504,7 @@ def main(asked: list[str]) -> int:
     assert Path(sesevent.__file__).is_relative_to(sys.prefix), f"this is not the installed package: {sesevent.__file__}"
     wrong = [(name, error) for name, error in check(asked) if error is not None]
     for name, error in wrong:
-        print(f"{name}: {type(error).__name__}: {error}")
+        print(f"{name}: {type(error).__name__}: {error}", *traceback.format_tb(error.__traceback__)[-2:])
     return len(wrong)
 
 

@@ -23,7 +23,7 @@ def _of_release(name: str) -> ModuleType:
     return module
 
 
-checks, lock = _of_release("checks"), _of_release("lock")
+checks, lock, reach = map(_of_release, ("checks", "lock", "reach"))
 TODAY = date(2024, 5, 1)
 LOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2024-05-01\n\n### Added\n\n- `Guard.wrap` wraps.\n\n## [1.1.0] - 2024-01-01\n"
 
@@ -200,3 +200,26 @@ def test_the_lock_answers_what_pyproject_asks() -> None:
     asked = lock.asked_by(project)
     assert {"pytest", "mongoengine", "django", "cryptography", "sphinx"} <= {one.name for one in asked}
     assert list(lock.wrong(lock.LOCK.read_text(encoding="utf-8"), asked, matrix.supported())) == []
+
+
+# ── what tests reach ─────────────────────────────────────────────────────────────────────────
+
+
+def test_every_room_is_answered_for_by_tests_that_are_there() -> None:
+    """Whoever adds a room says which tests are its own; who asks less of one says why."""
+    assert sorted(reach.ROOMS) == reach.rooms()
+    tests = ROOT / "tests"
+    assert [one for row in reach.ROOMS.values() for one in row.tests if not (tests / one).exists()] == []
+    assert [room for room, row in reach.ROOMS.items() if row.enough != reach.ENOUGH and not row.why] == []
+
+
+def test_only_a_rooms_own_modules_are_told() -> None:
+    """With what is not reached: lines, and branches that start at lines that are."""
+
+    def file(percent: float) -> dict[str, object]:
+        return {"missing_lines": [3], "missing_branches": [[2, 5], [3, 4]], "summary": {"percent_covered": percent}}
+
+    told = {"files": {"sesevent/sns/a.py": file(95), "x/sesevent/sns/b.py": file(20), "sesevent/snsx.py": file(1)}}
+    found = list(reach.of_room("sns", told))
+    assert found == [("sesevent/sns/a.py", 95, "3, 2→5"), ("sesevent/sns/b.py", 20, "3, 2→5")]
+    assert [one.module for one in reach.too_little("sns", found)] == ["sesevent/sns/b.py"]

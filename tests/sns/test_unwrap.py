@@ -136,7 +136,7 @@ def test_each_message_tells_where_it_stood(raw: Any, path: str, via: tuple[str, 
         ('{"a": 1}', "is no SES event, and no wrapping that AWS puts around one"),
         (b"\xff\xfe", "UTF-8"),
         (b"\x1f\x8bnonsense", "is not gzip, although it begins so"),
-        (gzip.compress(TEXT.encode())[:-9], "is cut off"),
+        (gzip.compress(TEXT.encode(), mtime=0)[:-9], "is cut off"),
         ("[[1]]", "is a list inside a list"),
     ],
 )

@@ -80,6 +80,18 @@ def test_it_is_bounded_and_keeps_whom_was_asked_about_last() -> None:
     assert not remembered(made, "dan@example.com")
 
 
+def test_only_answers_older_than_what_is_not_known_any_more_are_doubted() -> None:
+    """The oldest of too many drops is what is forgotten."""
+    made = Memory(2, MINUTE)
+    for number in range(2):
+        made.drop(f"{number}@example.com")
+    asked = made.order
+    made.drop("2@example.com")
+    made.put(Decision("dan@example.com", allowed=True), asked, NOW)
+
+    assert remembered(made, "dan@example.com")
+
+
 def test_of_one_address_few_answers_are_kept() -> None:
     """Whoever asks about ever new streams does not fill the memory."""
     made = Memory(10, MINUTE)

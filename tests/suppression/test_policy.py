@@ -84,7 +84,10 @@ def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any], said: str) -> No
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"effects": {"zzz": {}, "aaa": {}}}, "no such rules: aaa, zzz; there are erased, manual, complaint"),
+        (
+            {"effects": {name: {} for name in "edcba"}},
+            "no such rules: a, b, c, d, e; there are erased, manual, complaint",
+        ),
         ({"effects": {"manual": {"action": "whatever"}}}, "effects.manual.action: "),
         ({"effects": {"manual": {"lasts": 0}}}, "longer than nothing, and less than a century"),
         ({"effects": {"manual": {"lasts": "P36500D"}}}, "less than a century"),
@@ -275,6 +278,13 @@ def test_a_decision_is_shown_without_the_address() -> None:
     assert repr(Decision("ann@example.com", allowed=False, rule="manual")).endswith(" refused: manual>")
     assert repr(Decision("ann@example.com", allowed=True)).endswith(" allowed>")
     assert "ann" not in repr(Decision("ann@example.com", allowed=True))
+
+
+def test_what_a_decision_does_not_say_is_nothing_and_of_all_streams() -> None:
+    """As where nothing is known."""
+    assert Decision("a@example.com", allowed=True) == Decision(
+        "a@example.com", True, None, None, "*", None, None, (), "", None, "", "*"
+    )
 
 
 def test_who_was_asked_about_for_whom_is_in_the_decision() -> None:
