@@ -89,6 +89,7 @@ autodoc_class_signature = "separated"
 autodoc_type_aliases = {"EventKind": "EventKind"}  # `type` is also a property of events, and would be linked to it
 myst_heading_anchors = 3
 nitpicky = False
+smartquotes_action = "qe"  # quotes and ellipses; `--` in the words of a command's help is no dash
 
 
 def _table(name: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
