@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "layers", "docs", "tests"]
@@ -68,8 +71,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def pythons(session: nox.Session) -> None:
-    """The suite on every supported Python, from the built package."""
+    """The suite on every supported Python, of the package as installed."""
     session.install(f".[{EXTRAS}]", *TEST_TOOLS)
+    without_the_source(session)
     session.run("pytest", "-n", "auto", *session.posargs)
 
 
@@ -78,14 +82,34 @@ def floors(session: nox.Session) -> None:
     """The suite with the oldest dependencies that are promised."""
     session.install("--resolution", "lowest-direct", f".[{EXTRAS}]")
     session.install(*TEST_TOOLS)
-    session.run("pytest", "-n", "auto", *session.posargs)
+    without_the_source(session)
+    # Old versions are used in ways that the newer ones of what they use warn of.
+    session.run("pytest", "-n", "auto", "-W", "ignore::DeprecationWarning", *session.posargs)
 
 
-@nox.session(python=PYTHONS[-1])
+@nox.session(python=PYTHONS)
 def bare(session: nox.Session) -> None:
-    """The pure parts without any extra."""
+    """The pure parts without any extra, of the package as installed."""
     session.install(".", *PURE_TOOLS)
+    without_the_source(session)
     session.run("pytest", *PURE_TESTS)
+
+
+def without_the_source(session: nox.Session) -> None:
+    """Go where everything of the repository is but the package, so that only the installed one can be found."""
+    place = Path(session.create_tmp()) / "without-the-source"
+    shutil.rmtree(place, ignore_errors=True)
+    for name in session.run("git", "ls-files", external=True, silent=True).splitlines():
+        if not name.startswith("sesevent/"):
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, place / name)
+    session.chdir(place)
+
+
+@nox.session(**HERE)
+def wheels(session: nox.Session) -> None:
+    """The built wheel without extras, with each, with all, on every Python: ``-- --pythons 3.12 --extras fast``."""
+    session.run("python", "tests/package/matrix.py", *session.posargs, external=True)
 
 
 @nox.session
@@ -100,6 +124,16 @@ def fuzz(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Kill, pause, cut off and fill up a replica set under a stream: ``-- --rounds 10 --report faults.md``."""
     session.run("python", "tests/faults/run.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
+def mutation(session: nox.Session) -> None:
+    """See whether tests notice when the code is changed: ``-- --package suppression --sample 200 --seed 1``.
+
+    The runner is our own: mutmut leaves tables, defaults and properties as they are, and cosmic-ray starts an
+    interpreter for each of thousands of changes.
+    """
+    session.run("python", "tests/mutation/run.py", *session.posargs, external=True)
 
 
 @nox.session(**HERE)
@@ -139,6 +173,27 @@ def bounce_scores(session: nox.Session) -> None:
 
 
 @nox.session(**HERE)
+def coverage(session: nox.Session) -> None:
+    """How much of each room its own tests reach, branches included: ``-- events sns``."""
+    session.run("python", "release/reach.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
+def lock(session: nox.Session) -> None:
+    """Write the development lock anew with the newest versions that fit: ``-- --no-upgrade`` keeps those it has."""
+    session.run("python", "release/lock.py", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
 def package(session: nox.Session) -> None:
-    """Build wheel and sdist."""
-    session.run("python", "-m", "build", external=True)
+    """Build wheel and sdist, twice, and tell their hashes."""
+    session.run("python", "release/checks.py", "files", external=True)
+
+
+@nox.session(**HERE)
+def release(session: nox.Session) -> None:
+    """Everything before a version is given to others, but the upload. Nothing goes on after the first thing wrong."""
+    session.run("python", "release/checks.py", "before", external=True)
+    steps = ["lint", "types", "layers", "docs", "tests", "wheels"]
+    session.run("nox", "--stop-on-first-error", "-s", *steps, external=True)
+    session.run("python", "release/checks.py", "files", external=True)

@@ -1,7 +1,7 @@
 """The benchmarks. ``python benchmarks/run.py``: every group; with names: those. ``--quick``: few rounds, for CI.
 
 Groups: parse, peers (needs ``pip install 'django-anymail[amazon-ses]'``), verify, receive, webhook, choices, room,
-memory, suppress, indexes, bounces, status, analytics, web.
+memory, suppress, indexes, bounces, status, analytics, web, imports.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import capture
 import counting
+import imports
 import orjson
 import pages
 import sample
@@ -288,6 +289,7 @@ GROUPS = {
     "webhook": capture.serving, "choices": capture.choosing, "room": capture.weighing, "memory": capture.remembering,
     "suppress": suppressing, "indexes": indexing, "bounces": bouncing, "status": statuses, "web": pages.serving,
     "analytics": counting.counting, "privacy": capture.protecting,
+    "imports": imports.imports,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -64,8 +64,14 @@ from sesevent.suppression.standing import derive
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-import scaling  # noqa: E402  # beside this file
-from llms import llms_text  # noqa: E402  # likewise
+import routes_table  # noqa: E402  # these are beside this file
+import scaling  # noqa: E402
+import settings_table  # noqa: E402
+from absent import ABSENT  # noqa: E402
+from llms import first_sentences, llms_text  # noqa: E402
+
+sys.path.append(str(HERE.parent / "tests"))
+from mutation.mutants import LEFT_AS_IT_IS  # noqa: E402
 
 project = "sesevent"
 release = version = __version__
@@ -73,6 +79,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build", "**/_table_*.md"]
 html_theme = "furo"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_search_summary = False  # made by fetching pages, which a browser forbids where they are files: see `told.js`
 html_title = f"sesevent {release}"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -167,11 +175,12 @@ def _type_of(annotation: str) -> str:
     return f"`{annotation.removesuffix(' | None').replace('Moment', 'datetime')}`"
 
 
-def _fields(part: type[Part]) -> Iterator[tuple[str, str, str, str, str]]:
+def _fields(part: type[Part]) -> Iterator[tuple[str, ...]]:
     said, types = _said_of(part), inspect.get_annotations(part)
     for number, (name, told) in enumerate(part.model_fields.items()):
         head = f"`{part.__name__}`" if not number else ""
-        yield head, f"`{told.alias}`", f"`{name}`", _type_of(types[name]), said.get(name, "")
+        when = ABSENT.get(f"{part.__name__}.{told.alias}", "")
+        yield head, f"`{told.alias}`", f"`{name}`", _type_of(types[name]), said.get(name, ""), when
 
 
 def _parts() -> Iterator[type[Part]]:
@@ -184,9 +193,12 @@ def _parts() -> Iterator[type[Part]]:
                 yield one
 
 
+_KNOWN = {f"{part.__name__}.{told.alias}" for part in _parts() for told in part.model_fields.values()}
+if _gone := ABSENT.keys() - _KNOWN:
+    raise AssertionError(f"no such fields: {_gone}")
 _table(
     "fields",
-    ("object", "AWS's name", "ours", "type", "what it holds"),
+    ("object", "AWS's name", "ours", "type", "what it holds", "absent where"),
     [row for part in _parts() for row in _fields(part)],
 )
 _table(
@@ -313,6 +325,21 @@ for _name, _text in {
     "cli_commands": cli_reference.sections(get_command(cli_app)),
 }.items():
     (HERE / "reference" / f"_table_{_name}.md").write_text(_text, encoding="utf-8")
+_table("routes", ("", *[f"`{word}`" for word in EVENT_CLASSES]), routes_table.matrix())
+_table("route_manners", ("route", "received by", "who proves the sender", "acknowledged by"), [*routes_table.manners()])
+_ROOT = get_command(cli_app)
+_SETTINGS = {
+    "common": (settings_table.HEAD, [*settings_table.common(_ROOT)]),
+    "calls": (("called", "argument", "type", "default"), [*settings_table.of_calls()]),
+    "commands": (
+        ("command", "option", "environment", "file", "means", "default"), [*settings_table.of_commands(_ROOT)],
+    ),
+}  # fmt: skip
+for _name, (_head, _rows) in _SETTINGS.items():
+    _table(f"settings_{_name}", _head, _rows)
+_told = {cell.strip("`") for _, rows in _SETTINGS.values() for row in rows for cell in row}
+if _untold := settings_table.variables(HERE.parent / "sesevent") - _told:
+    raise AssertionError(f"variables of the environment that no table of settings tells of: {_untold}")
 _KEYS = {"person": "the person's, where people have keys; else a shared one", "events": "a shared one",
          "addresses": "a shared one, of its own"}  # fmt: skip
 _table(
@@ -520,6 +547,17 @@ _table(
 )
 
 
+_table(
+    "mutation",
+    ("package", "score", "changes there are", "tried", "noticed", "not noticed", "cannot be noticed", "not reached"),
+    [
+        (f"`{name}`", f"{100 * row['killed'] / (row['killed'] + row['survived']):.1f} %", *(
+            f"{row[column]:,}" for column in ("mutants", "tried", "killed", "survived", "explained")
+        ))
+        for name, row in json.loads((HERE.parent / "tests/mutation/scores.json").read_text(encoding="utf-8")).items()
+    ],
+)  # fmt: skip
+_table("left_as_it_is", ("what", "because"), list(LEFT_AS_IT_IS.items()))
 for _scale_table in scaling.tables():
     _table(*_scale_table)
 _table("scopes", ("scope", "may"), [(f"`{name}`", what) for name, what in SCOPES.items()])
@@ -641,10 +679,18 @@ _house()
 
 
 def setup(app: Any) -> None:
-    """Write `llms.txt` beside the pages."""
-    app.connect("build-finished", _write_llms_text)
+    """Write `llms.txt` beside the pages, and what the search tells of each."""
+    app.connect("build-finished", _write_beside)
+    app.connect("html-page-context", _search_tells)
 
 
-def _write_llms_text(app: Any, failed: Exception | None) -> None:
+def _write_beside(app: Any, failed: Exception | None) -> None:
     if failed is None:
         (Path(app.outdir) / "llms.txt").write_text(llms_text(), encoding="utf-8")
+
+
+def _search_tells(app: Any, page: str, *_: Any) -> None:
+    if page == "search":
+        told = json.dumps(first_sentences(), ensure_ascii=False)
+        app.add_js_file(None, body=f"window.TOLD = {told};".replace("</", "<\\/"))
+        app.add_js_file("told.js", loading_method="defer")

@@ -22,9 +22,16 @@ def told_of(text: str) -> tuple[str, str]:
     title = re.search(r"^# (.+)$", text, re.MULTILINE)
     for block in re.split(r"\n\s*\n", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
         first = " ".join(block.split())
-        if first and not first.startswith(("#", "```", "|", "(", "-", "<")):
+        if first and not first.startswith(("<!-", "#", "```", "|", "(", "-", "<")):
             return (title[1] if title else ""), re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", first)
     return (title[1] if title else ""), ""
+
+
+def first_sentences() -> dict[str, str]:
+    """Page → its first paragraph, for all pages that the index lists."""
+    pages = [page for listed in sections((HERE / "index.md").read_text(encoding="utf-8")).values() for page in listed]
+    told = {page: told_of((HERE / f"{page}.md").read_text(encoding="utf-8"))[1] for page in pages}
+    return {page: re.sub(r"[*`]", "", said) for page, said in told.items() if said}
 
 
 def llms_text() -> str:

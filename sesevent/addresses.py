@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Sequence
 from email.utils import parseaddr
 
-__all__ = ["bare", "is_one", "mask", "normal", "normals_of", "untagged"]
+__all__ = ["bare", "is_one", "is_pseudonym", "mask", "normal", "normals_of", "untagged"]
 
 # What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
@@ -137,3 +137,11 @@ def _ascii_label(label: str) -> str:
     if label.isascii() or len(label) > _LONGEST_LABEL or not _LABEL.fullmatch(label):
         return label
     return "xn--" + label.encode("punycode").decode("ascii")
+
+
+_PSEUDONYM = re.compile(r"[pe]\.[a-z0-9]{1,12}\.[0-9a-f]{32}@[^@]+")
+
+
+def is_pseudonym(normal: str) -> bool:
+    """True for what a key made of an address, or of an erased person's (`sesevent.privacy.pseudonyms`)."""
+    return normal[1:2] == "." and _PSEUDONYM.fullmatch(normal) is not None

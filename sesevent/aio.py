@@ -84,7 +84,7 @@ from sesevent.storage.connection import (
 )
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK, PSEUDONYMS
+from sesevent.storage.operations import CLOCK, PSEUDONYMS, SEALS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.storage.renewal import Place
@@ -715,8 +715,9 @@ class AsyncEventStore:
         from sesevent.faces.compliance import AsyncCompliance
 
         return AsyncCompliance(
-            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy
-        )
+            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy,
+            encrypts=SEALS in self._collections,
+        )  # fmt: skip
 
     @cached_property
     def storage(self) -> AsyncStorage:

@@ -73,7 +73,7 @@ from sesevent.storage.connection import (
 )
 from sesevent.storage.failures import translate
 from sesevent.storage.layout import EVENTS
-from sesevent.storage.operations import CLOCK, PSEUDONYMS
+from sesevent.storage.operations import CLOCK, PSEUDONYMS, SEALS
 from sesevent.storage.reads import Cursor
 from sesevent.storage.records import DeadLetter
 from sesevent.storage.renewal import Place
@@ -686,8 +686,9 @@ class EventStore:
         from sesevent.faces.compliance import Compliance
 
         return Compliance(
-            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy
-        )
+            self._perform, self._clock, self._settings, None if self._privacy is None else self._privacy.policy,
+            encrypts=SEALS in self._collections,
+        )  # fmt: skip
 
     @cached_property
     def storage(self) -> Storage:

@@ -10,10 +10,17 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from nothing_personal import listened, personal_in
 
 from sesevent import testing
+
+# How fast a machine is, or how busy, says nothing about the code.
+hypothesis.settings.register_profile(
+    "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any speed")
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 

@@ -6,8 +6,9 @@ import asyncio
 import json
 import queue
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from typing import Any
@@ -25,14 +26,14 @@ ROLES = ("read", "read:pii", "suppress", "admin")
 
 
 @contextmanager
-def serving(uri: str, database: str, **settings: Any) -> Iterator[str]:
+def serving(uri: str, database: str, *, encryption: Any = None, **settings: Any) -> Iterator[str]:
     """The address of a server in a thread of its own; ended as a signal would end it."""
     from sesevent.web.server import serve
 
     started: queue.Queue[Any] = queue.Queue()
 
     async def main() -> None:
-        async with AsyncEventStore.connect(uri, database=database) as store:
+        async with AsyncEventStore.connect(uri, database=database, encryption=encryption) as store:
             await serve(store, port=0, on_start=lambda server, port: started.put((server, port)), **settings)
 
     def run() -> None:
@@ -70,6 +71,57 @@ class Api:
 
     def headers(self, role: str | None) -> dict[str, str]:
         return {} if role is None else {"Authorization": f"Bearer {self.tokens[role]}"}
+
+
+class Following:
+    """A client of the stream, in a thread of its own."""
+
+    def __init__(self, api: Any, role: str = "read", after: str | None = None, **query: Any) -> None:
+        self.messages: dict[str, queue.Queue[Any]] = defaultdict(queue.Queue)
+        self.last = after
+        self.ended = threading.Event()
+        self._arguments = f"{api.url}/v1/stream", query, api.headers(role)
+        self._stop = False
+        threading.Thread(target=self._read, daemon=True).start()
+        self.here = self.next("comment")
+
+    def _read(self) -> None:
+        """Read, and come again where it was let go, as browsers do."""
+        while self._read_once() == "dropped":
+            pass
+        self.ended.set()
+
+    def _read_once(self) -> str:
+        url, query, headers = self._arguments
+        if self.last is not None:
+            headers = headers | {"Last-Event-ID": self.last}
+        kind, data = "message", None
+        with suppress(httpx.HTTPError), httpx.stream("GET", url, params=query, headers=headers, timeout=60) as answer:
+            for line in answer.iter_lines():
+                if self._stop:
+                    return ""
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    self.last = value
+                elif name == "event":
+                    kind = value
+                elif name == "data":
+                    data = json.loads(value)
+                elif line.startswith(": "):
+                    self.messages["comment"].put(line[2:])
+                elif not line and data is not None:
+                    self.messages[kind].put(data | {"sse": self.last})
+                    if kind != "message":
+                        return kind
+                    data = None
+        return ""
+
+    def next(self, kind: str = "message", seconds: float = 30) -> Any:
+        """The next message of a kind."""
+        return self.messages[kind].get(timeout=seconds)
+
+    def leave(self) -> None:
+        self._stop = True
 
 
 def take(store: Any, *payloads: Any) -> None:

@@ -96,6 +96,9 @@ class Hygiene:
     """False where no open and no click was stored since then: then nobody is called unengaged."""
     findings: tuple[Finding, ...]
     """One of each kind, also where nobody is of it. An address may be of several."""
+    hidden: int = 0
+    """Of the people those who are kept encrypted or under a pseudonym: whether theirs are role addresses is not seen.
+    Somebody who is kept in two ways, as while rows from before are being encrypted, counts twice."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON knows it."""
@@ -112,6 +115,9 @@ def finding(kind: Kind, people: int, examples: Iterable[str]) -> Finding:
 
 _KIND: Final = {"$ifNull": ["$derived.type", "$Type"]}
 _THEM: Final = "$derived.recipients"
+_OURS: Final = {"$ifNull": ["$derived.domains", []]}
+"""Where recipients are encrypted: their domains, in the same order."""
+_HIDDEN: Final = {"$or": [{"_id": {"$type": "binData"}}, {"_id": {"$regex": r"^p\.[a-z0-9]{1,12}\.[0-9a-f]{32}@"}}]}
 
 
 def _people(since: datetime, until: datetime) -> list[dict[str, Any]]:
@@ -120,11 +126,12 @@ def _people(since: datetime, until: datetime) -> list[dict[str, Any]]:
     delivered = {"$eq": ["$t", "Delivery"]}
     return [
         {"$match": {"Timestamp": {"$gte": format_moment(since), "$lt": format_moment(until)}}},
-        {"$project": {"t": _KIND, "at": "$Timestamp", "m": {"$toBool": "$derived.machine"}, "p": _THEM}},
+        {"$project": {"t": _KIND, "at": "$Timestamp", "m": {"$toBool": "$derived.machine"}, "p": _THEM, "d": _OURS}},
         {"$match": {"t": {"$in": ["Send", "Delivery", "Bounce", "Open", "Click"]}}},
-        {"$unwind": "$p"},
+        {"$unwind": {"path": "$p", "includeArrayIndex": "i"}},
         {"$group": {
             "_id": "$p",
+            "at": {"$min": {"$ifNull": [{"$arrayElemAt": ["$d", "$i"]}, "$p"]}},
             "delivered": {"$sum": {"$cond": [delivered, 1, 0]}},
             "first": {"$min": {"$cond": [delivered, "$at", None]}},
             "engaged": {"$max": {"$cond": [engaged, "$at", None]}},
@@ -154,12 +161,23 @@ def people_pipeline(since: datetime, border: datetime, until: datetime) -> list[
             "unengaged_some": [{"$match": idle}, *some],
             "role": [role, {"$count": "n"}],
             "role_some": [role, *some],
+            "hidden": [{"$match": _HIDDEN}, {"$count": "n"}],
         }},
     ]  # fmt: skip
 
 
-def read_people(rows: Sequence[Mapping[str, Any]]) -> tuple[int, bool, dict[str, tuple[int, list[str]]]]:
-    """What the answer of `people_pipeline` says: people, whether engagement is known, and by kind how many and who."""
+class People(NamedTuple):
+    """What the answer of `people_pipeline` says."""
+
+    people: int
+    hidden: int
+    engagement_known: bool
+    found: dict[str, tuple[int, list[str]]]
+    """By kind how many, and some of them."""
+
+
+def read_people(rows: Sequence[Mapping[str, Any]]) -> People:
+    """What the answer of `people_pipeline` says."""
     (told,) = rows
 
     def count(name: str) -> int:
@@ -167,12 +185,12 @@ def read_people(rows: Sequence[Mapping[str, Any]]) -> tuple[int, bool, dict[str,
 
     known = count("engaged") > 0
     found = {name: (count(name), [row["_id"] for row in told[f"{name}_some"]]) for name in ("unengaged", "role")}
-    return count("people"), known, found if known else found | {"unengaged": (0, [])}
+    return People(count("people"), count("hidden"), known, found if known else found | {"unengaged": (0, [])})
 
 
 def domains_pipeline(since: datetime, until: datetime) -> list[dict[str, Any]]:
     """The domains that take the most mail, and those that never took any, with how many people are there."""
-    domain = {"$arrayElemAt": [{"$split": ["$_id", "@"]}, -1]}
+    domain = {"$arrayElemAt": [{"$split": ["$at", "@"]}, -1]}
     return [
         *_people(since, until),
         {"$group": {"_id": domain, "people": {"$sum": 1}, "delivered": {"$sum": "$delivered"},

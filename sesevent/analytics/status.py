@@ -11,13 +11,14 @@ It knows no documents and no payloads. Next: :mod:`sesevent.storage.happenings`,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sesevent import addresses
 from sesevent.bounces.rulebook import load_rules
+from sesevent.errors import ConfigurationError
 from sesevent.jsonvalues import fields_as_json
 from sesevent.moments import UTC
 
@@ -315,10 +316,20 @@ class MessageStatus:
         told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in self.counts.items())
         return f"{len(self.recipients)} recipients: {told}." if told else f"{STATES[self.state].words}."
 
-    def of(self, address: str) -> RecipientStatus | None:
-        """The status for one person, however the address is spelled; None where no event names them."""
-        normal = addresses.normal(address)
-        return next((one for one in self.recipients if one.address == normal), None)
+    def of(self, address: str, forms: Collection[str] = ()) -> RecipientStatus | None:
+        """The status for one person, however the address is spelled; None where no event names them.
+
+        Where people are stored under pseudonyms give all *forms*, as ``privacy.pseudonyms.forms(address)`` tells them.
+        Raises ConfigurationError where there are pseudonyms and no forms: a status knows no keys.
+        """
+        wanted = {addresses.normal(address), *forms}
+        found = next((one for one in self.recipients if one.address in wanted), None)
+        if found is None and not forms and any(addresses.is_pseudonym(one.address) for one in self.recipients):
+            raise ConfigurationError(
+                "Recipients of this mail are stored under pseudonyms, and a status has no keys to find an address by.",
+                hint="Ask store.recipient(address), or give forms=privacy.pseudonyms.forms(address).",
+            )
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in values that JSON knows."""

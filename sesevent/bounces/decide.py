@@ -14,7 +14,7 @@ from typing import Final
 from sesevent.bounces import ses_words
 from sesevent.bounces.classification import Classification, Verdict
 from sesevent.bounces.engine import Engine, Hit, the_engine
-from sesevent.bounces.priority import ENHANCED_CODES, PRIORITY, REPLIES, REPLY_CODES, Finding, code_reason
+from sesevent.bounces.priority import ENHANCED_CODES, PRIORITY, REPLIES, REPLY_CODES, SILENT, Finding, code_reason
 from sesevent.bounces.rulebook import load_rules
 from sesevent.bounces.ses_words import SesWord
 from sesevent.bounces.text import LIMIT, after_prefix, words_of
@@ -24,7 +24,6 @@ __all__ = ["classify", "classify_delay", "classify_reject", "classify_rendering_
 _RANK: Final = {row.name: place for place, row in enumerate(PRIORITY)}
 _CONFIDENCE: Final = {row.name: row.confidence for row in PRIORITY}
 _ENHANCED: Final = re.compile(r"(?<![0-9.])[45]\.[0-9]\.[0-9]{1,3}(?![0-9]|\.[0-9])")
-_SILENT: Final = frozenset(("0.0", "1.0", "2.0"))
 _GENERAL: Final = frozenset(("3.0", "4.0", "5.0", "6.0", "7.0", "7.1"))
 _is_code: Final = (ENHANCED_CODES | REPLY_CODES).__contains__
 _NOT_FAILED: Final = frozenset(("delivered", "relayed", "expanded"))  # RFC 3464 section 2.3.3
@@ -142,7 +141,7 @@ def _better(said: str | None, reported: str | None) -> str | None:
 
 
 def _telling(code: str) -> int:
-    return 0 if code[2:] in _SILENT else 1 if code[2:] in _GENERAL else 2
+    return 0 if code[2:] in SILENT else 1 if code[2:] in _GENERAL else 2
 
 
 def _digit(enhanced: str | None, code: str | None, bounce_type: str | None) -> str | None:

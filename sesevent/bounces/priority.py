@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "CODES", "ENHANCED_CODES", "GENERAL_CODES", "OWN_CODES", "PRIORITY", "REASON_ORDER", "REPLIES",
-    "REPLY_CODES", "STRENGTHS", "Evidence", "Finding", "code_reason",
+    "REPLY_CODES", "SILENT", "STRENGTHS", "Evidence", "Finding", "code_reason",
 ]  # fmt: skip
 
 
@@ -264,12 +264,14 @@ def code_reason(code: str) -> tuple[str, str]:
         found = table.get(subject_detail)
         if found is not None:
             return found[0], kind
-    if subject_detail in _SILENT:
+    if subject_detail in SILENT:
         return "", "none"
     return GENERAL_CODES.get(code[2], ("", ""))[0], "general_status"
 
 
-_SILENT: Final = frozenset(("0.0", "1.0", "2.0"))
+SILENT: Final = frozenset(("0.0", "1.0", "2.0"))
+"""Enhanced codes that mean nothing: mailers put them where they know no better."""
+
 ENHANCED_CODES: Final = frozenset(
     f"{kind}.{detail}"
     for kind in "245"

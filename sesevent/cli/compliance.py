@@ -44,6 +44,8 @@ def hygiene(
         print_json(told.to_dict())
     if not told.engagement_known:
         note("nobody is called unengaged: no open or click is known")
+    if told.hidden:
+        note(f"of {told.hidden:,} people addresses are hidden: whether theirs are role addresses is not seen")
 
 
 def _print_csv(told: Hygiene) -> None:

@@ -106,6 +106,9 @@ def words(types: list[str] | None) -> list[str]:
 def row(stored: StoredEvent, *, short: bool) -> dict[str, Any]:
     """What is told of a stored event; in short, what a person looks for."""
     told = event_row(stored.event)
+    told["recipients"] = told["recipients"] or (stored.document.get("derived") or {}).get("recipients", [])
     if short:
-        return {name: told[name] for name in ("timestamp", "type", "recipients", "subject", "message_id")}
-    return {"id": str(stored.id), **told, "received_at": stored.received_at}
+        why = {"subject": f"({stored.unreadable})"} if stored.unreadable else {}
+        return {name: told[name] for name in ("timestamp", "type", "recipients", "subject", "message_id")} | why
+    why = {"unreadable": stored.unreadable} if stored.unreadable else {}
+    return {"id": str(stored.id), **told, "received_at": stored.received_at, **why}

@@ -37,7 +37,10 @@ class Compliance:
         clock: Callable[[], datetime],
         settings: Settings | None,
         privacy: Explained | None = None,
+        *,
+        encrypts: bool = False,
     ) -> None:
+        self._encrypts = encrypts
         self._perform = perform
         self._clock = clock
         self._settings = settings
@@ -70,8 +73,9 @@ class Compliance:
         no configuration knows; what was not said stands among its ``open_points``. It is no legal advice.
         """
         plan = compliance.record(
-            retention, privacy or self._privacy, controller, legal_basis, recipients, self._settings, self._clock()
-        )
+            retention, privacy or self._privacy, controller, legal_basis, recipients, self._settings, self._clock(),
+            encrypts=self._encrypts,
+        )  # fmt: skip
         told: ProcessingRecord = self._perform(plan)
         return told
 
@@ -85,7 +89,10 @@ class AsyncCompliance:
         clock: Callable[[], datetime],
         settings: Settings | None,
         privacy: Explained | None = None,
+        *,
+        encrypts: bool = False,
     ) -> None:
+        self._encrypts = encrypts
         self._perform = perform
         self._clock = clock
         self._settings = settings
@@ -118,7 +125,8 @@ class AsyncCompliance:
         no configuration knows; what was not said stands among its ``open_points``. It is no legal advice.
         """
         plan = compliance.record(
-            retention, privacy or self._privacy, controller, legal_basis, recipients, self._settings, self._clock()
-        )
+            retention, privacy or self._privacy, controller, legal_basis, recipients, self._settings, self._clock(),
+            encrypts=self._encrypts,
+        )  # fmt: skip
         told: ProcessingRecord = await self._perform(plan)
         return told

@@ -23,6 +23,8 @@ from sesevent.suppression.policy import Policy
 
 __all__ = ["AsyncPrivacy", "Changeable", "ErasureProgress", "ErasureReceipt", "Privacy"]
 
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+"""What takes an archived event's place; itself where nothing is to change."""
 _ROUNDS: Final = 5  # others, who do not know of it yet, may write that often while somebody is being erased
 
 
@@ -175,7 +177,7 @@ class Privacy:
             for find in personal.finds_before:
                 self._find(find, person, told)
             for archive in archives:
-                archive.change(told.archived, texts=spellings(person), dry_run=True)
+                archive.change(self._unsealing(told.archived), texts=spellings(person), dry_run=True)
             for find in personal.finds_after:
                 self._find(find, person, told)
         return told.counts
@@ -208,7 +210,8 @@ class Privacy:
         hash is kept from mail, whatever comes later; without *keep_do_not_mail* nothing is kept of them, and mail that
         is sent from now on is stored as anybody's. Dead letters, and *archives* (`sesevent.contrib.archive.Archive`,
         of a blocking store), are rewritten. What comes of old mails later, or out of a backup, is erased again when it
-        is stored.
+        is stored. Where the store encrypts and people have keys of their own, the person's are destroyed at the end:
+        what else there is, in archives and backups, cannot be read any more.
 
         It may be killed at any point: erase again, and it goes on. Erasing twice is erasing once. *thorough* reads the
         whole log for texts that name the person without concerning them, such as inbound mail. With *dry_run* nothing
@@ -230,6 +233,7 @@ class Privacy:
             if self._perform(privacy.is_done(work)):
                 break
         self._in_archives(work, archives, told)
+        self._perform(privacy.shred(work))
         done: ErasureReceipt = self._perform(privacy.end(work, self._clock()))
         return done
 
@@ -254,7 +258,19 @@ class Privacy:
 
         for archive in archives:
             told.beside()
-            archive.change(change, texts=privacy.texts_of(work), dry_run=told.dry_run, on_progress=tell)
+            texts = privacy.texts_of(work)
+            archive.change(self._unsealing(change), texts=texts, dry_run=told.dry_run, on_progress=tell)
+
+    def _unsealing(self, change: Change) -> Change:
+        """The same change, of events that are archived encrypted, too."""
+
+        def changed(document: dict[str, Any]) -> dict[str, Any]:
+            if not privacy.is_sealed(document):
+                return change(document)
+            found: dict[str, Any] = self._perform(privacy.sealed_without(change, document))
+            return found
+
+        return changed
 
     def receipts(self) -> Iterator[ErasureReceipt]:
         """What was erased, by keyed hash: the last erasure of each person. The audit trail tells of all."""
@@ -315,7 +331,8 @@ class AsyncPrivacy:
             for find in personal.finds_before:
                 await self._find(find, person, told)
             for archive in archives:
-                await asyncio.to_thread(archive.change, told.archived, texts=spellings(person), dry_run=True)
+                change = self._unsealing(told.archived)
+                await asyncio.to_thread(archive.change, change, texts=spellings(person), dry_run=True)
             for find in personal.finds_after:
                 await self._find(find, person, told)
         return told.counts
@@ -348,7 +365,8 @@ class AsyncPrivacy:
         hash is kept from mail, whatever comes later; without *keep_do_not_mail* nothing is kept of them, and mail that
         is sent from now on is stored as anybody's. Dead letters, and *archives* (`sesevent.contrib.archive.Archive`,
         of a blocking store), are rewritten. What comes of old mails later, or out of a backup, is erased again when it
-        is stored.
+        is stored. Where the store encrypts and people have keys of their own, the person's are destroyed at the end:
+        what else there is, in archives and backups, cannot be read any more.
 
         It may be killed at any point: erase again, and it goes on. Erasing twice is erasing once. *thorough* reads the
         whole log for texts that name the person without concerning them, such as inbound mail. With *dry_run* nothing
@@ -372,6 +390,7 @@ class AsyncPrivacy:
             if await self._perform(privacy.is_done(work)):
                 break
         await self._in_archives(work, archives, told)
+        await self._perform(privacy.shred(work))
         done: ErasureReceipt = await self._perform(privacy.end(work, self._clock()))
         return done
 
@@ -398,8 +417,21 @@ class AsyncPrivacy:
 
         for archive in archives:
             told.beside()
-            texts = privacy.texts_of(work)
-            await asyncio.to_thread(archive.change, change, texts=texts, dry_run=told.dry_run, on_progress=tell)
+            texts, sealed = privacy.texts_of(work), self._unsealing(change)
+            await asyncio.to_thread(archive.change, sealed, texts=texts, dry_run=told.dry_run, on_progress=tell)
+
+    def _unsealing(self, change: Change) -> Change:
+        """The same change, of events that are archived encrypted, too; called in another thread."""
+        loop = asyncio.get_running_loop()
+
+        def changed(document: dict[str, Any]) -> dict[str, Any]:
+            if not privacy.is_sealed(document):
+                return change(document)
+            found: Any = self._perform(privacy.sealed_without(change, document))
+            told: dict[str, Any] = asyncio.run_coroutine_threadsafe(found, loop).result()
+            return told
+
+        return changed
 
     async def receipts(self) -> AsyncIterator[ErasureReceipt]:
         """What was erased, by keyed hash: the last erasure of each person. The audit trail tells of all."""

@@ -45,7 +45,10 @@ def say(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]
     normals = [addresses.normal(address) for address, _ in said]
     stored, names = yield from names_of(normals)
     stored |= yield from erased.hashes_of(normals)
-    acts = [(stored[normal], with_id(stored[normal], act)) for normal, (_, act) in zip(normals, said, strict=True)]
+    acts = [
+        (stored[normal], with_id(stored[normal], erased.without_name(act, normal, stored[normal])))
+        for normal, (_, act) in zip(normals, said, strict=True)
+    ]
     if not acts:
         return []
     acts += yield from _under_other_names(names, acts)
@@ -75,7 +78,7 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     normal = addresses.normal(address)
     stored, _ = yield from names_of([normal])
     stored |= yield from erased.hashes_of([normal])
-    known = with_id(stored[normal], act)
+    known = with_id(stored[normal], erased.without_name(act, normal, stored[normal]))
     # First into the audit, so that nothing is done unseen; the id leads to the person while the act is kept.
     yield from audit.note(act_entry(known), once=known.id)
     yield from say(policy, [(address, act)])

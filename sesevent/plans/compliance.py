@@ -29,7 +29,7 @@ def hygiene_report(months: int, now: datetime) -> Plan[Hygiene]:
     if not 1 <= months <= _LONGEST:
         raise ConfigurationError(f"months must be 1 to {_LONGEST}.")
     border, since = (read_age(f"{number} months").before(now) for number in (months, 2 * months))
-    people, known, found = hygiene.read_people(
+    people, hidden, known, found = hygiene.read_people(
         (yield from ask(Aggregate(EVENTS, hygiene.people_pipeline(since, border, now))))
     )
     found["typo_domain"] = hygiene.slips((yield from ask(Aggregate(EVENTS, hygiene.domains_pipeline(since, now)))))
@@ -38,7 +38,7 @@ def hygiene_report(months: int, now: datetime) -> Plan[Hygiene]:
         if kind.rules:
             found[kind.name] = yield from _held_by(kind.rules, now)
         findings.append(hygiene.finding(kind, *found[kind.name]))
-    return Hygiene(now, since, months, people, known, tuple(findings))
+    return Hygiene(now, since, months, people, known, tuple(findings), hidden)
 
 
 def _held_by(rules: Sequence[str], now: datetime) -> Plan[tuple[int, list[str]]]:
@@ -58,6 +58,8 @@ def record(
     recipients: Iterable[str],
     settings: Settings | None,
     now: datetime,
+    *,
+    encrypts: bool,
 ) -> Plan[ProcessingRecord]:
     """What is stored about whom, where, why and how long, as it is configured."""
     hello = yield from ask(Command("hello"))
@@ -70,12 +72,13 @@ def record(
             how_long = _how_long(retention) if collection in (EVENTS, PLURAL) else (held.until,)
             kept.append(Kept(collection, held.of, held.what, held.why, how_long, documents))
     holds = yield from keeping.holds()
-    who = [Who("whoever may read the database", "everything, in clear")]
+    who = list(_READERS if not encrypts else _READERS_WITH_KEYS)
     for token in (yield from tokens.listed()):
         if token.usable(now):
             who.append(Who(f"token {token.name}", "; ".join(SCOPES[scope] for scope in sorted(token.scopes))))
     capture = [as_json(row) for row in privacy.explain()] if privacy is not None else []
     protected, wrong = _measures(settings)
+    protected += [_ENCRYPTED] if encrypts else []
     told = tuple(recipients)
     missing = {
         "who is responsible (article 30(1)(a))": not controller,
@@ -90,6 +93,15 @@ def record(
         now, controller, legal_basis, f"database {name}, {doctor.kind(hello).finding}", tuple(kept), tuple(capture),
         tuple(who), told, tuple(protected), (*[words for words, open_ in missing.items() if open_], *wrong),
     )  # fmt: skip
+
+
+_READERS = (Who("whoever may read the database", "everything that is kept, in clear"),)
+_READERS_WITH_KEYS = (
+    Who("whoever may read the database", "what is not encrypted: types, times, ids and senders of mails, campaigns, "
+        "tags, reasons, domains of recipients; and rows from before, until `sesevent encryption apply` is done"),
+    Who("whoever may use the master key, too", "everything that is kept"),
+)  # fmt: skip
+_ENCRYPTED = "addresses, subjects, links and events are encrypted before they leave the process; the key is elsewhere"
 
 
 def _how_long(policy: Retention | None) -> tuple[str, ...]:

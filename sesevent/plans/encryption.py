@@ -19,13 +19,12 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit
-from sesevent.plans.keys import RING, ROOT, Keyring, Known, vault_document, what_is_known
+from sesevent.plans.keys import RING, ROOT, Keyring, Known, destroy, vault_document, what_is_known
 from sesevent.plans.sealing import prepare, seal
 from sesevent.storage.layout import DEAD_LETTERS, ENCRYPTION, EVENTS, HOLDS, KEYS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import (
     AskPseudonyms,
     Count,
-    Delete,
     Document,
     Find,
     Insert,
@@ -73,17 +72,11 @@ def shred(seals: Keyring, address: str, by: str, why: str, now: datetime) -> Pla
         raise ConfigurationError("Say who destroys a key, and why: it cannot be undone.")
     if not addresses.is_one(address):
         raise ConfigurationError("What was given is not one e-mail address.", hint="No key was destroyed.")
-    known = yield from what_is_known(seals)
     pseudonyms = yield AskPseudonyms()
     forms = (addresses.normal(address),) if pseudonyms is None else pseudonyms.forms(address)
-    rows = yield Find(KEYS, {"keyAltNames": {"$in": [known.name(form) for form in forms]}}, durable=True)
-    for row in rows:
-        identifier = bytes(row["_id"])
-        yield from audit.note(AuditEntry(now, "key shredded", identifier.hex(), by, why), f"shred {identifier.hex()}")
-        yield Insert(ENCRYPTION, [{"_id": row["_id"], "erasedAt": now}])
-        yield Delete(KEYS, {"_id": row["_id"]})
+    gone = yield from destroy(seals, forms, by, why, now)
     seals.known = None
-    return len(rows)
+    return gone
 
 
 def rotate(seals: Keyring, by: str, why: str, now: datetime) -> Plan[None]:
@@ -150,7 +143,7 @@ _IN_CLEAR: Final[dict[str, dict[str, Any]]] = {
     SUPPRESSION_ACTS: {"_id": _TEXT},
     SUPPRESSION: {"_id": _TEXT},
     DEAD_LETTERS: {"content": {"$exists": True}},
-    HOLDS: {"value": _TEXT},
+    HOLDS: {"$or": [{"value": _TEXT}, {"why": _TEXT}]},
 }
 """Acts before standings: a standing that is derived meanwhile finds them either way."""
 

@@ -16,7 +16,8 @@ from sesevent.plans.suppress import rederive
 from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.storage import erasures, reads
 from sesevent.storage.erasures import Erasing, Person
-from sesevent.storage.operations import AskPseudonyms, Document
+from sesevent.storage.operations import AskPseudonyms, Document, Reseal, Unseal
+from sesevent.suppression.facts import Act
 from sesevent.suppression.policy import Policy
 
 __all__ = [
@@ -26,11 +27,13 @@ __all__ = [
     "among",
     "give_back",
     "hashes_of",
+    "letters_without",
     "put_again",
     "reduce",
     "rows_without",
     "settle",
     "taken",
+    "without_name",
 ]
 
 _TRIES = 20  # others may say something of a person that often while it is being reduced
@@ -75,6 +78,14 @@ def hashes_of(people: Iterable[str]) -> Plan[dict[str, str]]:
     return {address: one.erasing.hash for address, one in listed.items() if one.erasing.keep}
 
 
+def without_name(act: Act, normal: str, stored: str) -> Act:
+    """What is said of somebody who is stored under another name, such as a keyed hash: it does not name them either."""
+    if stored == normal:
+        return act
+    note, by = (erasures.without_forms(text, [normal]) for text in (act.note, act.by))
+    return act._replace(note=note, by=by)
+
+
 # ── events that come ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -111,8 +122,14 @@ def rows_without(documents: Sequence[Document]) -> Plan[tuple[list[Document], Li
     asking = yield from ask(AskPseudonyms())
     if asking is None:
         return list(documents), {}
-    listed = yield from among(name for document in documents for name in erasures.named_in(document))
-    return [_without(document, listed) for document in documents] if listed else list(documents), listed
+    unsealed = yield from ask(Unseal(documents))
+    listed = yield from among(name for document in unsealed for name in erasures.named_in(document))
+    if not listed:
+        return list(documents), listed
+    pairs = [(document, _without(clear, listed), clear) for document, clear in zip(documents, unsealed, strict=True)]
+    changed = yield from ask(Reseal([(document, after) for document, after, clear in pairs if after is not clear]))
+    left = iter(changed)
+    return [document if after is clear else next(left) for document, after, clear in pairs], listed
 
 
 def _without(document: Document, listed: Listed) -> Document:
@@ -128,6 +145,19 @@ def put_again(documents: Sequence[Document], known: Listed) -> Plan[None]:
     if listed.keys() - known.keys():
         changes = [(before, after) for before, after in zip(documents, written, strict=True) if before is not after]
         yield from ask(erasures.put_rows(changes))
+
+
+def letters_without(letters: Sequence[Document]) -> Plan[list[Document]]:
+    """Dead letters that come, without the erased."""
+    listed = yield from among(one for letter in letters for one in erasures.addresses_in(letter.get("content") or b""))
+    return [_letter_without(letter, listed) for letter in letters] if listed else list(letters)
+
+
+def _letter_without(letter: Document, listed: Listed) -> Document:
+    before = content = bytes(letter.get("content") or b"")
+    for one in listed.values():
+        content = erasures.letter_without(content, one.person) or content
+    return letter if content == before else letter | {"content": content}
 
 
 # ── what is said of people ──────────────────────────────────────────────────────────────────────────────────────────

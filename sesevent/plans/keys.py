@@ -17,14 +17,16 @@ from uuid import uuid4
 from bson import Binary
 from pymongo import IndexModel
 
+from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError, SesEventError
 from sesevent.ops import Plan
+from sesevent.plans import audit
 from sesevent.storage.layout import ENCRYPTION, KEYS
-from sesevent.storage.operations import CreateIndexes, Document, Find, Insert, Now, UseMaster
+from sesevent.storage.operations import CreateIndexes, Delete, Document, Find, Insert, Now, UseMaster
 from sesevent.storage.sealing import ERASED, KEYED, LOST, Unreadable, is_sealed, key_of, uuid_of
 
 __all__ = [
-    "RING", "ROOT", "Key", "Keyring", "Known", "load", "load_people", "vault_document", "what_is_known",
+    "RING", "ROOT", "Key", "Keyring", "Known", "destroy", "load", "load_people", "vault_document", "what_is_known",
 ]  # fmt: skip
 
 ROOT: Final = "sesevent:root"
@@ -106,16 +108,16 @@ class Known:
         identifier = key_of(value)
         key = self.keys.get(identifier)
         if key is None:
-            return _unreadable(self.gone.get(identifier, LOST))
+            return _unreadable(self.gone.get(identifier, LOST), value)
         try:
             return key.open(value)
         except ValueError:
-            return _unreadable("damaged")
+            return _unreadable("damaged", value)
 
 
-def _unreadable(reason: str) -> Unreadable:
+def _unreadable(reason: str, sealed: Binary) -> Unreadable:
     mark = Unreadable("erased@erased.invalid" if reason == ERASED else "unreadable@erased.invalid")
-    mark.reason = reason
+    mark.reason, mark.sealed = reason, sealed
     return mark
 
 
@@ -257,3 +259,22 @@ def _find_people(asked: Mapping[str, str], known: Known, seals: Keyring) -> Plan
     rows = yield Find(KEYS, {"keyAltNames": {"$in": list(asked)}})
     _take(rows, known, seals)
     known.people |= {asked[name]: bytes(row["_id"]) for row in rows for name in row["keyAltNames"] if name in asked}
+
+
+def destroy(
+    seals: Keyring, forms: Iterable[str], by: str, why: str, now: datetime | None = None, *, dry_run: bool = False
+) -> Plan[int]:
+    """Destroy the keys of the person with these names, or count them; written into the audit, which names nobody."""
+    known = yield from what_is_known(seals)
+    rows = yield Find(KEYS, {"keyAltNames": {"$in": [known.name(form) for form in forms]}}, durable=True)
+    if dry_run:
+        return len(rows)
+    at: datetime = now or (yield Now())
+    for row in rows:
+        identifier = bytes(row["_id"])
+        yield from audit.note(AuditEntry(at, "key shredded", identifier.hex(), by, why), f"shred {identifier.hex()}")
+        yield Insert(ENCRYPTION, [{"_id": row["_id"], "erasedAt": at}])
+        yield Delete(KEYS, {"_id": row["_id"]})
+    if rows:
+        seals.known = None
+    return len(rows)

@@ -72,7 +72,10 @@ def take(policy: Policy, told: Iterable[Row | Problem]) -> Plan[Imported]:
     stored, names = yield from names_of(normals)
     stored |= yield from erased.hashes_of(normals)
     acts = [
-        (stored[normal], imported_with_id(stored[normal], row.act, dated=row.dated))
+        (
+            stored[normal],
+            imported_with_id(stored[normal], erased.without_name(row.act, normal, stored[normal]), dated=row.dated),
+        )
         for normal, row in zip(normals, rows, strict=True)
     ]
     fresh = (yield from ask(writes.record_acts(acts))) if acts else []

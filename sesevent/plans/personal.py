@@ -56,7 +56,7 @@ def events(person: Person, query: reads.EventQuery | None) -> Plan[tuple[list[Th
 def _older(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:
     """Rows of older shapes, of which nobody worked out yet whom they concern."""
     rows = yield from ask(erasures.older_rows_naming(person, 0))
-    return [personal.event_thing(row, person) for row in rows], None
+    return [personal.event_thing(row, person) for row in rows if personal.concerns(row, person)], None
 
 
 def _said(person: Person, _: Any) -> Plan[tuple[list[Thing], Any]]:

@@ -9,7 +9,7 @@ is known of the person moves to a keyed hash before it is forgotten: at no time 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sesevent.audit import AuditEntry
@@ -24,17 +24,20 @@ from sesevent.storage import erasures, reads, renewal
 from sesevent.storage.codec import legacy_derived
 from sesevent.storage.erasures import Erasing, ErasureReceipt, Person
 from sesevent.storage.keeping import Hold, first_held, is_held
-from sesevent.storage.operations import AskPseudonyms, Document
+from sesevent.storage.operations import AskPseudonyms, Document, Reseal, Shred, Unseal
+from sesevent.storage.renewal import Place
+from sesevent.storage.sealing import sealed_in
 from sesevent.suppression.policy import Policy
 
 __all__ = [
-    "Step", "Work", "archived", "begin", "end", "is_done", "look", "readmit", "receipt_for", "receipts_page", "steps",
-    "texts_of", "without_in_archive",
+    "Step", "Work", "archived", "begin", "end", "is_done", "is_sealed", "look", "readmit", "receipt_for",
+    "receipts_page", "sealed_without", "shred", "steps", "texts_of", "without_in_archive",
 ]  # fmt: skip
 
 PAGE: Final = 500  # rows
 _LETTERS: Final = 20  # dead letters: each may have megabytes
 _TRIES: Final = 20  # others may change a row that often while a person is being taken out of it
+_AHEAD: Final = timedelta(days=1)  # of the clock that an erasure goes by
 
 
 class Work(NamedTuple):
@@ -80,9 +83,11 @@ def _prepared(address: str, keep: bool, by: str, why: str, thorough: bool, now: 
     known = listed[person.address].erasing if listed else None
     if known is not None and known.finished is None:
         return Work(person, known, thorough), True
-    counts = yield from _counted(person, thorough)
+    counts, latest = yield from _counted(person, thorough)
+    # What is there was there before, though the clock was set back since; nothing real is a day ahead of it.
+    at = max([now, *(one for one in latest if one < now + _AHEAD)])
     erasing = Erasing(
-        known.hash if known else person.hash, _kept(now), by,
+        known.hash if known else person.hash, _kept(at), by,
         erasures.without_forms(why, person.forms), keep, counts, {}, None, erasures.aliases_of(person),
     )  # fmt: skip
     return Work(person, erasing, thorough), False
@@ -111,24 +116,25 @@ def _refuse_held(person: Person) -> Plan[None]:
         raise Held("A hold keeps what is known of this person; nothing was erased.", on_person)
 
 
-def _counted(person: Person, thorough: bool) -> Plan[dict[str, int]]:
-    """What there is to be erased."""
+def _counted(person: Person, thorough: bool) -> Plan[tuple[dict[str, int], list[datetime]]]:
+    """What there is to be erased, and when it happened."""
     own = yield from ask(erasures.rows_naming(person.forms, narrow=True))
     ids = {row["_id"] for row in own}
     for some in _pages(_mails(own)):
         others = yield from ask(erasures.rows_of_mails(some, person.forms))
         ids |= {row["_id"] for row in others if erasures.without(row, person) is not None}
     ids |= {row["_id"] for row in (yield from ask(erasures.older_rows_naming(person, 0)))}
-    place: Any = None
-    while thorough:
+    place: Place | None = Place() if thorough else None
+    while place is not None:
         found = yield from ask(erasures.rows_saying(person, place, PAGE))
         ids |= {row["_id"] for row in found if erasures.without(row, person) is not None}
-        if len(found) < PAGE:
-            break
-        place = found[-1]["_id"]
+        place = renewal.place_behind(found, place, PAGE)
     said = yield from ask(reads.acts_about(person.forms))
     standings = yield from ask(reads.standings_of(person.forms))
-    return {"events": len(ids), "said": len(said), "standings": len(standings)}
+    keys = yield from ask(Shred(person.forms, dry_run=True))
+    times = [*((row.get("derived") or {}).get("at") for row in own), *(row["at"] for row in said)]
+    counts = {"events": len(ids), "said": len(said), "standings": len(standings), "keys": keys}
+    return counts, [one for one in times if isinstance(one, datetime)]
 
 
 def _mails(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -176,9 +182,10 @@ def _sayings(policy: Policy, work: Work, after: Any) -> Plan[tuple[int, Any]]:  
     """Rows that name the person anywhere else: the whole log is read for them."""
     if not work.thorough:
         return 0, None
-    rows = yield from ask(erasures.rows_saying(work.person, after, PAGE))
+    place = after or Place()
+    rows = yield from ask(erasures.rows_saying(work.person, place, PAGE))
     done = yield from _take_out(work, rows)
-    return done, rows[-1]["_id"] if len(rows) == PAGE else None
+    return done, renewal.place_behind(rows, place, PAGE)
 
 
 def _take_out(work: Work, rows: Sequence[Document]) -> Plan[int]:
@@ -232,6 +239,20 @@ def without_in_archive(work: Work, holds: Sequence[Hold]) -> Callable[[Document]
     return change
 
 
+def is_sealed(document: Document) -> bool:
+    """Whether an archived event must be unsealed before it can be told whom it names."""
+    return next(sealed_in(document), None) is not None
+
+
+def sealed_without(change: Callable[[Document], Document], document: Document) -> Plan[Document]:
+    """What becomes of an archived event that is sealed: it stays so."""
+    (unsealed,) = yield from ask(Unseal([document]))
+    changed = change(unsealed)
+    if changed is unsealed:
+        return document
+    return (yield from ask(Reseal([(document, changed)])))[0]
+
+
 def texts_of(work: Work) -> list[str]:
     """How an archived event may name the person."""
     return erasures.spellings(work.person)
@@ -241,6 +262,11 @@ def archived(work: Work, changed: int, parts: int) -> Plan[None]:
     """Keep how many archived events were changed, so far."""
     counts = {"archived": changed, "parts": parts}
     yield from ask(erasures.counted(work.erasing, counts))
+
+
+def shred(work: Work) -> Plan[int]:
+    """Destroy the person's data keys, where people have some: last, since they lead to what is to be changed."""
+    return (yield from ask(Shred(work.person.forms, work.erasing.by, work.erasing.why or "erased")))
 
 
 # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,7 +29,7 @@ from sesevent.sns.message import UnverifiedMessage
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads
 from sesevent.storage.codec import IDENTITY_KINDS, document_of, is_too_large, protect
-from sesevent.storage.erasures import put_rows
+from sesevent.storage.erasures import put_letters, put_rows
 from sesevent.storage.operations import AskPseudonyms, Document
 from sesevent.storage.records import dead_letter_document
 from sesevent.storage.writes import insert_events, keep_dead_letters, prefer_published
@@ -357,9 +357,15 @@ def _prefer_published(repeated: Sequence[Document]) -> Plan[None]:
 
 
 def _keep(dead: Sequence[Document]) -> Plan[None]:
-    outcome = yield from ask(keep_dead_letters(dead))
+    letters = yield from erased.letters_without(dead)
+    outcome = yield from ask(keep_dead_letters(letters))
     if outcome.refused:  # others kept the same for the first time just now: it is there to be counted
-        yield from ask(keep_dead_letters([dead[position] for position in outcome.refused]))
+        yield from ask(keep_dead_letters([letters[position] for position in outcome.refused]))
+    written = yield from erased.letters_without(letters)  # whoever was erased meanwhile
+    changes = [(old["_id"], old["content"], new["content"])
+               for old, new in zip(letters, written, strict=True) if old is not new]  # fmt: skip
+    if changes:
+        yield from ask(put_letters(changes))
 
 
 def _published(document: Document) -> bool:

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
+import bson
 from bson import Binary
 from pymongo import UpdateOne
 
 from sesevent.errors import SesEventError
 from sesevent.ops import Operation, Plan
-from sesevent.plans.keys import Key, Keyring, Known, load, load_people, what_is_known
+from sesevent.plans.keys import Key, Keyring, Known, destroy, load, load_people, what_is_known
 from sesevent.storage.layout import DEAD_LETTERS, EVENTS, HOLDS
 from sesevent.storage.operations import (
     Aggregate,
@@ -33,6 +35,9 @@ from sesevent.storage.operations import (
     Insert,
     NextChange,
     Remove,
+    Reseal,
+    Shred,
+    Unseal,
     Update,
 )
 from sesevent.storage.sealing import (
@@ -42,8 +47,10 @@ from sesevent.storage.sealing import (
     Unreadable,
     behind_in,
     fields_of,
+    guarded_in,
     is_sealed,
     key_of,
+    mark_of,
     page_of_link,
     people_in,
     seal_filter,
@@ -146,8 +153,53 @@ def _update(operation: Update, known: Known, seals: Seals) -> Plan[Any]:
     for update in operation.updates:
         yield from load_people(_addresses_in(update._filter), known, seals, create=False)
     in_clear = yield from _in_clear(name, [update._filter.get("_id") for update in operation.updates], known)
-    updates = [_sealed_update(name, update, known, seals, in_clear) for update in operation.updates]
+    kept = yield from _as_kept(name, operation.updates, known, seals)
+    updates = [_sealed_update(name, update, known, seals, in_clear, kept) for update in operation.updates]
     return (yield replace(operation, updates=updates))
+
+
+_Kept = dict[str, tuple[Document, Document]]
+"""By id: rows as they are kept, and opened."""
+
+
+def _as_kept(name: str, updates: Sequence[UpdateOne], known: Known, seals: Keyring) -> Plan[_Kept]:
+    """Rows that are changed where they are still what they were: MongoDB cannot compare what is sealed at random."""
+    wanted = [update._filter["_id"] for update in updates if guarded_in(name, update._filter)]
+    if not wanted:
+        return {}
+    rows = yield Find(name, {"_id": {"$in": wanted}})
+    opened = yield from _open_all(deepcopy(rows), known, seals)
+    return {repr(row["_id"]): (row, as_told) for row, as_told in zip(rows, opened, strict=True)}
+
+
+def _guards(name: str, condition: Mapping[str, Any], kept: _Kept) -> dict[str, Any]:
+    """Guards that MongoDB can compare: what is kept, where it is what the guard says; else nothing passes."""
+    guards: dict[str, Any] = {}
+    for field in guarded_in(name, condition):
+        row, opened = kept.get(repr(condition["_id"]), ({}, {}))
+        if field not in row or bson.encode({"": opened.get(field)}) != bson.encode({"": condition[field]}):
+            return {"$nor": [{}]}
+        guards[field] = row[field]
+    return guards
+
+
+def _unseal(operation: Unseal, known: Known, seals: Keyring) -> Plan[Any]:
+    rows = yield from _open_all(deepcopy(list(operation.documents)), known, seals)
+    return rows
+
+
+def _reseal(operation: Reseal, known: Known, seals: Keyring) -> Plan[Any]:
+    told = [{name: value for name, value in after.items() if name != "unreadable"} for _, after in operation.changes]
+    yield from prepare(EVENTS, told, known, seals)
+    return [
+        _sealed_event(after, after["_id"], known, seals, before.get(SEALED, ()))
+        for (before, _), after in zip(operation.changes, told, strict=True)
+    ]
+
+
+def _shred(operation: Shred, known: Known, seals: Keyring) -> Plan[Any]:
+    del known
+    return (yield from destroy(seals, operation.forms, operation.by, operation.why, dry_run=operation.dry_run))
 
 
 def _next_change(operation: NextChange, known: Known, seals: Seals) -> Plan[Any]:
@@ -168,6 +220,9 @@ _PERFORMED: Final[dict[type, Callable[[Any, Known, Seals], Plan[Any]]]] = {
     Insert: _insert,
     Update: _update,
     NextChange: _next_change,
+    Unseal: _unseal,
+    Reseal: _reseal,
+    Shred: _shred,
 }
 
 
@@ -221,11 +276,17 @@ def _identifier(name: str, value: Any, known: Known, in_clear: frozenset[str]) -
 
 
 def seal(
-    name: str, fields: Mapping[str, Any], identifier: Any, known: Known, seals: Keyring, in_clear: frozenset[str]
+    name: str,
+    fields: Mapping[str, Any],
+    identifier: Any,
+    known: Known,
+    seals: Keyring,
+    in_clear: frozenset[str],
+    before: Sequence[Any] = (),
 ) -> Document:
     """A document, or the fields that are set in one, with all sealed that has to be."""
     if name == EVENTS:
-        return _sealed_event(fields, identifier, known, seals)
+        return _sealed_event(fields, identifier, known, seals, before)
     told = dict(fields)
     for path, row in fields_of(name).items():
         value = told.get(path)
@@ -237,15 +298,19 @@ def seal(
     return told
 
 
-def _sealed_event(fields: Mapping[str, Any], identifier: Any, known: Known, seals: Keyring) -> Document:
+def _sealed_event(
+    fields: Mapping[str, Any], identifier: Any, known: Known, seals: Keyring, before: Sequence[Any] = ()
+) -> Document:
+    """*before*: the people that were sealed beside the text; those whose keys are gone stay so."""
     told = dict(fields)
     shared = known.required(known.events[-1])
     people = people_in(fields) if seals.per_person else []
     owner = (known.of(people[0]) or shared) if len(people) == 1 else shared
     if isinstance(text := told.get("Message"), str):
-        if len(people) > 1:
-            told["Message"] = shared.random(with_tokens(text, identifier, people))
-            told[SEALED] = [(known.of(person) or shared).random(person) for person in people]
+        gone = {mark: one for place, one in enumerate(before) if (mark := mark_of(place)) in text and is_sealed(one)}
+        if len(people) > 1 or gone:
+            told["Message"] = shared.random(with_tokens(text, identifier, [*people, *gone]))
+            told[SEALED] = [*[(known.of(person) or shared).random(person) for person in people], *gone.values()]
         else:
             told["Message"] = owner.random(text)
     if isinstance(subject := told.get("Subject"), str):
@@ -272,9 +337,14 @@ def _sealed_derived(
 
 
 def _sealed_people(people: Sequence[Any], shared: Key, known: Known, seals: Keyring) -> list[Any]:
-    if not seals.per_person:
-        return [shared.equal(one) if isinstance(one, str) else one for one in people]
-    return [(known.of(one) or shared).equal(one) if isinstance(one, str) else one for one in people]
+    return [_sealed_person(one, shared, known, seals) for one in people]
+
+
+def _sealed_person(one: Any, shared: Key, known: Known, seals: Keyring) -> Any:
+    if isinstance(one, Unreadable):
+        return one.sealed
+    key = (known.of(one) or shared) if seals.per_person and isinstance(one, str) else shared
+    return key.equal(one) if isinstance(one, str) else one
 
 
 def _domains(people: Sequence[Any]) -> list[str]:
@@ -290,20 +360,25 @@ def _parts(update: UpdateOne) -> list[Mapping[str, Any]]:
 _SET: Final = ("$set", "$setOnInsert")
 
 
-def _sealed_update(name: str, update: UpdateOne, known: Known, seals: Keyring, in_clear: frozenset[str]) -> UpdateOne:
+def _sealed_update(
+    name: str, update: UpdateOne, known: Known, seals: Keyring, in_clear: frozenset[str], kept: _Kept
+) -> UpdateOne:
     condition = seal_filter(name, {key: value for key, value in update._filter.items() if key != "_id"},
-                            partial(_forms, known, name))  # fmt: skip
+                            partial(_forms, known, name)) | _guards(name, update._filter, kept)  # fmt: skip
     identifier = update._filter.get("_id")
+    before = kept.get(repr(identifier), ({}, {}))[0].get(SEALED, ())
     if "_id" in update._filter:
         condition = {"_id": _identifier(name, identifier, known, in_clear)} | condition
     change: Any = update._doc
     if isinstance(change, Mapping):
         change = {
-            operator: seal(name, told, identifier, known, seals, in_clear) if operator in _SET else told
+            operator: seal(name, told, identifier, known, seals, in_clear, before) if operator in _SET else told
             for operator, told in change.items()
         }
-        written = change.get("$set", {})
-        if name == EVENTS and SEALED not in written and ("Message" in written or "Message" in change.get("$unset", ())):
+        original: Any = update._doc
+        written = original.get("$set", {})
+        anew = isinstance(written.get("Message"), str) or "Message" in change.get("$unset", ())
+        if name == EVENTS and anew and SEALED not in change.get("$set", {}):
             change["$unset"] = {**change.get("$unset", {}), SEALED: ""}  # whom the text before named
     return UpdateOne(condition, change, upsert=bool(update._upsert))
 
@@ -341,8 +416,7 @@ def _finish(row: Document, known: Known) -> Document:
             del row[name]
             row["unreadable"] = mark.reason
     if people and isinstance(text := row.get("Message"), str):
-        named = [f"erased.{place}@erased.invalid" if isinstance(one, Unreadable) else one
-                 for place, one in enumerate(people)]  # fmt: skip
+        named = [mark_of(place) if isinstance(one, Unreadable) else one for place, one in enumerate(people)]
         row["Message"] = without_tokens(text, row.get("_id"), named)
         if isinstance(row.get("received"), dict):
             row["received"].setdefault("protected", SEALED)  # the text is not the one that the key was made of

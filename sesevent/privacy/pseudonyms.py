@@ -22,6 +22,7 @@ from hashlib import blake2b
 from typing import Final
 
 from sesevent import addresses
+from sesevent.addresses import is_pseudonym
 from sesevent.errors import ConfigurationError
 
 __all__ = ["NOWHERE", "SHORTEST", "Key", "Pseudonyms", "is_pseudonym", "keys_in", "noted", "written_key"]
@@ -29,7 +30,6 @@ __all__ = ["NOWHERE", "SHORTEST", "Key", "Pseudonyms", "is_pseudonym", "keys_in"
 SHORTEST: Final = 16
 """Bytes that a secret has at least: addresses can be guessed, so the key must not be (RFC 2104 section 3)."""
 _ID: Final = re.compile(r"[a-z0-9]{1,12}")
-_PSEUDONYM: Final = re.compile(r"([pe])\.([a-z0-9]{1,12})\.[0-9a-f]{32}@[^@]+")
 NOWHERE: Final = "@pseudonym.invalid"  # RFC 2606 section 2: no mail can ever reach it
 """The domain of pseudonyms whose own is hidden."""
 _ERASED: Final = "erased.invalid"
@@ -153,11 +153,6 @@ class Pseudonyms:
 
     def __repr__(self) -> str:
         return f"<Pseudonyms by {', '.join(key.id for key in self.keys)}>"
-
-
-def is_pseudonym(normal: str) -> bool:
-    """True for what a key made of an address, or of an erased person's."""
-    return normal[1:2] == "." and _PSEUDONYM.fullmatch(normal) is not None
 
 
 def written_key(key: Key) -> str:

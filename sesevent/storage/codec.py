@@ -60,7 +60,7 @@ IDENTITY_KINDS: Final = ("Bounce", "Complaint", "Delivery")
 """Kinds that SES may report twice: by event publishing, and by identity notifications."""
 ENGAGEMENT: Final = ("Open", "Click")
 """Kinds that a person or a machine causes."""
-MARK: Final = re.compile(r"erased(?:\.[1-9]\d*)?@[^@]+")
+MARK: Final = re.compile(r"erased(?:\.[1-9]\d*)?@[^@]+|unreadable@erased\.invalid")
 """What stands in place of an erased person's address, in rows whose ``derived.erased`` says so."""
 _MOST_PEOPLE: Final = 10_000  # SES itself takes 50; some 100,000 entries of an index are more than one write may hold
 _LARGEST: Final = 16 * 2**20  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-limit-BSON-Document-Size
@@ -250,7 +250,7 @@ def legacy_derived(document: Mapping[str, Any]) -> dict[str, Any]:
     event = _event_of(document).essentials
     derived = derived_of(event)
     if is_protected(document):
-        return derived | _kept_figures(document)
+        return derived | _kept_figures(document) | _kept_reasons(document, event, derived)
     # What this library received has its event's key for an `_id`, whatever was taken out of its text since.
     key = _key_in(document) or (str(document["_id"]) if "received" in document else key_of(event).hex())
     if key != str(document["_id"]):
@@ -274,7 +274,7 @@ def is_protected(document: Mapping[str, Any]) -> bool:
 def _key_in(document: Mapping[str, Any]) -> str | None:
     """The key of a row that says less than the event did, as one that a person was taken out of."""
     derived = document.get("derived") or {}
-    if "erased" in derived or is_protected(document):
+    if "erased" in derived or "thin" in document or is_protected(document):
         return str(derived.get("key", document["_id"]))
     return None
 
@@ -284,8 +284,23 @@ def _kept_figures(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: known[name] for name in _FIGURES if name in known}
 
 
-_FIGURES: Final = ("group", "took", "machine", "recipients", "erased")
+_FIGURES: Final = ("group", "took", "machine", "recipients", "erased", "key", "type", "messageId")
 """What of `derived` is worked out before an event is protected, or somebody was taken out of it."""
+
+
+def _kept_reasons(document: Mapping[str, Any], event: Essentials, derived: Mapping[str, Any]) -> dict[str, Any]:
+    """Why a mail failed, as it was told while what tells it was there: a privacy policy may leave that out (null)."""
+    name = event.body or ""
+    known = (document.get("derived") or {}).get(name) or {}
+    people = [one for some in event.own.values() if isinstance(some, list) for one in some if isinstance(one, dict)]
+    if not any(word in one and one[word] is None for one in (event.own, *people) for word in _WORDS):
+        return {}
+    kept = {field: known[field] for field in ("reason", "class") if field in known}
+    return {name: {**derived.get(name, {}), **kept}} if kept else {}
+
+
+_WORDS: Final = {"diagnosticCode", "errorMessage"}
+"""What reasons are told by, and a policy may drop."""
 
 
 @dataclass(frozen=True, slots=False, repr=False)
@@ -385,10 +400,16 @@ def event_inside(document: Mapping[str, Any]) -> Event | None:
 
 
 def _payload_from_columns(document: Mapping[str, Any]) -> dict[str, Any]:
-    mail = {"messageId": _text(document, "MessageId"), "commonHeaders": {"subject": _text(document, "Subject")}}
+    mail: dict[str, Any] = {"messageId": _text(document, "MessageId")}
+    mail["commonHeaders"] = {"subject": _text(document, "Subject")}
     with suppress(ValueError):  # an older row may hold any text there; the event then has no time
         mail["timestamp"] = format_moment(read_moment(document.get("Timestamp")))
-    return {"eventType": _text(document, "Type") or "Unknown", "mail": mail}
+    # A row that was thinned, or that nobody can read any more, still says in `derived` what it was asked by.
+    derived = document.get("derived") or {}
+    mail |= {"source": derived["source"]} if "source" in derived else {}
+    tags = {one["name"]: one["values"] for one in derived.get("tags", ())}
+    tags |= {"ses:configuration-set": [derived["configurationSet"]]} if "configurationSet" in derived else {}
+    return {"eventType": _text(document, "Type") or "Unknown", "mail": mail | ({"tags": tags} if tags else {})}
 
 
 def _text(document: Mapping[str, Any], name: str) -> str | None:

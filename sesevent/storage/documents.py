@@ -20,6 +20,8 @@ from sesevent.storage.layout import ALIAS, EVENTS
 
 if TYPE_CHECKING:
     from sesevent.events.event import Event
+    from sesevent.privacy.protection import Protection
+    from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = ["SesEvent", "SesEventQuerySet"]
 
@@ -43,8 +45,13 @@ class SesEventQuerySet(QuerySet):  # type: ignore[misc]  # mongoengine has no ty
         return self._raw(reads.in_time(since, until))
 
     def for_recipient(self, address: str) -> SesEventQuerySet:
-        """Events that concern this person, however the address is spelled."""
-        return self._raw(reads.of_recipient(address))
+        """Events that concern this person, however the address is spelled.
+
+        Those stored under a pseudonym are found by the keys that `SesEvent.bind` was told. What is encrypted is found,
+        and read, by ``store.events`` only.
+        """
+        pseudonyms: Pseudonyms | None = self._document._meta.get("pseudonyms")
+        return self._raw(reads.of_recipient(address if pseudonyms is None else pseudonyms.forms(address)))
 
     def with_tag(self, name: str, value: str | None = None) -> SesEventQuerySet:
         """Events of mails sent with this message tag, or with this value of it."""
@@ -131,13 +138,20 @@ class SesEvent(DynamicDocument):  # type: ignore[misc]  # mongoengine has no typ
         return stored_event(self.to_mongo().to_dict()).event
 
     @classmethod
-    def bind(cls, *, collection: str | None = None, alias: str | None = None) -> None:
-        """Use another collection or mongoengine connection alias from now on, for the whole process."""
+    def bind(
+        cls, *, collection: str | None = None, alias: str | None = None, privacy: Protection | None = None
+    ) -> None:
+        """Use another collection or mongoengine connection alias from now on, for the whole process.
+
+        *privacy* is what the store was given: by its keys `SesEventQuerySet.for_recipient` finds pseudonyms.
+        """
         meta: dict[str, Any] = cls._meta  # pyright: ignore[reportAttributeAccessIssue]  # its metaclass makes it
         if collection is not None:
             meta["collection"] = collection
         if alias is not None:
             meta["db_alias"] = alias
+        if privacy is not None:
+            meta["pseudonyms"] = privacy.pseudonyms
         cls._collection = None  # mongoengine keeps the one it found first
 
     @classmethod

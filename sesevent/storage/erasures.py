@@ -27,11 +27,12 @@ from sesevent.storage.codec import ENGAGEMENT, MARK
 from sesevent.storage.layout import DEAD_LETTERS, ERASURES, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import Delete, Document, Find, Insert, Update
 from sesevent.storage.reads import WITHOUT_DERIVED
+from sesevent.storage.renewal import Place, next_page
 from sesevent.storage.standings import FACT, act_document, act_in, fact_document, fact_in, with_id
 from sesevent.suppression.facts import Act
 
 __all__ = [
-    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "among_erased", "begun", "counted", "delete_acts",
+    "NOWHERE", "Erasing", "ErasureReceipt", "Person", "addresses_in", "among_erased", "begun", "counted", "delete_acts",
     "delete_standings", "erasing_in", "erasures", "event_in", "finished", "forget", "insert_acts", "letter_names",
     "letter_without", "moved", "named_in", "noted_letters", "older_rows_naming", "payload_of", "person_of",
     "put_letters", "put_rows", "receipt_of", "rows_naming", "rows_of_mails", "rows_saying", "sent_at",
@@ -249,7 +250,8 @@ def named_in(document: Mapping[str, Any]) -> list[str]:
     destination = mail.get("destination") if isinstance(mail, Mapping) else None
     if isinstance(destination, list):
         found += [addresses.normal(one) for one in destination if isinstance(one, str)]
-    return list(dict.fromkeys(one for one in found if not MARK.fullmatch(one)))
+    # What is sealed by a key of another store names nobody here.
+    return list(dict.fromkeys(one for one in found if isinstance(one, str) and not MARK.fullmatch(one)))
 
 
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,8 +260,8 @@ _BY_TIME: Final = (("Timestamp", 1), ("_id", 1))
 
 
 def rows_naming(forms: Collection[str], size: int = 0, *, narrow: bool = False) -> Find:
-    """Rows that concern somebody; *narrow*: their ids, and those of their mails."""
-    told = {"MessageId": 1, "derived.messageId": 1} if narrow else None
+    """Rows that concern somebody; *narrow*: their ids, times, and those of their mails."""
+    told = {"MessageId": 1, "derived.messageId": 1, "derived.at": 1} if narrow else None
     return Find(EVENTS, _concerning(forms), _BY_TIME, size, told)
 
 
@@ -278,17 +280,16 @@ def older_rows_naming(person: Person, size: int) -> Find:
     return Find(EVENTS, WITHOUT_DERIVED | _saying(person), (), size)
 
 
-def rows_saying(person: Person, after: Any, size: int) -> Find:
-    """Any row whose text names somebody, by id: no index helps."""
-    behind = {} if after is None else {"_id": {"$gt": after}}
-    return Find(EVENTS, behind | _saying(person), (("_id", 1),), size)
+def rows_saying(person: Person, place: Place, size: int) -> Find:
+    """Any row whose text names, or may name, somebody, by id: no index helps."""
+    return next_page(_saying(person), place, size)
 
 
 def _saying(person: Person) -> dict[str, Any]:
     pattern = "(?i)" + "|".join(map(re.escape, spellings(person)))
-    # An object in place of the text is an older application's.
+    # An object in place of the text is an older application's. What is encrypted has to be read.
     texts = [{name: {"$regex": pattern}} for name in ("Message", "Subject", *_OBJECTS)]
-    return {"$or": [*texts, {"derived.source": {"$in": list(person.forms)}}]}
+    return {"$or": [*texts, {"Message": {"$type": "binData"}}, {"derived.source": {"$in": list(person.forms)}}]}
 
 
 _OBJECTS: Final = ("Message.mail.destination", "Message.mail.source", "Message.Message")
@@ -357,6 +358,18 @@ def letter_without(content: bytes, person: Person) -> bytes | None:
     return None if found == content else found
 
 
+def addresses_in(content: bytes) -> list[str]:
+    """Whom what could not be understood may name, in normal form: as JSON, links and codes spell them."""
+    text = content.decode("utf-8", "replace")
+    found = dict.fromkeys(f"{local}@{domain}" for local, domain in _SPELLED.findall(text))
+    return list(dict.fromkeys(addresses.normal(one) for one in found if addresses.is_one(one)))
+
+
+_SPELLED: Final = re.compile(
+    r"([A-Za-z0-9!#$&'*+/?^_`{|}~.\-]{1,64})(?:@|%(?:25)?40|=40|\\+u0040)([\w\-]+(?:\.[\w\-]+)+)", re.IGNORECASE
+)
+
+
 def letter_names(content: bytes, person: Person) -> bool:
     """Whether what could not be understood names somebody."""
     text = content.lower()
@@ -398,6 +411,9 @@ class ErasureReceipt:
     finished: datetime | None
     """None where it is not done yet: erase again, and it goes on."""
     dry_run: bool = False
+    keys: int = 0
+    """Data keys of the person that were destroyed, so that what lies elsewhere, such as in archives and backups, cannot
+    be read either; 0 where people have no keys of their own."""
 
 
 class Erasing(NamedTuple):
@@ -434,7 +450,7 @@ def receipt_of(erasing: Erasing, *, dry_run: bool = False) -> ErasureReceipt:
     return ErasureReceipt(
         erasing.hash, erasing.at, erasing.by, erasing.why, erasing.keep, counts["events"], counts["said"],
         counts["standings"], counts.get("dead_letters", len(erasing.letters)), counts.get("archived", 0),
-        counts.get("parts", 0), erasing.finished, dry_run,
+        counts.get("parts", 0), erasing.finished, dry_run, counts.get("keys", 0),
     )  # fmt: skip
 
 
@@ -492,7 +508,7 @@ def counted(erasing: Erasing, counts: Mapping[str, int]) -> Update:
 def finished(erasing: Erasing, now: datetime) -> tuple[Erasing, Update]:
     """An erasure that is done, and how that is kept: what it did in numbers, and nothing that leads anywhere."""
     told = receipt_of(erasing)
-    names = ("events", "said", "standings", "dead_letters", "archived", "parts")
+    names = ("events", "said", "standings", "dead_letters", "archived", "parts", "keys")
     counts = {name: int(getattr(told, name)) for name in names}
     change = {"$set": {"finished": now, "counts": counts}, "$unset": {"letters": ""}}
     done = erasing._replace(counts=counts, letters={}, finished=now)

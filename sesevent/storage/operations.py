@@ -21,7 +21,7 @@ from sesevent.storage.failures import DUPLICATE_KEY, refused
 __all__ = [
     "CLOCK", "PATIENCE", "PSEUDONYMS", "SEALS", "AdminCommand", "Aggregate", "AskPseudonyms", "Change", "CloseStream",
     "Command", "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes",
-    "NextChange", "Now", "OpenStream", "Remove", "Update", "Updated", "UseMaster",
+    "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "Updated", "UseMaster",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -287,6 +287,53 @@ class Now:
 
     def finish(self, outcome: datetime) -> datetime:
         return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Unseal:
+    """Events as they are kept, as they were before they were sealed: for those that lie elsewhere, such as in archives.
+
+    What is in the clear, and all of it where a store encrypts nothing, stays as it is.
+    """
+
+    documents: Sequence[Document]
+
+    def start(self, collections: Any) -> Any:
+        return collections[CLOCK]()  # nothing is asked, in the store's colour
+
+    def finish(self, outcome: Any) -> list[Document]:  # noqa: ARG002
+        return list(self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Reseal:
+    """What was made of unsealed events, sealed: pairs of an event as it is kept, and of what takes its place."""
+
+    changes: Sequence[tuple[Document, Document]]
+
+    def start(self, collections: Any) -> Any:
+        return collections[CLOCK]()
+
+    def finish(self, outcome: Any) -> list[Document]:  # noqa: ARG002
+        return [after for _, after in self.changes]
+
+
+@dataclass(frozen=True, slots=True)
+class Shred:
+    """Destroy the keys of a person; the result is how many there are. 0 where people have no keys of their own."""
+
+    forms: Sequence[str]
+    """Everything that the address may be stored as."""
+    by: str = ""
+    why: str = ""
+    dry_run: bool = False
+    """Count them only."""
+
+    def start(self, collections: Any) -> Any:
+        return collections[CLOCK]()
+
+    def finish(self, outcome: Any) -> int:  # noqa: ARG002
+        return 0
 
 
 PSEUDONYMS: Final = "pseudonyms"

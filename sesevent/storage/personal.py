@@ -37,9 +37,11 @@ _SENDERS: Final = ("from", "sender", "replyTo", "returnPath")
 
 
 def concerns(document: Mapping[str, Any], person: Person) -> bool:
-    """Whether a row that names somebody concerns them; of older shapes it is not worked out yet, and so they all do."""
+    """Whether a row concerns somebody; of older shapes it is not worked out yet, and so all do that name them."""
     derived = document.get("derived")
-    return not derived or not set(person.forms).isdisjoint(derived.get("recipients", ()))
+    if not derived:
+        return letter_names(repr(document).encode("utf-8", "surrogatepass"), person)
+    return not set(person.forms).isdisjoint(derived.get("recipients", ()))
 
 
 def event_thing(document: Mapping[str, Any], person: Person, *, archived: bool = False) -> Thing:

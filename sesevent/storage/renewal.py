@@ -97,7 +97,7 @@ def adopted_in_order(after: tuple[str, Any] | None, size: int) -> Find:
         behind = [{"derived.key": {"$gt": key}}, {"derived.key": key, "_id": {"$gt": last}}]
         where = {"$and": [{"derived.key": {"$exists": True, "$gte": key}}, {"$or": behind}]}
     wanted = {"Type": 1, "derived": 1, DUPLICATE_OF: 1}
-    return Find(EVENTS, where, (("derived.key", 1), ("_id", 1)), size, wanted)
+    return Find(EVENTS, where, (("derived.key", 1), ("_id", 1)), size, wanted, as_stored=True)
 
 
 def same_as(keys: Iterable[str]) -> Find:

@@ -16,12 +16,13 @@ from bson.binary import UUID_SUBTYPE
 
 from sesevent import addresses, jsontext
 from sesevent.privacy.rewriting import rewrite
+from sesevent.storage.codec import MARK
 from sesevent.storage.layout import DEAD_LETTERS, EVENTS, HOLDS, SUPPRESSION, SUPPRESSION_ACTS
 
 __all__ = [
     "DOMAINS", "ENCRYPTED", "ERASED", "KEYED", "LOST", "SEALED", "TABLE", "SealedField", "Unreadable",
-    "behind_in", "fields_of", "is_sealed", "key_of", "page_of_link", "people_in", "seal_filter", "seal_pipeline",
-    "sealed_in", "token", "uuid_of", "with_tokens", "without_tokens",
+    "behind_in", "fields_of", "guarded_in", "is_sealed", "key_of", "mark_of", "page_of_link", "people_in",
+    "seal_filter", "seal_pipeline", "sealed_in", "token", "uuid_of", "with_tokens", "without_tokens",
 ]  # fmt: skip
 
 ENCRYPTED: Final = 6
@@ -60,6 +61,7 @@ TABLE: Final = (
     SealedField(SUPPRESSION_ACTS, "note", False, "addresses", "what people wrote about people"),
     SealedField(DEAD_LETTERS, "content", False, "events", "what arrived, and could not be understood"),
     SealedField(HOLDS, "value", False, "addresses", "may be an address"),
+    SealedField(HOLDS, "why", False, "addresses", "what people wrote about people"),
 )
 """All that is sealed. What is not here is in the clear."""
 
@@ -81,8 +83,10 @@ _BY_COLLECTION: Final[dict[str, dict[str, SealedField]]] = {
 class Unreadable(str):
     """Stands where nobody can read any more what was there."""
 
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "sealed")
     reason: str
+    sealed: Binary
+    """What was there: who writes the mark back writes that, and another key may open it one day."""
 
 
 ERASED: Final = "erased"
@@ -122,12 +126,15 @@ def sealed_in(value: Any) -> Iterator[Binary]:
 
 
 def people_in(fields: Mapping[str, Any]) -> list[str]:
-    """Everybody whom an event names as a recipient, in normal form: those it concerns first."""
-    found = dict.fromkeys(_of(fields, "derived.recipients") or ())
+    """Everybody whom an event names as a recipient, in normal form: those it concerns first.
+
+    Marks of those who were erased are nobody's, and have no key.
+    """
+    found = dict.fromkeys(_of(fields, "derived.recipients") or fields.get("derived.recipients") or ())
     text = fields.get("Message")
     if isinstance(text, str):
         found |= dict.fromkeys(_named(text))
-    return [one for one in found if isinstance(one, str)]
+    return [one for one in found if type(one) is str and not MARK.fullmatch(one)]
 
 
 def _named(text: str) -> Iterator[str]:
@@ -158,6 +165,17 @@ _TOKEN: Final = re.compile(r"p(\d+)\.([0-9a-f]*)@sealed\.invalid")
 def token(place: int, identifier: Any) -> str:
     """What stands in a row's text for the person at a place of its `sealed`; an address of no other row looks so."""
     return f"p{place}.{identifier}@sealed.invalid"
+
+
+def mark_of(place: int) -> str:
+    """What stands in a text for the person at a place of its row's `sealed` whose key is gone.
+
+    An erased person's mark, so that nobody takes it for a person; but of numbers that no erasure gives.
+    """
+    return f"erased.{_FIRST_MARK + place}@erased.invalid"
+
+
+_FIRST_MARK: Final = 1000  # a mail has fifty recipients, https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 
 
 def with_tokens(text: str, identifier: Any, people: Sequence[str]) -> str:
@@ -202,6 +220,19 @@ def seal_filter(collection: str, condition: Mapping[str, Any], forms: Forms, *, 
     """
     asked = {path for path, field in fields_of(collection).items() if field.equal}
     return _filter(condition, asked, forms, clear) if asked else dict(condition)
+
+
+def guarded_in(collection: str, condition: Mapping[str, Any]) -> list[str]:
+    """Of the fields that a write is guarded by those whose value, in the clear, MongoDB cannot compare."""
+    sealed = {path.partition(".")[0] for path, field in fields_of(collection).items() if not field.equal or "." in path}
+    return [name for name, value in condition.items() if name in sealed and _is_in_clear(value)]
+
+
+def _is_in_clear(value: Any) -> bool:
+    """Whether a guard's value was opened: not one that was read as it is kept, which MongoDB knows."""
+    if isinstance(value, dict):
+        return not any(name.startswith("$") for name in value) and next(sealed_in(value), None) is None
+    return isinstance(value, (str, bytes)) and not is_sealed(value)
 
 
 def behind_in(condition: Mapping[str, Any]) -> str | None:

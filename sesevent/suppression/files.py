@@ -76,7 +76,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
 _LONGEST_LINE: Final = 65536  # no line of a list is; more would not fit into a document either
 _ROW_LINES: Final = 20  # a quoted cell that is not closed by then was never meant to be one
 _DELIMITERS: Final = ",;\t"
-_SEPARATOR_HINT: Final = re.compile(r"sep=([,;\t])", re.IGNORECASE)  # Excel writes and obeys it
+_SEPARATOR_HINT: Final = re.compile(r"\s*sep=([,;\t])\s*", re.IGNORECASE)  # Excel writes and obeys it
 _SECONDS: Final = re.compile(r"[0-9]{9,10}")  # since 1970, as other mailers export them
 _AHEAD: Final = timedelta(days=1)  # other clocks and time zones
 
@@ -135,7 +135,7 @@ def _text(line: str | bytes) -> str:
 
 def _fields(first: _Line, rest: Iterator[_Line | Problem], named: str | None) -> Iterator[_Fields | Problem]:
     """The fields of each row under our own names, in whichever format."""
-    hint = _SEPARATOR_HINT.fullmatch(first.text.strip())
+    hint = _SEPARATOR_HINT.fullmatch(first.text)
     if hint is not None:
         return _cells(rest, hint[1], headed=True)
     text = first.text.lstrip()

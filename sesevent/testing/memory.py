@@ -326,10 +326,13 @@ def _compares(test: Callable[[Any, Any], bool]) -> Callable[[list[Any], Any], bo
     )
 
 
+_TYPES: Final = {"binData": bytes, "string": str, "object": dict}  # as far as they are asked for
+
 _OPERATORS: Final[dict[str, Callable[[list[Any], Any], bool]]] = {
     "$in": lambda values, wanted: any(_equals(values, each) for each in wanted),
     "$ne": lambda values, wanted: not _equals(values, wanted),
     "$exists": lambda values, wanted: bool(values) == wanted,
+    "$type": lambda values, wanted: any(isinstance(value, _TYPES[wanted]) for value in values),
     "$regex": lambda values, wanted: any(isinstance(value, str) and re.search(wanted, value) for value in values),
     "$elemMatch": lambda values, wanted: any(_matches(value, wanted) for value in values if isinstance(value, dict)),
     "$gt": _compares(lambda value, wanted: value > wanted),

@@ -62,6 +62,9 @@ class EventModel(BaseModel):
     details: dict[str, Any] = Field(
         description="What its kind has of its own, as `derived` holds it: types, reason and class of a bounce, a link."
     )
+    unreadable: str | None = Field(
+        description="Why what is personal in it cannot be read: `erased`, `key lost` or `damaged`; null where it can."
+    )
 
 
 class Failure(BaseModel):
@@ -242,8 +245,8 @@ def event_shape(stored: StoredEvent) -> dict[str, Any]:
         "message_id": event.message_id,
         "timestamp": as_json(event.timestamp),
         "received_at": as_json(stored.received_at),
-        "recipients": [recipient.address for recipient in event.recipients],
-        "recipients_certain": all(recipient.certain for recipient in event.recipients),
+        "recipients": [recipient.address for recipient in event.recipients] or derived.get("recipients", []),
+        "recipients_certain": all(recipient.certain for recipient in event.recipients) and not derived.get("guess"),
         "subject": event.subject,
         "source": event.source,
         "configuration_set": event.configuration_set,
@@ -253,6 +256,7 @@ def event_shape(stored: StoredEvent) -> dict[str, Any]:
         "took_ms": derived.get("took"),
         "machine": derived.get("machine"),
         "details": as_json(details),
+        "unreadable": stored.unreadable,
     }
 
 

@@ -274,6 +274,83 @@ def test_the_table_has_a_row_for_each_state_and_no_other() -> None:
     assert len({row.name for row in PRECEDENCE}) == len(PRECEDENCE)
 
 
+def test_each_state_and_each_row_is_said_in_words() -> None:
+    """For people, and for the documentation; the states in the order in which they ask for attention."""
+    assert all(state.meaning and state.words for state in STATES.values())
+    assert all(row.told_by and row.why for row in PRECEDENCE)
+    assert list(STATES) == [
+        "complained", "possibly_complained", "bounced", "rejected", "rendering_failed", "suppressed", "unknown", "delayed",
+        "sent", "delivered", "received",
+    ]  # fmt: skip
+    assert {name for name, state in STATES.items() if not state.settled} == {"unknown", "delayed", "sent"}
+
+
+@pytest.mark.parametrize(
+    ("story", "sentence"),
+    [
+        ([send(to=ANN)], "Sent on 2024-05-01 at 09:00 UTC."),
+        ([opened(to=ANN, after=LATER), opened(to=ANN, after=2 * LATER), click(to=ANN, after=LATER)],
+         "Delivered on 2024-05-01 at 14:00 UTC. Opened 2×, clicked 1×."),
+        ([bounce(to=ANN)], "Bounced on 2024-05-01 at 09:00 UTC: no such mailbox."),
+        ([send(to=(ANN, BEN)), delivery(to=(ANN, BEN), delivered=ANN)], "2 recipients: 1 sent, 1 delivered."),
+        ([complaint(to=(ANN, BEN), complained=(ANN, BEN))], "2 recipients: 2 possibly complained."),
+        ([], "Unknown."),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_mail_is_one_sentence(story: list[Any], sentence: str) -> None:
+    """Without an address; of several how many are in which state."""
+    assert folded(*story).sentence == sentence
+
+
+def test_a_mail_is_settled_when_everybody_is() -> None:
+    """And one of which no event tells is neither known nor settled."""
+    assert folded(delivery(to=ANN)).settled
+    assert not folded(send(to=ANN)).settled
+    assert not folded(send(to=(ANN, BEN)), delivery(to=(ANN, BEN), delivered=ANN)).settled
+    assert (folded().known, folded().settled, folded().state, folded().recipients) == (False, False, "unknown", ())
+    assert folded(OTHER).known
+
+
+def test_a_timeline_says_how_many_people_an_event_changed_and_who_did_something() -> None:
+    """A person, one of several, or a machine."""
+    both = folded(send(to=(ANN, BEN)), opened(to=(ANN, BEN), after=LATER), click(to=(ANN, BEN), after=LATER))
+    one = folded(opened(to=ANN), click(to=ANN, after=LATER))
+
+    assert both.timeline[0].effect == "unknown → sent (2 people)"
+    assert {entry.effect for entry in both.timeline[1:]} == {"opened by one of them", "clicked by one of them"}
+    assert [entry.effect for entry in one.timeline] == [
+        "unknown → delivered, opened by a person",
+        "clicked by a person",
+    ]
+    assert (both.opens, both.clicks, both.recipients[0].opens, one.recipients[0].opens) == (1, 1, 0, 1)
+
+
+def test_delays_are_counted_and_the_first_delivery_is_told() -> None:
+    """However late it is told."""
+    ann = folded(
+        delay(to=ANN), delay(to=ANN, after=LATER), delivery(to=ANN, after=3 * LATER), delivery(to=(ANN, BEN), after=2 * LATER)
+    ).of(ANN)  # fmt: skip
+
+    assert ann is not None
+    assert (ann.delays, ann.delivered_at) == (2, testing.payloads.SENT + 2 * LATER)
+    assert folded(send(to=ANN)).of(BEN) is None
+
+
+def test_what_has_one_time_is_told_in_the_order_in_which_it_happens() -> None:
+    """A Reject and a Rendering Failure have the time of the Send."""
+    for last in (testing.reject, testing.rendering_failure):
+        kinds = [entry.type for entry in folded(last(to=ANN), send(to=ANN)).timeline]
+        assert kinds[0] == "Send"
+        assert len(kinds) == 2
+
+
+def test_a_reason_of_another_edition_is_told_by_its_name() -> None:
+    """It has no words any more."""
+    ann = status_of("m", [happened(bounce(to=ANN), reasons=("gone_with_it",))]).recipients[0]
+
+    assert ann.sentence.endswith(": gone with it.")
+
+
 # ── Against an independent, obvious implementation ───────────────────────────────────────────
 
 after = st.integers(1, 6).map(lambda hours: timedelta(hours=hours))

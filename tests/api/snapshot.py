@@ -52,7 +52,7 @@ def _not_made_by_people() -> set[str]:
 def _made(module: str, name: str) -> ast.stmt | None:
     """What makes a name of a module; what it has from another one is looked for there."""
     file = _file(module)
-    for node in ast.parse(file.read_text(encoding="utf-8")).body if file else ():
+    for node in _statements(ast.parse(file.read_text(encoding="utf-8"))) if file else ():
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == name:
             return node
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and name in _targets(node):
@@ -62,6 +62,12 @@ def _made(module: str, name: str) -> ast.stmt | None:
                 if (one.asname or one.name) == name:
                     return _made(node.module, one.name)
     return None
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Of a module, with what is imported for type checkers only because it is loaded when it is first used."""
+    for node in tree.body:
+        yield from node.body if isinstance(node, ast.If) else [node]
 
 
 def _file(module: str) -> Path | None:

@@ -97,6 +97,137 @@ def test_the_more_telling_of_two_codes_counts(said: str, reported: str, reason: 
     assert classify(diagnostic=said, status=reported).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("fields", "evidence", "confidence"),
+    [
+        ({"bounce_subtype": "Suppressed"}, "ses", 1.0),
+        ({"diagnostic": "550 refused (S3140)"}, "code", 0.98),
+        ({"diagnostic": "550 5.7.25 zebra"}, "own_code", 0.95),
+        ({"diagnostic": "550 mailbox is full"}, "strong", 0.93),
+        ({"diagnostic": "550 5.2.2 zebra"}, "status", 0.75),
+        ({"diagnostic": "550 5.2.2 mailbox is full"}, "strong", 0.97),  # the code agrees,
+        ({"diagnostic": "550 5.1.1 mailbox is full"}, "strong", 0.89),  # …disagrees,
+        ({"diagnostic": "550 5.7.1 mailbox is full"}, "strong", 0.93),  # …says too little
+        ({"diagnostic": "550 5.1.1 rejected"}, "status", 0.71),
+        ({"bounce_subtype": "MailboxFull"}, "sub_type", 0.55),
+        ({"status": "5.6.0"}, "general_status", 0.45),
+        ({"diagnostic": "452 zebra"}, "reply", 0.3),
+        ({"bounce_type": "Permanent"}, "ses_type", 0.25),
+        ({}, "none", 0.0),
+    ],
+)
+def test_how_far_a_reason_can_be_relied_on(fields: dict[str, Any], evidence: str, confidence: float) -> None:
+    """The evidence's own figure, moved by a code that agrees or not."""
+    found = classify(**fields)
+    assert (found.evidence, found.confidence) == (evidence, confidence)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"bounce_subtype": "Suppressed"}, "ses.Suppressed"),
+        ({"bounce_subtype": "MailboxFull"}, "ses.MailboxFull"),
+        ({"status": "5.2.2"}, "status.5.2.2"),
+        ({"status": "5.6.0"}, "status.5.6.0"),
+        ({"diagnostic": "550 5.1.1 rejected"}, "status.5.1.1"),
+        ({"diagnostic": "452 zebra"}, "reply.452"),
+        ({"bounce_type": "Transient"}, "ses.no_failure"),
+        ({"bounce_type": "Permanent"}, "ses.permanent"),
+        ({}, "none"),
+    ],
+)
+def test_what_decided_is_named(fields: dict[str, Any], rule: str) -> None:
+    """As a rule of the files would be."""
+    assert classify(**fields).rule == rule
+
+
+def test_what_decided_a_delay_or_a_reject_is_named() -> None:
+    """So that it can be counted."""
+    assert classify_delay(delay_type="MailboxFull").rule == "ses.delay.MailboxFull"
+    assert classify_delay(delay_type="MailboxFull").evidence == "sub_type"
+    assert classify_reject("Bad content").rule == "ses.reject"
+    assert classify_reject("  bad CONTENT ").reason == "virus"
+    assert classify_rendering_failure("MISSING").rule == "ses.rendering.missing_data"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "bounce_class"),
+    [
+        ({"diagnostic": "450 5.1.2 zebra"}, "domain_not_found", "soft"),  # the reply code is what servers act upon
+        ({"diagnostic": "550 4.1.2 zebra"}, "domain_not_found", "hard"),
+        ({"status": "4.1.2"}, "domain_not_found", "soft"),
+        ({"status": "5.1.2"}, "domain_not_found", "hard"),
+        ({"status": "5.1.2", "bounce_type": "Transient"}, "domain_not_found", "hard"),
+    ],
+)
+def test_the_reply_code_says_whether_it_may_pass(fields: dict[str, Any], reason: str, bounce_class: str) -> None:
+    """Before the enhanced code, which stands before SES's word."""
+    found = classify(**fields)
+    assert (found.reason, found.bounce_class) == (reason, bounce_class)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [("5.2.2", "mailbox_full"), ("smtp; 5.2.2 (full)", "mailbox_full"), ("5.2.2.1", "undetermined"),
+     ("15.2.2", "undetermined"), ("5.2.2222", "undetermined"), ("2.2.2", "undetermined"),
+     ("x" * 59 + "5.2.2", "mailbox_full"), ("x" * 60 + "5.2.2", "undetermined")],
+)  # fmt: skip
+def test_a_status_is_read_as_the_rfc_has_it(status: str, reason: str) -> None:
+    """A class, a subject, a detail, with a comment perhaps; not an address, and not far behind."""
+    assert classify(status=status).reason == reason
+
+
+@pytest.mark.parametrize("action", ["delivered", "Relayed", "EXPANDED"])
+def test_who_was_delivered_to_did_not_fail(action: str) -> None:
+    """RFC 3464: whatever SES calls the report."""
+    assert classify(bounce_type="Permanent", action=action).reason == "auto_reply"
+    assert classify(bounce_type="Permanent", action="failed").reason == "user_unknown"
+
+
+def test_a_delay_is_soft_and_says_when_to_come_back() -> None:
+    """Nothing is final while SES tries; a time-out is the network's."""
+    unknown = classify_delay(diagnostic="450 user unknown")
+    expired = classify_delay(diagnostic="451 4.4.7 message expired")
+
+    assert (unknown.bounce_class, unknown.recommendation, unknown.retry_after) == ("soft", "count", 3600)
+    assert unknown.matched == "user unknown"
+    assert expired.reason == "network"
+    assert classify_delay(delay_type="IPFailure", status="4.2.2").reason == "mailbox_full"
+
+
+def test_the_provider_is_named_by_the_reporting_server_too() -> None:
+    """Where the words do not give it away; a name that is none of theirs is nobody's."""
+    assert classify(status="5.1.1", reporting_mta="dns; MX.Google.com").provider == "Google"
+    assert classify(diagnostic="550 zebra", reporting_mta="dsn;mx.google.com").provider == "Google"
+    assert classify(status="5.1.1", reporting_mta="dns; mx.example.com").provider is None
+    assert classify(status="5.1.1").provider is None
+
+
+def test_a_classification_as_values_holds_no_words_of_the_server() -> None:
+    """They may name the recipient; so does its repr not."""
+    found = classify(diagnostic="550 5.1.1 user unknown: ann@example.com")
+    told = found.as_dict()
+
+    assert told["reason"] == found.reason == "user_unknown"
+    assert (told["permanent"], told["span"]) == (True, found.span)
+    assert found.matched == "user unknown"
+    assert "ann" not in str(told)
+    assert repr(found) == (
+        "Classification(reason='user_unknown', bounce_class='hard', fault='recipient', "
+        f"recommendation='suppress', rule={found.rule!r}, confidence={found.confidence})"
+    )
+    assert classify(status="5.1.1").span is classify(status="5.1.1").matched is None
+
+
+def test_a_wait_has_its_bounds() -> None:
+    """Of attempts and of chance; a day at most, before chance."""
+    found = classify(diagnostic="451 greylisted")
+
+    assert found.backoff(-1) == found.backoff(0) == found.backoff() == 300.0
+    assert (found.backoff(0, -1.0), found.backoff(0, 2.0)) == (150.0, 450.0)
+    assert found.backoff(99, 1.0) == 1.5 * 86400.0
+
+
 @pytest.mark.parametrize("text", ["account disabled", "unknown domain"])
 def test_what_may_pass_is_not_final(text: str) -> None:
     """Inactive mailboxes and missing domains are hard on 5xx, and counted on 4xx or SES's Transient."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,18 @@ from sesevent.bounces import classify, lint
 from sesevent.bounces.decide import classify_delay
 from sesevent.bounces.engine import the_engine
 from sesevent.bounces.phrases import Lexicon, PhraseError, expand
-from sesevent.bounces.priority import REASON_ORDER, STRENGTHS
+from sesevent.bounces.priority import (
+    CODES,
+    ENHANCED_CODES,
+    GENERAL_CODES,
+    OWN_CODES,
+    PRIORITY,
+    REASON_ORDER,
+    REPLIES,
+    REPLY_CODES,
+    SILENT,
+    STRENGTHS,
+)
 from sesevent.bounces.rulebook import Rule, load_rules
 from sesevent.bounces.ses_words import DELAY_TYPES, REJECTS, SETTLED, SUB_TYPES
 from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
@@ -157,11 +169,118 @@ def test_an_unknown_class_is_named() -> None:
 
 def test_strengths_are_rows_of_the_priority_table() -> None:
     """Each strength has its place and its figure."""
-    from sesevent.bounces.priority import PRIORITY
-
     assert [row.name for row in PRIORITY if row.name in STRENGTHS] == list(STRENGTHS)
 
 
 def test_a_delay_is_never_final() -> None:
     """SES goes on trying, whatever the words say."""
     assert classify_delay(diagnostic="451 4.1.1 user unknown").bounce_class == "soft"
+
+
+def test_the_stronger_evidence_is_relied_on_more() -> None:
+    """From certain to nothing, each row less than the one above."""
+    confidences = [row.confidence for row in PRIORITY]
+
+    assert confidences == sorted(set(confidences), reverse=True)
+    assert (confidences[0], confidences[-1]) == (1.0, 0.0)
+    assert [row.name for row in PRIORITY] == [
+        "ses", "code", "exact", "own_code", "strong", "plain", "status", "weak", "sub_type", "general_status", "reply",
+        "ses_type", "none",
+    ]  # fmt: skip
+
+
+def test_each_row_of_each_table_has_its_reason_and_its_words() -> None:
+    """The documentation prints them; a reason that there is not would be no answer."""
+    codes = [row for table in (CODES, OWN_CODES, GENERAL_CODES, REPLIES) for row in table.values()]
+    words = [word for table in (SETTLED, SUB_TYPES, DELAY_TYPES, REJECTS) for word in table.values()]
+
+    assert {reason for reason, _ in codes} | {word.reason for word in words} <= BOOK.reasons.keys()
+    assert all(told for _, told in codes)
+    assert all(word.why for word in words)
+    assert all(row.why for row in PRIORITY)
+    for table in (REASON_ORDER, FAULTS, BOUNCE_CLASSES, RECOMMENDATIONS):
+        assert all(table.values())
+
+
+def test_each_code_of_the_tables_is_one_that_is_found_in_replies() -> None:
+    """Three digits that begin with 4 or 5; a class, a subject and a detail."""
+    assert all(re.fullmatch("[45][0-9][0-9]", code) for code in REPLY_CODES)
+    assert REPLIES.keys() <= REPLY_CODES
+    for detail in (*CODES, *OWN_CODES, *SILENT, *(f"{subject}.0" for subject in GENERAL_CODES)):
+        assert {f"4.{detail}", f"5.{detail}"} <= ENHANCED_CODES
+    assert {"5.0.0", "5.7.30", "2.1.5"} <= ENHANCED_CODES
+    assert not {"5.8.0", "5.7.31", "3.1.1", "6.1.1", "1.1.1"} & ENHANCED_CODES
+
+
+def test_sess_own_words_are_those_that_aws_documents() -> None:
+    """Others are no error, and mean what their names are like."""
+    assert SETTLED.keys() | SUB_TYPES.keys() == {
+        "Suppressed", "OnAccountSuppressionList", "OnTenantSuppressionList", "EmailValidationSuppressed",
+        "UnsubscribedRecipient", "CustomTimeoutExceeded", "MailboxFull", "MessageTooLarge", "ContentRejected",
+        "AttachmentRejected", "NoEmail",
+    }  # fmt: skip
+    assert DELAY_TYPES.keys() == {
+        "InternalFailure", "General", "MailboxFull", "SpamDetected", "RecipientServerError", "IPFailure",
+        "TransientCommunicationFailure", "BYOIPHostNameLookupUnavailable", "Undetermined", "SendingDeferral",
+    }  # fmt: skip
+    assert REJECTS.keys() == {"Bad content"}
+
+
+def test_every_word_of_the_taxonomy_is_said_of_some_reason() -> None:
+    """What nothing is, needs no word."""
+    reasons = BOOK.reasons.values()
+
+    assert {reason.fault for reason in reasons} == FAULTS.keys()
+    assert {
+        kind for reason in reasons for kind in (reason.bounce_class, reason.transient_class)
+    } == BOUNCE_CLASSES.keys()
+    assert {
+        act for reason in reasons for act in (reason.recommendation, reason.transient_recommendation)
+    } <= RECOMMENDATIONS.keys()  # fmt: skip
+
+
+def test_a_rule_is_told_by_its_row_and_else_by_the_head_of_its_file() -> None:
+    """A provider's rules share provider and source; a rule that says nothing is a plain one."""
+    head = {"provider": "example", "source": "a manual", "strength": "code"}
+
+    assert Rule.read("f", head, {"id": "a", "reason": "virus"}) == Rule(
+        "a", "virus", "code", (), (), "a manual", "example", None, "f"
+    )
+    assert Rule.read("f", {}, {"reply": "4"}) == Rule("", "", "plain", (), (), "", None, "4", "f")
+    by_providers = [rule for rule in BOOK.rules if rule.file.startswith("providers/")]
+    assert {rule.strength for rule in by_providers} >= {"code"}
+    assert all(rule.source and rule.file.endswith(".toml") for rule in by_providers)
+    assert all(rule.reason == rule.file.removeprefix("reasons/").removesuffix(".toml")
+               for rule in BOOK.rules if rule not in by_providers)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"id": "virus.found"}, "2 rules have this id"),
+        ({"id": ""}, "a rule has no id"),
+        ({"reason": "tired"}, "no reason is called 'tired'"),
+        ({"strength": "mighty"}, "no strength is called 'mighty'"),
+        ({"source": "a manu"}, "says not where it is documented"),
+        ({"examples": []}, "has no example"),
+        ({"phrases": []}, "has no phrase"),
+        ({"phrases": ["..2 zebra"]}, "a gap at the end of '..2 zebra' does nothing"),
+        ({"phrases": ["zebra (crossing"]}, "a bracket is not closed"),
+        ({"phrases": ["zebra) crossing"]}, "cannot read the phrase"),
+        ({"phrases": ["zebra?"]}, "'zebra?' requires no word at all"),
+        ({"phrases": ["zebra (the | crossing)"]}, "an alternative holds only words without meaning"),
+        ({"phrases": ["{zoo}"]}, "there is no class {zoo}"),
+        ({"phrases": ["mailbox"]}, "'mailbox' is found in nearly every reply"),
+    ],
+)
+def test_the_linter_says_what_is_wrong_with_a_rule(changes: dict[str, Any], said: str) -> None:
+    """For who writes it; of the rules of one file and row."""
+    rule = Rule.read("planted.toml", {}, {"id": "planted", "reason": "virus", "phrases": ["zebra crossing"],
+                                          "source": "a manual", "examples": ["550 zebra crossing"]} | changes)  # fmt: skip
+    few = BOOK._replace(rules=(*[one for one in BOOK.rules if one.id == "virus.found"], rule))
+    lexicon = Lexicon(BOOK.classes, BOOK.stop_words, BOOK.common)
+    flaws = [*lint._of_ids(few), *lint._of_fields(rule, few), *lint._of_phrases(rule, lexicon)]
+
+    assert [flaw.message for flaw in flaws if said in flaw.message]
+    assert all(str(flaw) == f"{flaw.rule}: {flaw.message}" for flaw in flaws)
+    assert {flaw.rule for flaw in flaws} <= {changes.get("id", "planted"), "planted"}

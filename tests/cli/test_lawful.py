@@ -68,6 +68,23 @@ def test_the_record_of_processing_is_markdown_with_its_open_points(store: Any, s
     assert json.loads(sesevent("compliance", "record", "--json").stdout)["controller"] == ""
 
 
+def test_the_record_tells_of_the_privacy_policy_and_of_encryption(store: Any, sesevent: Any, tmp_path: Path) -> None:
+    """As all commands are told them: by an option before the command, the environment or a settings file."""
+    (tmp_path / "privacy.toml").write_text('preset = "transactional"\nrecipients = "keep"\n')
+    sesevent("encryption", "key", str(tmp_path / "master.key"))
+    (tmp_path / "encryption.toml").write_text('[local]\nkey_file = "master.key"\n')
+    named = ("--privacy", str(tmp_path / "privacy.toml"), "--encryption", str(tmp_path / "encryption.toml"))
+    record = ("compliance", "record", "--json")
+    before, after = json.loads(sesevent(*record).stdout), json.loads(sesevent(*named, *record).stdout)
+
+    assert any("no privacy policy is told" in one for one in before["open_points"])
+    assert not any("no privacy policy is told" in one for one in after["open_points"])
+    assert any("ip_address" in row.values() and "truncate" in row.values() for row in after["capture"])
+    assert "in clear" in before["who"][0]["may"]
+    assert "not encrypted" in after["who"][0]["may"]
+    assert "master key" in after["who"][1]["name"]
+
+
 def test_storage_is_reported_measured_and_compacted(store: Any, sesevent: Any, tmp_path: Path) -> None:
     """As JSON where nobody looks."""
     policy = tmp_path / "retention.toml"

@@ -198,7 +198,13 @@ async def _post_all(url: str, bodies: dict[str, bytes], acknowledged: set[str], 
 
     async with httpx.AsyncClient(limits=limits, timeout=30) as http:
 
+        # However quick the posts are and however slow the stop, some arrive before it, some during it, some after it.
+        now, stopping, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        moments = dict(zip(bodies, [now] * 50 + [stopping] * 100 + [gone] * 50, strict=True))
+        now.set()
+
         async def post(name: str) -> None:
+            await moments[name].wait()
             while name not in acknowledged:
                 answer = await http.post(url, content=bodies[name])
                 answers.append(answer.status_code)
@@ -210,8 +216,10 @@ async def _post_all(url: str, bodies: dict[str, bytes], acknowledged: set[str], 
         async def disturb() -> None:
             while len(acknowledged) < 20:
                 await asyncio.sleep(0.01)
+            stopping.set()
             await asyncio.to_thread(local.stop, home)
             before = len(answers)
+            gone.set()
             while len(answers) < before + 50:
                 await asyncio.sleep(0.05)
             again = await asyncio.to_thread(local.start, home)

@@ -834,3 +834,55 @@ def test_a_dry_run_lets_nothing_wait() -> None:
 
     assert report.projections["status"].missing == 1
     assert client["d"]["ses_projection_waiting"].find().to_list() == []
+
+
+# ── where not everything is kept of people ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_what_joins_by_address_is_refused_where_pseudonyms_are_kept(colour: str) -> None:
+    """It would find nobody, and leave a record saying that somebody may be mailed; joining by mail goes on."""
+    from sesevent.privacy.policy import PrivacyPolicy
+    from sesevent.privacy.protection import Protection
+    from sesevent.privacy.pseudonyms import Key
+    from sesevent.testing.memory import AsyncMemoryClient
+
+    privacy = Protection(PrivacyPolicy.of("transactional"), [Key("k1", b"of these tests, alone")])
+    client = testing.MemoryClient()
+    sync = colour == "sync"
+    store: Any = (testing.memory_store if sync else testing.async_memory_store)(client, privacy=privacy)
+    made: Any = Projector if sync else AsyncProjector
+    people = (client if sync else AsyncMemoryClient(client))["d"]["people"]
+    for joins in (
+        Deliverability(people),
+        Keep(people, by_address(), {"at": last()}),
+        MessageStatus(people, by_message_id(address="who")),
+        MessageStatus(people, by_tag("notification", address="who")),
+    ):
+        with pytest.raises(ConfigurationError, match="pseudonyms"):
+            made(store, Projections("n", joins))
+    assert made(store, Projections("n", MessageStatus(people)))
+
+
+def test_an_erased_person_is_in_no_record_and_none_is_waited_for() -> None:
+    """A mark is nobody's address: no record is made of it, and a replay does not wait for one."""
+    from sesevent.privacy.protection import Protection
+    from sesevent.privacy.pseudonyms import Key
+
+    client = testing.MemoryClient()
+    store = testing.memory_store(client, privacy=Protection(keys=[Key("k1", b"of these tests, alone")]))
+    store.receive_many(all_genuine([payload("Delivery", to="ann@example.com"), payload("Bounce", to="ben@gmail.com")]))
+    store.privacy.erase("ann@example.com", by="desk")
+    store.privacy.erase("ben@gmail.com", by="desk")
+    people, told = client["d"]["people"], client["d"]["told"]
+    declared = Projections(
+        "n",
+        Keep(people, by_address(), {"at": last()}, missing="upsert"),
+        Keep(told, by_message_id(address="who"), {"at": last()}, name="told"),
+        Deliverability(people, missing="upsert"),
+    )
+    report = Projector(store, declared).replay()
+
+    assert (people.find().to_list(), told.find().to_list()) == ([], [])
+    assert client["cache"]["ses_projection_waiting"].find().to_list() == []
+    assert report.events == 2

@@ -44,6 +44,20 @@ class Mirror:
         self.client = testing.MemoryClient()
         self.store: Any = make(self.client, clock=lambda: api.now)
 
+    def protect(self) -> None:
+        """Give the store a key, by which people can be erased."""
+        from sesevent.privacy.protection import Protection
+        from sesevent.privacy.pseudonyms import Key
+
+        make = testing.memory_store if self.colour == "sync" else testing.async_memory_store
+        privacy = Protection(keys=[Key("k1", b"of these tests, alone")])
+        self.store = make(self.client, clock=lambda: self.api.now, privacy=privacy)
+
+    def everything(self) -> str:
+        """All that is stored, as text."""
+        tables = self.client["cache"]
+        return "\n".join(repr(row) for name in tables._collections for row in tables[name].find().to_list())
+
     def account(self, **options: Any) -> Any:
         face, sleep = (SesAccount, self._sleep) if self.colour == "sync" else (AsyncSesAccount, self._sleep_later)
         return face(self.store, clock=lambda: self.api.now, sleep=sleep, endpoint_url=self.api.url, **KEYS, **options)
@@ -161,6 +175,27 @@ def test_who_is_gone_from_the_list_may_be_mailed_again(mirrored: Any, api: SesAp
         assert (await mirror.check("ann@example.com")).allowed
         assert (await mirror.check("ben@example.com")).rule == "hard-bounce"
         assert (await mirror.get(account.pull())).counts == {}
+
+    mirrored(body)
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["not to be mailed", "forgotten"])
+def test_who_was_erased_does_not_come_back_from_ses(mirrored: Any, api: SesApi, keep: bool) -> None:
+    """In no collection, however often the list is pulled and pushed; nor does a keyed hash go to SES as an address."""
+    api.lists("Ann.Lee@Example.com", "COMPLAINT")
+
+    async def body(mirror: Mirror) -> None:
+        mirror.protect()
+        await mirror.complained("ann.lee@example.com")
+        api.later(seconds=60)
+        await mirror.get(mirror.store.privacy.erase("ann.lee@example.com", by="desk", keep_do_not_mail=keep))
+        for _ in range(2):
+            await mirror.get(mirror.account().pull())
+            await mirror.get(mirror.account().push())
+            api.later(seconds=60)
+        assert "ann.lee" not in mirror.everything().lower()
+        assert (await mirror.check("ann.lee@example.com")).allowed is not keep
+        assert list(api.entries) == ["Ann.Lee@Example.com"]
 
     mirrored(body)
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from sesevent import Bounce, Complaint, Event, Open, PayloadError, Received, Send, UnknownEvent, parse
+from sesevent.events.essentials import tag_values
 from sesevent.events.identity import event_key
 from sesevent.events.parse import EVENT_CLASSES, class_of, event_of, read_essentials, read_event
 
@@ -293,3 +294,158 @@ def test_the_essentials_of_an_event_are_what_the_event_tells(kind: str) -> None:
     assert essentials.normals == [person.normal for person in told.recipients]
     assert type(event_of(essentials)) is type(told) is class_of(kind)
     assert event_of(essentials) == told
+
+
+# Every documented field of every typed part, under SES's name and ours.
+FIELDS: dict[str, tuple[str, dict[str, str]]] = {
+    "Bounce": ("bounce", {
+        "bounceType": "bounce_type", "bounceSubType": "bounce_sub_type", "timestamp": "timestamp",
+        "feedbackId": "feedback_id", "reportingMTA": "reporting_mta", "remoteMtaIp": "remote_mta_ip",
+    }),
+    "Complaint": ("complaint", {
+        "timestamp": "timestamp", "feedbackId": "feedback_id", "complaintSubType": "complaint_sub_type",
+        "userAgent": "user_agent", "complaintFeedbackType": "complaint_feedback_type", "arrivalDate": "arrival_date",
+    }),
+    "Delivery": ("delivery", {
+        "timestamp": "timestamp", "processingTimeMillis": "processing_time_millis", "smtpResponse": "smtp_response",
+        "reportingMTA": "reporting_mta", "remoteMtaIp": "remote_mta_ip",
+    }),
+    "DeliveryDelay": ("delivery_delay", {
+        "delayType": "delay_type", "expirationTime": "expiration_time", "timestamp": "timestamp",
+        "reportingMTA": "reporting_mta",
+    }),
+    "Open": ("open", {"timestamp": "timestamp", "userAgent": "user_agent", "ipAddress": "ip_address"}),
+    "Click": ("click", {"timestamp": "timestamp", "userAgent": "user_agent", "ipAddress": "ip_address", "link": "link"}),
+    "Reject": ("reject", {"reason": "reason"}),
+    "Rendering Failure": ("failure", {"templateName": "template_name", "errorMessage": "error_message"}),
+    "Subscription": ("subscription", {"contactList": "contact_list", "timestamp": "timestamp", "source": "source"}),
+    "Received": ("receipt", {"timestamp": "timestamp", "processingTimeMillis": "processing_time_millis", "dmarcPolicy": "dmarc_policy"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_every_documented_field_is_read_and_absent_where_it_is_not_told(kind: str) -> None:
+    """Under SES's name from the payload, under ours in Python; none is left over."""
+    attribute, names = FIELDS[kind]
+    body = {
+        theirs: 7 if theirs.endswith("Millis") else "2020-01-01T00:00:00Z" if theirs in ("timestamp", "arrivalDate", "expirationTime") else "told"
+        for theirs in names
+    }  # fmt: skip
+    part = getattr(event(kind, body), attribute)
+
+    assert all(getattr(part, ours) is not None for ours in names.values())
+    assert not part.model_extra
+    assert all(value is None for value in getattr(event(kind, {}), attribute).model_dump().values())
+
+
+@pytest.mark.parametrize(
+    ("event_at", "mail_at", "took"),
+    [
+        ("2020-01-01T00:00:01.500Z", "2020-01-01T00:00:00.000Z", 1500),
+        ("2019-12-31T23:59:59.000Z", "2020-01-01T00:00:00.000Z", -1000),
+        ("2020-01-01T00:00:01Z", None, None),
+        (None, "2020-01-01T00:00:00Z", None),
+        (None, None, None),
+    ],
+)
+def test_how_long_it_took_is_told_in_milliseconds(event_at: str | None, mail_at: str | None, took: int | None) -> None:
+    """From sending; not where SES does not tell both."""
+    told = event("Open", {"timestamp": event_at}, mail=MAIL | {"timestamp": mail_at})
+
+    assert told.essentials.took == took
+
+
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        (["a"], ["a"]),
+        (["a", "b"], ["a", "b"]),
+        (["a", 1, None], ["a"]),
+        ([1], []),
+        ([], []),
+        ("a", ["a"]),
+        (1, []),
+        (None, []),
+    ],
+)
+def test_the_values_of_a_tag_are_a_list_of_texts(values: Any, read: list[str]) -> None:
+    """SES sends a list even for one; what is no text is left out."""
+    assert tag_values(values) == read
+    assert event("Send", mail=MAIL | {"tags": {"t": values}}).tags == {"t": read}
+
+
+def test_a_person_who_is_named_twice_is_one() -> None:
+    """By the form by which addresses are compared."""
+    told = event("Delivery", {"recipients": ["A@example.com", "a@EXAMPLE.com", "b@example.com"]})
+
+    assert told.essentials.normals == ["a@example.com", "b@example.com"]
+    assert len(told.recipients) == 3
+
+
+@pytest.mark.parametrize(
+    ("beside", "year"),
+    [
+        ({"new": {"timestamp": "2021-01-01T00:00:00Z"}}, 2021),
+        ({"new": {"timestamp": "2021-01-01T00:00:00Z"}, "more": {}}, 2020),
+        ({"new": {"timestamp": "soon"}}, 2020),
+        ({"new": ["timestamp"]}, 2020),
+        ({}, 2020),
+    ],
+)
+def test_an_unknown_event_is_dated_by_the_one_object_that_tells_a_time(beside: dict[str, Any], year: int) -> None:
+    """Of several nobody knows which; then by the mail."""
+    (told,) = parse({"eventType": "New", "mail": MAIL} | beside)
+
+    assert told.timestamp is not None
+    assert told.timestamp.year == year
+
+
+def test_an_event_is_shown_by_its_mail_and_time() -> None:
+    """Or a question mark; a person who is only a candidate is shown as one."""
+    assert repr(event("Send")) == str(event("Send")) == "<Send m-1 at 2020-01-01 00:00:00+00:00>"
+    assert repr(event("Send", mail={})) == "<Send ? at None>"
+    sure, unsure = (event("Send").recipients[0], event("Open").recipients[0])
+    assert repr(sure).startswith("<Recipient ")
+    assert (" (perhaps)" in repr(sure), " (perhaps)" in repr(unsure)) == (False, True)
+
+
+def test_events_of_different_kinds_or_times_are_not_equal() -> None:
+    """Nor is anything else."""
+    assert event("Send") != event("Open")
+    assert event("Open", {"timestamp": "2020-01-01T00:00:00Z"}) != event("Open", {"timestamp": "2020-01-01T00:00:01Z"})
+    assert event("Send") != "Send"
+    assert len({event("Send"), event("Send"), event("Open")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        ({"mail": {}}, "$: has neither eventType nor notificationType as text"),
+        ({"eventType": "Send", "mail": 1}, "$.mail: is not an object"),
+        ({"eventType": "Send", "mail": {"messageId": 3}}, "$.mail.messageId: is not text"),
+        ({"eventType": "Send", "mail": {"destination": "a@b"}}, "$.mail.destination: is not a list"),
+        ({"eventType": "Send", "mail": {"destination": [3]}}, "$.mail.destination[0]: holds no address"),
+        ({"eventType": "Send", "mail": {"destination": [{"x": 1}]}}, "$.mail.destination[0]: holds no address"),
+    ],
+)
+def test_a_problem_says_what_is_wrong_where(payload: Any, said: str) -> None:
+    """For people and programs."""
+    with pytest.raises(PayloadError) as caught:
+        read_event("", payload)
+
+    assert [f"{problem.path}: {problem.message}" for problem in caught.value.problems] == [said]
+
+
+@pytest.mark.parametrize(
+    ("headers", "subject"),
+    [
+        ([{"name": "SUBJECT", "value": "Hi"}, {"name": "Subject", "value": "Other"}], "Hi"),
+        ([{"name": "Subject", "value": 7}, {"name": "Subject", "value": "Other"}], None),
+        (["Subject", {"name": None}, {"name": "Subject", "value": "Hi"}], "Hi"),
+        ({"name": "Subject"}, None),
+    ],
+)
+def test_the_first_subject_header_counts(headers: Any, subject: str | None) -> None:
+    """Whatever its case; what is no text is none."""
+    assert event("Send", mail={"headers": headers}).subject == subject
+    assert event("Send", mail={"headers": headers, "commonHeaders": {"subject": 7}}).subject == subject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -287,3 +288,92 @@ def test_policies_that_do_not_fit_are_refused(
 
     with pytest.raises(ConfigurationError, match=words):
         EventStore.connect(mongodb_uri, database=database, policy=Policy.load(policy), privacy=protection)
+
+
+def test_reasons_stay_where_what_told_them_was_not_kept(connect: Callable[..., EventStore], rows: Any) -> None:
+    """Rules of later can tell nothing anew without the server's words: what was told when it came stays."""
+    store = connect(NEW, diagnostics="drop")
+    words = "smtp; 452 4.2.2 mailbox full"
+    received(store, testing.payloads.bounce(to=ANN, bounce_type="Transient", diagnostic=words, status=""))
+    (before,) = rows.find()
+    assert before["derived"]["bounce"]["reason"] == "mailbox_full"
+    assert "mailbox full" not in str(before)
+    rows.update_many({}, {"$set": {"derived.rules": "of old"}})
+
+    assert store.reclassify().rows == 1
+    assert rows.find_one()["derived"] == before["derived"]
+    assert store.reindex().rows == 0
+
+
+def test_a_status_says_that_it_cannot_find_an_address_among_pseudonyms(connect: Callable[..., EventStore]) -> None:
+    """Or finds it by all its forms; nobody is told that a mail did not go to them."""
+    from sesevent import ConfigurationError
+
+    store = connect(NEW, OLD)
+    received(store, EVENTS[2])
+    status = store.status(EVENTS[2]["mail"]["messageId"])
+    forms = Protection(PrivacyPolicy.of("transactional"), [NEW]).pseudonyms.forms(ANN)
+
+    assert status.of(ANN, forms).state == "bounced"
+    assert status.of(status.recipients[0].address).state == "bounced"
+    assert status.of(BOB, [BOB]) is None
+    with pytest.raises(ConfigurationError, match="pseudonyms") as caught:
+        status.of(ANN)
+    assert "store.recipient" in caught.value.hint
+    assert [letter.status.state for letter in store.recipient(ANN)] == ["bounced"]
+
+
+def test_mongoengine_finds_pseudonyms_by_the_keys_it_was_told(
+    connect: Callable[..., EventStore], odm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By each of them; the plain address too."""
+    from sesevent import SesEvent
+
+    received(connect(OLD), EVENTS[1])
+    received(connect(NEW, OLD), EVENTS[2])
+    received(connect(), EVENTS[3])
+    assert SesEvent.objects.for_recipient(ANN).count() == 1
+    monkeypatch.setitem(SesEvent._meta, "pseudonyms", None)
+    SesEvent.bind(privacy=Protection(PrivacyPolicy.of("transactional"), [NEW, OLD]))
+    assert SesEvent.objects.for_recipient("Ann@Example.com").count() == 3
+    assert SesEvent.objects.for_recipient(BOB).count() == 0
+
+
+# ── erased, whatever was kept ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize(
+    "now", [(NEW, OLD), (OLD, NEW), (NEW, OLD, "plain")], ids=["newest first", "oldest first", "plain"]
+)
+def test_an_erasure_finds_every_form_of_a_person(
+    connect: Callable[..., EventStore], tables: Any, mongodb_uri: str, database: str, colour: str, now: tuple[Any, ...]
+) -> None:
+    """Rows in the clear, and by each of several keys; the hash blocks whichever key comes first."""
+    received(connect(), EVENTS[0], EVENTS[1])
+    received(connect(OLD), EVENTS[2])
+    received(connect(NEW, OLD), EVENTS[3], EVENTS[4])
+    connect(OLD).suppression.suppress(ANN, by="support")
+    keys = [key for key in now if isinstance(key, Key)]
+    privacy = Protection(PrivacyPolicy() if "plain" in now else PrivacyPolicy.of("transactional"), keys)
+    forms = [form for form in privacy.pseudonyms.forms(ANN) if not form.startswith("e.")]
+    before = [row["derived"]["recipients"] for row in tables["ses_event"].find()]
+    assert {form for some in before for form in some if form in forms} == set(forms)
+
+    async def later() -> Any:
+        async with AsyncEventStore.connect(mongodb_uri, database=database, privacy=privacy) as own:
+            return await own.privacy.erase(ANN, by="desk")
+
+    def at_once() -> Any:
+        with EventStore.connect(mongodb_uri, database=database, privacy=privacy) as own:
+            return own.privacy.erase(ANN, by="desk")
+
+    assert (at_once() if colour == "sync" else asyncio.run(later())).events == 4
+    newest = Key("2026", b"z" * 32)
+    received(connect(newest, NEW, OLD), testing.payloads.bounce(to=ANN, message_id="late"))
+    names = set(tables.list_collection_names()) - {"ses_erasure"}  # the list has pseudonyms, so that it knows them
+    held = "\n".join(str(row) for name in names for row in tables[name].find())
+    assert [form for form in (*forms, newest.pseudonym(ANN)) if form in held] == []
+    for order in ((OLD, NEW), (NEW, OLD), (newest, NEW, OLD)):
+        assert not connect(*order).suppression.check(ANN).allowed
+        assert not connect(*order).events.for_recipient(ANN).to_list()

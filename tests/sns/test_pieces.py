@@ -130,3 +130,62 @@ def test_what_is_json_is_told_by_its_begin(layout: str) -> None:
     text = LAYOUTS[layout](DOCUMENTS[:1])
 
     assert all(may_be_json(unpacked(File(file.encode()))) for file in (text, "\n \n" + text, " " * 600 + text))
+
+
+def test_an_empty_file_is_one_empty_piece() -> None:
+    """Which is malformed: somebody expected something in it. Blank lines are nothing too."""
+    assert cut(b"") == cut(b"\n \n") == [(b"", 0, "$")]
+
+
+def test_each_line_tells_how_many_stand_before_it() -> None:
+    """Blank ones count, and are no pieces."""
+    one, other = json.dumps(DOCUMENTS[0]).encode(), json.dumps(DOCUMENTS[1]).encode()
+
+    assert cut(b"\n\n" + one + b"\n \n" + other) == [(one + b"\n", 2, "$"), (other, 4, "$")]
+
+
+def test_documents_tell_their_number_and_line() -> None:
+    """One behind the other, or in a list."""
+    one, other = (json.dumps(document, indent=1).encode() for document in DOCUMENTS[:2])
+    lines = one.count(b"\n")
+
+    assert cut(b"[\n" + one + b",\n\n" + other + b"\n]") == [(one, 1, "$[0]"), (other, lines + 3, "$[1]")]
+    assert cut(one + other) == [(one, 0, "$[0]"), (other, lines, "$[1]")]
+
+
+@pytest.mark.parametrize(
+    ("harmed", "said"),
+    [
+        (lambda packed: packed[:-9], "is cut off"),
+        (lambda packed: packed[:-4] + b"xxxx", "is not gzip, although it begins so"),
+        (lambda packed: packed + b"nonsense", "is not gzip, although it begins so"),
+        (lambda packed: packed[:20] + b"\xff" * 20 + packed[40:], "is not gzip, although it begins so"),
+    ],
+)
+def test_what_is_wrong_with_gzip_is_said_with_the_line(harmed: Callable[[bytes], bytes], said: str) -> None:
+    """In this library's words."""
+    packed = gzip.compress(json.dumps(DOCUMENTS[0]).encode() + b"\n")
+    with pytest.raises(PayloadError) as caught:
+        list(pieces(unpacked(File(harmed(packed)))))
+    (problem,) = caught.value.problems
+
+    assert (problem.path, problem.message) == ("$", said)
+    assert problem.line in (1, 2)
+
+
+def test_a_string_that_lacks_its_end_spoils_its_own_line() -> None:
+    """Not all that follow until the next quotation mark."""
+    good = json.dumps(DOCUMENTS[0]).encode()
+    found = cut(b'{"a": "b\n' + good + b"\n" + good)
+
+    assert [piece.text.strip() for piece in found[1:]] == [good, good]
+    assert found[0].text == b'{"a": "b\n'
+
+
+@pytest.mark.parametrize(
+    ("begin", "json_like"),
+    [(b"{", True), (b'"', True), (b"[", True), (b"[1", True), (b"1", False), (b"]", True), (b"", False), (b" ", True)],
+)
+def test_json_is_told_by_its_first_sign(begin: bytes, json_like: bool) -> None:
+    """A document, a text, a list; white space says nothing yet."""
+    assert may_be_json(unpacked(File(begin))) == json_like

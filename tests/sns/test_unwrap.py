@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -99,6 +100,94 @@ def test_wrappings_in_wrappings_end_somewhere() -> None:
         value = {"Type": "Notification", "Message": json.dumps(value)}
 
     assert kinds(value) == ["foreign"]
+
+
+def test_eight_wrappings_are_read_and_no_more() -> None:
+    """AWS's own routes need four."""
+    for deep, kind in ((8, "event"), (9, "foreign")):
+        value: Any = EVENT
+        for _ in range(deep):
+            value = {"Type": "Notification", "Message": json.dumps(value)}
+
+        assert kinds(value) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "via", "line"),
+    [
+        (EVENT, "$", (), None),
+        ([EVENT], "$[0]", (), None),
+        (f"\n{TEXT}\n{TEXT}"[1:], "$[0]", (), 1),
+        (json.dumps(TEXT), "$", ("json",), None),
+        (ENVELOPE | {"Message": f"{TEXT}\n{TEXT}"}, "$.Message[0]", ("sns",), 1),
+        (ENVELOPE | {"Message": json.dumps([EVENT])}, "$.Message[0]", ("sns",), None),
+        (ENVELOPE | {"Message": json.dumps(TEXT)}, "$.Message", ("sns", "json"), None),
+    ],
+)
+def test_each_message_tells_where_it_stood(raw: Any, path: str, via: tuple[str, ...], line: int | None) -> None:
+    """Its path, what was around it, and of several documents the line."""
+    assert unwrap(raw)[0].place == (path, via, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ('{"a": 1}', "is no SES event, and no wrapping that AWS puts around one"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"\x1f\x8bnonsense", "is not gzip, although it begins so"),
+        (gzip.compress(TEXT.encode())[:-9], "is cut off"),
+        ("[[1]]", "is a list inside a list"),
+    ],
+)
+def test_what_is_malformed_says_why_and_keeps_what_stood_there(text: str | bytes, said: str) -> None:
+    """So that it can be looked at later."""
+    (message,) = unwrap(text)
+
+    assert message.problem is not None
+    assert said in message.problem.message
+    kept = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
+    assert message.text == ("[1]" if text == "[[1]]" else '{"a":1}' if text == '{"a": 1}' else kept)
+    assert message.payload == {}
+
+
+def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bomb is a few kilobytes."""
+    monkeypatch.setattr("sesevent.sns.unwrap._LARGEST_UNPACKED", len(TEXT))
+
+    assert kinds(gzip.compress(TEXT.encode())) == ["event"]
+    (message,) = unwrap(gzip.compress(TEXT.encode() + b" "))
+    assert message.problem is not None
+    assert message.problem.message == "is too large when unpacked"
+
+
+def test_sns_s_own_fields_are_told_only_where_they_are_text() -> None:
+    """An envelope may hold anything."""
+    (message,) = unwrap(ENVELOPE | {"MessageId": 7, "Subject": None})
+
+    assert message.sns == ("Notification", None, "arn:t", None, "2020-01-01T00:00:00.000Z")
+
+
+@pytest.mark.parametrize("kind", ["Bounce", "Complaint", "Delivery", "Received"])
+def test_an_identity_notification_that_lost_its_mail_is_read(kind: str) -> None:
+    """By its known kind; an event of publishing without a mail is CloudTrail's."""
+    assert kinds({"notificationType": kind}) == ["event"]
+    assert kinds({"eventType": kind}) == ["malformed"]
+    assert kinds({"eventType": 3, "notificationType": kind, "mail": {}}) == ["malformed"]
+
+
+def test_a_message_is_shown_without_what_it_says() -> None:
+    """Its kind, and where it stood."""
+    assert [repr(message) for message in unwrap([EVENT, ENVELOPE])] == [
+        "<event at $[0] via nothing>",
+        "<event at $[1].Message via sns>",
+    ]
+
+
+def test_lines_of_which_none_is_a_document_are_one_problem() -> None:
+    """Somebody's text, and not a bad line for each of its lines."""
+    assert kinds("one\ntwo\nthree") == ["malformed"]
+    assert kinds(f"one\n{TEXT}\n3") == ["malformed", "event", "malformed"]
 
 
 def test_a_lone_surrogate_leaves_storable_text_of_the_same_meaning() -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from sesevent import Certificates, ConfigurationError, UntrustedMessage, VerifierUnavailable, parse, testing, verify
 from sesevent.moments import read_moment
-from sesevent.sns.origin import CHECKS, read_topic
+from sesevent.sns.origin import CHECKS, confirmation_url, header_pairs, read_topic
+from sesevent.sns.signature import read_certificate
 from sesevent.testing.payloads import SENT
 from sesevent.testing.signing import TOPIC, Signer
 
@@ -308,6 +309,141 @@ def test_freshness_is_bounded_and_a_trusted_redrive_has_its_own_door() -> None:
     assert refused(body, now=SENT + hour + timedelta(minutes=6)) == "freshness"
     assert refused(body, now=SENT - timedelta(minutes=6)) == "freshness"
     assert proven(body, now=SENT + 1000 * hour, max_age=None)
+
+
+def test_freshness_is_bounded_to_the_second() -> None:
+    """What is just in time is."""
+    body = json.dumps(signed())
+    second = timedelta(seconds=1)
+
+    assert proven(body, now=SENT + timedelta(minutes=65))
+    assert refused(body, now=SENT + timedelta(minutes=65) + second) == "freshness"
+    assert proven(body, now=SENT - timedelta(minutes=5))
+    assert refused(body, now=SENT - timedelta(minutes=5) - second) == "freshness"
+    assert refused(body, now=SENT + 2 * second, max_age=second) == "freshness"
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "hint"),
+    [
+        ({"Type": "Whatever"}, "is not an SNS message", "Raw message delivery"),
+        ({"Message": None}, "has no Message, or one that is not text", ""),
+        ({"SigningCertURL": None}, "is not signed", ""),
+        ({"Signature": "§"}, "is not base64", ""),
+        ({"TopicArn": "nonsense"}, "is not the ARN of an SNS topic", ""),
+        ({"Timestamp": "soon"}, "has a Timestamp that is no time", ""),
+        ({"SignatureVersion": "3"}, "is not one that is accepted", ""),
+        ({"TopicArn": TOPIC + "2"}, "is not one of those allowed", ""),
+        ({"Timestamp": "2024-05-01T09:06:00.000Z"}, "from the future", "clock"),
+        ({"Timestamp": "2024-05-01T07:00:00.000Z"}, "too old", "max_age=None"),
+        ({"SigningCertURL": "https://example.com/"}, "SNS's own address in the topic's region", ""),
+        ({"Signature": "AAAA"}, "does not fit the message", ""),
+    ],
+)
+def test_a_refusal_says_why_and_what_to_do(change: dict[str, Any], said: str, hint: str) -> None:
+    """For whoever reads the log; what the message says is not repeated."""
+    with pytest.raises(UntrustedMessage) as caught:
+        proven(json.dumps(signed() | change))
+
+    assert said in str(caught.value)
+    assert hint in (caught.value.hint or "")
+    assert bool(hint) == bool(caught.value.hint)
+
+
+def test_a_refusal_by_certificate_account_or_header_says_so() -> None:
+    """Each in its own words."""
+    body = json.dumps(signed())
+    late = Signer(not_before=SENT + timedelta(seconds=1))
+    stranger = Signer(common_name="sns.example.com")
+    for said, call in {
+        "belongs to an account that is not allowed": lambda: proven(body, topics=None, accounts="999999999999"),
+        "x-amz-sns-message-id says something else": lambda: proven(body, {"x-amz-sns-message-id": "other"}),
+        "was not valid when": lambda: proven(late.notification(BOUNCE), certificates=late.certificates),
+        "is not SNS's for the topic's region": lambda: proven(
+            stranger.notification(BOUNCE), certificates=stranger.certificates
+        ),
+        "is larger than any SNS message": lambda: proven(b" " * (4 * 2**20 + 1)),
+        "is not an object": lambda: proven(b"[]"),
+    }.items():
+        with pytest.raises(UntrustedMessage, match=said):
+            call()
+    with pytest.raises(UntrustedMessage) as caught:
+        proven(b" " * 4 * 2**20)  # as large as may be, and no message
+    assert "larger" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "hint"),
+    [
+        ({"topics": None}, "Name the topics, or the accounts", "some AWS customer"),
+        ({"topics": "nonsense"}, "'nonsense' is not the ARN of an SNS topic", ""),
+        ({"accounts": "12"}, "'12' is not an AWS account: twelve digits", ""),
+        ({"accounts": "١٢٣٤٥٦٧٨٩٠١٢"}, "is not an AWS account: twelve digits", ""),
+        ({"versions": ()}, 'Signature versions are "1" and "2"', ""),
+        ({"versions": ("1", "3")}, 'Signature versions are "1" and "2"', ""),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_told(wrong: dict[str, Any], said: str, hint: str) -> None:
+    """With what is meant instead."""
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        proven(signed(), **wrong)
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_subscription_is_confirmed_at_sns_s_own_address() -> None:
+    """Built from what is proven, whatever the message offers."""
+    topic = read_topic("arn:aws-cn:sns:cn-north-1:123456789012:t.fifo")
+    assert topic is not None
+
+    assert confirmation_url(topic, "a b&c") == (
+        "https://sns.cn-north-1.amazonaws.com.cn/?Action=ConfirmSubscription"
+        "&TopicArn=arn%3Aaws-cn%3Asns%3Acn-north-1%3A123456789012%3At.fifo&Token=a+b%26c&Version=2010-03-31"
+    )
+    assert (topic.region, topic.account) == ("cn-north-1", "123456789012")
+
+
+def test_each_check_says_what_it_checks() -> None:
+    """For the documentation."""
+    assert all(CHECKS.values())
+
+
+def test_headers_may_be_text_or_bytes_in_any_case() -> None:
+    """As WSGI and ASGI have them."""
+    assert list(header_pairs([(b"X-Name", b"V\xe9"), ("Other", "W")])) == [("x-name", "Vé"), ("other", "W")]
+    assert list(header_pairs({"X-Name": "V"})) == [("x-name", "V")]
+
+
+def test_a_weak_key_or_an_unclear_name_is_no_certificate_of_sns() -> None:
+    """2,048 bits or more, RSA, and one common name."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    def certificate(key: Any, *names: str) -> bytes:
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one) for one in names])
+        made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        made = made.serial_number(1).not_valid_before(SENT).not_valid_after(SENT + timedelta(days=1))
+        return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    read = read_certificate(certificate(key, "sns.amazonaws.com"))
+    assert (read.name, read.not_before, read.not_after) == ("sns.amazonaws.com", SENT, SENT + timedelta(days=1))
+    for wrong in ((key,), (key, "a", "b")):
+        with pytest.raises(ValueError, match="one common name"):
+            read_certificate(certificate(*wrong))
+    for weak in (
+        rsa.generate_private_key(public_exponent=65537, key_size=1024),
+        ec.generate_private_key(ec.SECP256R1()),
+    ):
+        with pytest.raises(ValueError, match="RSA key of 2,048 bits or more"):
+            read_certificate(certificate(weak, "sns.amazonaws.com"))
+
+
+def test_a_certificate_is_valid_to_its_last_second() -> None:
+    """Both ends included."""
+    ends = Signer(not_before=SENT, not_after=SENT)
+
+    assert proven(ends.notification(BOUNCE), certificates=ends.certificates)
 
 
 def test_the_certificate_must_be_valid_when_the_message_was_sent() -> None:

@@ -153,3 +153,110 @@ def test_an_inbound_mail_from_a_receipt_rule_is_received() -> None:
     (event,) = parse({"Records": [record]})
 
     assert event.type == "Received"
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (
+            {"messageId": "1", "receiptHandle": "2", "eventSourceARN": "3", "body": TEXT, "eventSource": "s"},
+            ("1", "2", "3"),
+        ),
+        ({"MessageId": "1", "ReceiptHandle": "2", "Body": TEXT}, ("1", "2", None)),
+        ({"MessageId": "1", "Body": TEXT}, ("1", None, None)),
+        ({"ReceiptHandle": "2", "Body": TEXT}, (None, "2", None)),
+        (LAMBDA_SNS, (None, None, "arn:s")),
+        (EVENTBRIDGE, ("e-1", None, "aws.ses")),
+        (KINESIS | {"eventSourceARN": "arn:k"}, ("k-1", None, "arn:k")),
+        ({"messageId": 7, "receiptHandle": ["2"], "body": TEXT, "eventSource": "s"}, (None, None, None)),
+    ],
+)
+def test_what_each_transport_tells(record: Any, told: tuple[str | None, ...]) -> None:
+    """Its id, what it is deleted by, where it came from; what is no text is not told."""
+    (message,) = unwrap(record)
+
+    assert (message.kind, message.transport) == ("event", told)
+
+
+def test_without_a_transport_there_is_nothing_to_tell() -> None:
+    """And no envelope."""
+    (message,) = unwrap(EVENT)
+
+    assert message.transport == (None, None, None)
+    assert message.sns is None
+    assert message.place == ("$", (), None)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {name: {} if name == "requestContext" else "x", "body": json.dumps(SNS)}
+        for name in ("requestContext", "httpMethod", "routeKey")
+    ]
+    + [FUNCTION_URL | {"isBase64Encoded": False, "body": json.dumps(SNS)}],
+)
+def test_a_web_request_is_known_by_any_of_its_marks(wrapped: Any) -> None:
+    """A function URL's, API Gateway's, a load balancer's; its body may be plain."""
+    assert [message.place.via for message in unwrap(wrapped)] == [("http-proxy", "sns")]
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "path", "said"),
+    [
+        ({"Records": ["x"]}, "$.Records[0]", "is not a record"),
+        ({"Messages": ["x", {"Body": TEXT}]}, "$.Messages[0].Body", "has no Body"),
+        ({"Messages": [{"MessageId": "1"}]}, "$.Messages[0].Body", "has no Body"),
+        ({"records": [{"data": "%%%"}]}, "$.records[0].data", "is not base64"),
+        ({"records": [{"data": None}]}, "$.records[0].data", "is not base64"),
+        ({"records": [{"data": base64.b64encode(b"\xff").decode()}]}, "$.records[0].data", "UTF-8"),
+        ({"attemptsMade": 1, "rawData": "%"}, "$.rawData", "is not base64"),
+        (FUNCTION_URL | {"body": "%"}, "$.body", "is not base64"),
+        ([EVENT, [EVENT]], "$[1]", "is a list inside a list"),
+    ],
+)
+def test_what_cannot_be_read_in_a_wrapping_is_told_where_and_why(wrapped: Any, path: str, said: str) -> None:
+    """The others are read."""
+    problems = [message.problem for message in unwrap(wrapped) if message.problem is not None]
+
+    assert [problem.path for problem in problems] == [path]
+    assert said in problems[0].message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"Records": {}},
+        {"Messages": "x"},
+        {"detail-type": "x", "detail": "y"},
+        {"detail": EVENT},
+        {"records": [{}]},
+        {"records": {}},
+        {"rawData": packed(TEXT)},
+        {"attemptsMade": 1},
+        {"body": TEXT},
+        {"requestContext": {}},
+        {"Body": TEXT},
+        {"Type": "Notification"},
+        {"Type": "Whatever", "Message": TEXT},
+    ],
+)
+def test_what_lacks_a_mark_is_no_wrapping(value: Any) -> None:
+    """Nobody can say what it was meant to be."""
+    assert [message.kind for message in unwrap(value)] == ["malformed"]
+
+
+def test_a_record_tells_by_what_it_holds_which_service_made_it() -> None:
+    """Whatever else is in it."""
+    held = {"Sns": SNS, "ses": {"mail": EVENT["mail"], "receipt": {}}, "kinesis": {"data": packed(TEXT)}, "body": TEXT}
+    vias = {
+        name: [message.place.via for message in unwrap({"Records": [{"EventSource": "x", name: value}]})]
+        for name, value in held.items()
+    }
+
+    assert vias == {
+        "Sns": [("lambda", "sns")],
+        "ses": [("lambda-ses",)],
+        "kinesis": [("lambda-kinesis",)],
+        "body": [("lambda-sqs",)],
+    }
+    assert [message.place.via for message in unwrap({"Records": [EVENT]})] == [("lambda",)]

@@ -13,7 +13,7 @@ from reference import refusing_rule
 from sesevent.suppression.decision import decide
 from sesevent.suppression.facts import Act, Fact, Facts
 from sesevent.suppression.policy import DEFAULT_POLICY, Effect, Policy, Step
-from sesevent.suppression.rules import RULES, rule_of
+from sesevent.suppression.rules import RULES, rule_of, strength
 from sesevent.suppression.standing import Standing, derive, derive_all
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
@@ -136,6 +136,7 @@ def test_a_delivery_forgives_the_soft_bounces_before_it() -> None:
 def test_soft_bounces_outside_the_window_do_not_count() -> None:
     """A month apart they have nothing to do with each other."""
     assert standing(*[bounce("soft", "mailbox_full", 31 * n) for n in range(5)]).soft_bounces == 1
+    assert standing(*[bounce("soft", "mailbox_full", 29 * n) for n in range(2)]).soft_bounces == 2
 
 
 def test_a_reactivation_answers_what_was_before_and_nothing_after() -> None:
@@ -154,6 +155,75 @@ def test_the_persons_own_word_needs_an_override(word: Fact | Act) -> None:
     """Complaints and unsubscriptions are not undone in passing."""
     assert refused_by(word, act("reactivate", 1), at=2) is not None
     assert refused_by(word, act("reactivate", 1, override=True), at=2) is None
+
+
+# Rule → what ends it beside time. A reactivation that overrides ends what a plain one ends, and the person's own word.
+ENDED_BY: dict[str, set[str]] = {
+    "erased": set(),
+    "manual": {"reactivate", "override"},
+    "complaint": {"override"},
+    "unsubscribed": {"override", "resubscribe"},
+    "unsubscribed-at-ses": {"override", "resubscribe"},
+    "complaint-possible": {"override"},
+    "hard-bounce": {"reactivate", "override"},
+    "imported": {"reactivate", "override"},
+    "ses-list": {"reactivate", "override", "delivery", "unlisted"},
+    "soft-bounces": {"reactivate", "override", "delivery"},
+    "refused-by-recipient": {"reactivate", "override", "delivery"},
+}
+ENDS = {
+    "delivery": fact("Delivery", 0.9),
+    "resubscribe": act("resubscribe", 0.9),
+    "unlisted": act("unlisted", 0.9),
+    "reactivate": act("reactivate", 0.9),
+    "override": act("reactivate", 0.9, override=True),
+}
+
+
+@pytest.mark.parametrize("rule", ENDED_BY)
+def test_each_rule_is_ended_by_what_ends_it_and_by_nothing_else(rule: str) -> None:
+    """Who was erased is not mailed whoever decides so; a delivery shows that a mailbox takes mail, not that it wants it."""
+    (known, *_) = [row[1] for row in DEFAULTS if row[2][2] == rule]
+
+    assert {name for name, end in ENDS.items() if refused_by(*known, end) is None} == ENDED_BY[rule]
+    assert ENDED_BY.keys() == {one.name for one in RULES}
+
+
+def test_a_mail_that_arrives_changes_only_what_a_delivery_answers() -> None:
+    """So nobody need derive a standing again that no delivery can change."""
+    assert standing(bounce("soft", "mailbox_full")).awaits_delivery  # one, too few to hold
+    assert standing(act("suppress"), act("listed")).awaits_delivery
+    assert not standing(act("suppress"), bounce("hard")).awaits_delivery
+    assert not standing().awaits_delivery
+
+
+def test_an_answer_of_the_same_moment_answers_nothing() -> None:
+    """Nobody can say which was first: the safe side."""
+    assert refused_by(bounce("hard", at=1), act("reactivate", 1), at=2) == "hard-bounce"
+    assert refused_by(act("listed", 1), fact("Delivery", 1), at=2) == "ses-list"
+
+
+def test_what_says_no_more_is_of_all_streams_and_tenants_and_without_an_end() -> None:
+    """By nobody, for no reason."""
+    assert Act(day(0), "a-1", "suppress") == Act(day(0), "a-1", "suppress", "*", "", "", "", None, "", False)
+    assert Fact(day(0), "e-1", "Send") == Fact(day(0), "e-1", "Send", "", "", True, "", "", "", (), True, ())
+
+
+def test_facts_and_standings_do_not_show_whose_they_are() -> None:
+    """A log may hold them."""
+    facts = Facts("ann@example.com", frozenset([bounce("hard")]), frozenset())
+
+    assert repr(facts) == "<Facts: 1 events, 0 acts>"
+    assert "ann" not in repr(standing(bounce("hard")))
+    assert "['hard-bounce']" in repr(standing(bounce("hard")))
+
+
+def test_the_order_of_rules_is_their_strength() -> None:
+    """What is no rule, or none, is the weakest."""
+    places = [strength(rule.name) for rule in RULES]
+
+    assert places == sorted(set(places))
+    assert strength(None) == strength("no rule") > max(places)
 
 
 def test_a_reactivation_may_be_for_one_stream() -> None:
@@ -208,6 +278,9 @@ def test_an_act_ends_when_it_says() -> None:
     assert [refused_by(*known, at=at) for at in (1, 5.5, 7)] == ["manual", "manual", None]
     assert standing(*known).holdings[0].since == day(5)
     assert standing(act("suppress", 0, until=day(2)), act("suppress", 1)).holdings[0].until is None
+    assert standing(act("suppress", 0, until=day(2)), act("suppress", 2, until=day(3))).holdings[0].since == day(0)
+    assert standing(act("suppress", 0, until=day(4)), act("suppress", 1, until=day(2))).holdings[0].until == day(4)
+    assert [refused_by(act("suppress", 0, until=day(2)), at=at) for at in (1.99, 2)] == ["manual", None]
 
 
 def test_the_strongest_rule_gives_the_reason() -> None:
@@ -239,6 +312,7 @@ def test_streams_come_from_tags_and_configuration_sets() -> None:
         (bounce("block", "recipient_filtered", configuration_set="set-1"), "news"),
         (bounce("block", "recipient_filtered", configuration_set="set-1", tags=(("stream", "offers"),)), "offers"),
         (fact("Subscription", topics=(("weekly", False),)), "news"),
+        (bounce("suppressed", "unsubscribed", configuration_set="set-1"), "news"),
     ]:
         assert {name: refused_by(one, stream=name, policy=policy) is not None for name in ("news", "offers")} == {
             "news": stream == "news",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -85,6 +87,93 @@ def test_what_a_row_says_goes_before_what_was_given() -> None:
     told = Act(MAY, "", "suppress", "marketing", "import", "crm", "BOUNCE: seen twice", end, "t-1")
     assert full == Row("a@x.org", told, True)
     assert bare == Row("b@x.org", LIKE, False)
+
+
+# What other systems call what we need; the tests of `rows` above name the address.
+HEADERS = {
+    "stream": ("Stream",),
+    "note": ("Reason", "cause", "STATUS", "type", "note", "Notes", "comment", "why", "description"),
+    "until": ("until", "Expires", "expiry", "expires_at", "expiration"),
+    "at": ("at", "since", "Date", "created", "created_at", "Added At", "LastUpdateTime", "timestamp", "time"),
+    "by": ("by", "Added By"),
+    "tenant": ("tenant", "TenantName"),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(ours, name) for ours, names in HEADERS.items() for name in names])
+def test_columns_go_by_the_names_other_systems_give_them(ours: str, theirs: str) -> None:
+    """In any case, with or without what stands between words."""
+    value = "2024-05-01" if ours in ("at", "until") else "told"
+    (row,) = rows(f"email,{theirs}\na@x.org,{value}\n")
+
+    assert getattr(row.act, ours) == (MAY if ours in ("at", "until") else "told")
+    assert row.dated == (ours == "at")
+
+
+@pytest.mark.parametrize(
+    "theirs", ["address", "Email", "E-Mail", "emailAddress", "mail", "recipient", "Subscriber", "user"]
+)
+def test_the_address_goes_by_many_names(theirs: str) -> None:
+    """As a column and as a key."""
+    assert [row.address for row in rows(f"name,{theirs}\nAnn,a@x.org\n")] == ["a@x.org"]
+    assert [row.address for row in rows(json.dumps({theirs: "a@x.org"}))] == ["a@x.org"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "act"),
+    [(reason, "complaint") for reason in ("complaint", "Complained", "SPAM", "spamComplaint")]
+    + [(reason, "unsubscribe") for reason in ("unsubscribed", "Unsubscribe", "OptOut")]
+    + [("BOUNCE", "suppress"), ("", "suppress")],
+)
+def test_a_persons_own_word_is_taken_as_such(reason: str, act: str) -> None:
+    """It needs an override to be undone, here as where it comes from."""
+    assert [row.act.act for row in rows(f"email,reason\na@x.org,{reason}\n")] == [act]
+
+
+def test_of_several_names_for_one_thing_the_first_goes() -> None:
+    """In the order in which names are usual, not of the columns; an empty cell says nothing."""
+    (one, other) = rows("email address,notes,note,email\nb@x.org,second,first,a@x.org\nc@x.org,second,,\n")
+
+    assert (one.address, one.act.note) == ("a@x.org", "first")
+    assert (other.address, other.act.note) == ("c@x.org", "second")
+
+
+def test_a_line_may_be_as_long_as_no_line_is() -> None:
+    """And no longer."""
+    padded = "a@x.org," + "x" * (65536 - len("a@x.org,") - 1)
+
+    assert len(rows(f"email,note\n{padded}\n")) == 1
+    assert problems(f"email,note\n{padded}xx\n")[2] == "is longer than any line of a list"
+
+
+def test_a_cell_may_go_on_over_some_lines_only() -> None:
+    """One that is not closed after twenty was not meant to be one."""
+    assert len(rows('email,note\na@x.org,"' + "more\n" * 20 + '"\n')) == 1
+    assert "never closed" in problems('email,note\na@x.org,"' + "more\n" * 21 + '"\n')[2]
+
+
+def test_a_day_ahead_may_be_another_time_zone() -> None:
+    """More is a mistake."""
+    assert len(rows(f"email,date\na@x.org,{(NOW + timedelta(days=1)).isoformat()}\n")) == 1
+    assert "still to come" in problems(f"email,date\na@x.org,{(NOW + timedelta(days=1, seconds=1)).isoformat()}\n")[2]
+
+
+def test_a_problem_with_a_date_says_which() -> None:
+    """Both have one."""
+    assert "(until when)" in problems("email,until\na@x.org,soon\n")[2]
+    assert "(since when)" in problems("email,created\na@x.org,soon\n")[2]
+
+
+def test_seconds_since_1970_have_nine_or_ten_digits() -> None:
+    """More are milliseconds; fewer are no time of a list."""
+    assert rows("email,created\na@x.org,999999999\n")[0].act.at == datetime(2001, 9, 9, 1, 46, 39, tzinfo=UTC)
+    assert rows("email,created\na@x.org,1714521600\n")[0].act.at == MAY
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_separator_may_be_told_as_excel_tells_it(separator: str) -> None:
+    """And is not taken for a row."""
+    assert [row.act.note for row in rows(f"SEP={separator}\nemail{separator}note\na@x.org{separator}x\n")] == ["x"]
 
 
 @pytest.mark.parametrize("value", ["2024-05-01", "2024-05-01T00:00:00.000Z", "1714521600", "1714521600000"])
@@ -280,6 +369,35 @@ def test_a_file_that_cannot_be_used_is_said_clearly(tmp_path: Path) -> None:
         raise AssertionError
     with pytest.raises(ConfigurationError, match="No such file"), exporting(tmp_path / "no" / "where", "csv", None):
         raise AssertionError
+
+
+def test_what_is_written_has_these_columns() -> None:
+    """In this order, for people; a program reads them by name."""
+    text, _ = written([], "csv")
+
+    assert text == "address,stream,reason,rule,since,until,tenant,sentence\n"
+
+
+def test_json_lines_hold_the_stream_it_holds_on_and_nothing_of_how_it_was_asked() -> None:
+    """Which is of the moment."""
+    text, _ = written([Decision("a@x.org", **HOLD, holds_on="news", stream="asked")], "jsonl")
+
+    assert json.loads(text)["stream"] == "news"
+    assert not {"failed", "holds_on"} & json.loads(text).keys()
+    assert json.loads(text)["sentence"].startswith("Do not send on the stream news")
+    assert text.endswith("}\n")
+
+
+def test_a_pipe_takes_what_comes(tmp_path: Path) -> None:
+    """It cannot be replaced, and must not be removed."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read_there = pool.submit(pipe.read_text)
+        with exporting(pipe, "ses", None) as export:
+            export.add(Decision("a@x.org", **HOLD))
+        assert read_there.result(30) == "a@x.org,BOUNCE\n"
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_progress_is_told_each_five_hundred() -> None:

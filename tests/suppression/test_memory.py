@@ -80,6 +80,39 @@ def test_it_is_bounded_and_keeps_whom_was_asked_about_last() -> None:
     assert not remembered(made, "dan@example.com")
 
 
+def test_only_answers_older_than_what_is_not_known_any_more_are_doubted() -> None:
+    """The oldest of too many drops is what is forgotten."""
+    made = Memory(2, MINUTE)
+    for number in range(2):
+        made.drop(f"{number}@example.com")
+    asked = made.order
+    made.drop("2@example.com")
+    made.put(Decision("dan@example.com", allowed=True), asked, NOW)
+
+    assert remembered(made, "dan@example.com")
+
+
+def test_of_one_address_few_answers_are_kept() -> None:
+    """Whoever asks about ever new streams does not fill the memory."""
+    made = Memory(10, MINUTE)
+    for number in range(17):
+        made.put(Decision("ann@example.com", allowed=True, stream=f"s-{number}"), made.order, NOW)
+        assert made.get("ann@example.com", f"s-{number}", "", NOW) is not None
+
+    kept = [number for number in range(17) if made.get("ann@example.com", f"s-{number}", "", NOW)]
+    assert 1 <= len(kept) <= 16
+
+
+def test_an_older_drop_is_no_doubt_about_a_newer_answer() -> None:
+    """Of an address that was dropped and asked about again; nor is clearing."""
+    made = memory()
+    made.drop("ann@example.com")
+    made.clear()
+    made.put(Decision("ann@example.com", allowed=True), made.order, NOW)
+
+    assert remembered(made)
+
+
 def test_what_could_not_be_asked_is_not_remembered() -> None:
     """The next question may be answered."""
     made = Memory(10, MINUTE)

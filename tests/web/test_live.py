@@ -4,73 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import subprocess
 import sys
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
 
-from web_fixtures import mail, take
+from web_fixtures import Following, mail, take
 
 pytestmark = pytest.mark.usefixtures("nothing_before")
-
-
-class Following:
-    """A client of the stream, in a thread of its own."""
-
-    def __init__(self, api: Any, role: str = "read", after: str | None = None, **query: Any) -> None:
-        self.messages: dict[str, queue.Queue[Any]] = defaultdict(queue.Queue)
-        self.last = after
-        self.ended = threading.Event()
-        self._arguments = f"{api.url}/v1/stream", query, api.headers(role)
-        self._stop = False
-        threading.Thread(target=self._read, daemon=True).start()
-        self.here = self.next("comment")
-
-    def _read(self) -> None:
-        """Read, and come again where it was let go, as browsers do."""
-        while self._read_once() == "dropped":
-            pass
-        self.ended.set()
-
-    def _read_once(self) -> str:
-        url, query, headers = self._arguments
-        if self.last is not None:
-            headers = headers | {"Last-Event-ID": self.last}
-        kind, data = "message", None
-        with suppress(httpx.HTTPError), httpx.stream("GET", url, params=query, headers=headers, timeout=60) as answer:
-            for line in answer.iter_lines():
-                if self._stop:
-                    return ""
-                name, _, value = line.partition(": ")
-                if name == "id":
-                    self.last = value
-                elif name == "event":
-                    kind = value
-                elif name == "data":
-                    data = json.loads(value)
-                elif line.startswith(": "):
-                    self.messages["comment"].put(line[2:])
-                elif not line and data is not None:
-                    self.messages[kind].put(data | {"sse": self.last})
-                    if kind != "message":
-                        return kind
-                    data = None
-        return ""
-
-    def next(self, kind: str = "message", seconds: float = 30) -> Any:
-        """The next message of a kind."""
-        return self.messages[kind].get(timeout=seconds)
-
-    def leave(self) -> None:
-        self._stop = True
 
 
 def test_events_come_as_they_are_stored(api: Any) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import bson
 
 from sesevent.errors import ArchiveError
+from sesevent.storage.sealing import sealed_in
 
 if TYPE_CHECKING:
     from sesevent.contrib.archive.archiver import Archive
@@ -86,7 +87,7 @@ def _change_part(archive: Archive, part: Manifest, change: _Counted, done: Chang
 
 
 class _Counted:
-    """A change of those documents only that a text stands in, counted."""
+    """A change of those documents only that a text stands in, or may stand in under encryption, counted."""
 
     def __init__(self, change: Change, texts: Sequence[str]) -> None:
         self._change = change
@@ -95,7 +96,7 @@ class _Counted:
 
     def __call__(self, document: Document) -> Document | None:
         before = bson.encode(document)
-        if self._texts and not any(text in before.lower() for text in self._texts):
+        if self._texts and not any(text in before.lower() for text in self._texts) and not _is_sealed(document):
             return document
         after = self._change(document)
         if after is None:
@@ -103,3 +104,7 @@ class _Counted:
         elif bson.encode(after) != before:
             self.changed += 1
         return after
+
+
+def _is_sealed(document: Document) -> bool:
+    return next(sealed_in(document), None) is not None

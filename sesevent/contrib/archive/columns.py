@@ -109,9 +109,13 @@ def _read(stamp: Any) -> datetime | None:
 
 
 def _domains(rows: _Rows) -> list[list[str]]:
+    """Of recipients that are encrypted, too: their domains stand beside them."""
     return [
         [people[0].rpartition("@")[2]] if len(people) == 1 else list({one.rpartition("@")[2]: None for one in people})
-        for people in rows.column("recipients")
+        for people in (
+            people or _texts(part.get("domains", ()))
+            for people, part in zip(rows.column("recipients"), rows.derived, strict=True)
+        )
     ]
 
 

@@ -28,7 +28,7 @@ from sesevent.events.event import Event
 from sesevent.events.machines import machine_of
 from sesevent.moments import UTC, read_moment
 from sesevent.ops import Plan, ask
-from sesevent.storage.codec import ENGAGEMENT, StoredEvent, derived_of
+from sesevent.storage.codec import ENGAGEMENT, MARK, StoredEvent, derived_of
 from sesevent.storage.failures import DUPLICATE_KEY
 from sesevent.storage.happenings import happened_in
 from sesevent.storage.ordering import order
@@ -92,6 +92,23 @@ class Target(NamedTuple):
 Find = Callable[[StoredEvent], Union[Sequence[Target], None]]
 """Finds the documents an event concerns; None where that cannot be told yet, and is to be tried again."""
 
+_BY_ADDRESS: Final = "by_address"
+
+
+def _joins_by_address(find: Find) -> Find:
+    setattr(find, _BY_ADDRESS, True)
+    return find
+
+
+def require_addresses(projection: Any) -> None:
+    """Raise ConfigurationError where a projection finds documents by address, and events are kept under pseudonyms."""
+    if getattr(projection, _BY_ADDRESS, False) or getattr(getattr(projection, "find", None), _BY_ADDRESS, False):
+        raise ConfigurationError(
+            f"The projection {projection.name!r} finds documents by address, and this store keeps pseudonyms instead: "
+            "it would find nobody, and leave what your records say of them as it is.",
+            hint="Find them by message id or tag; or keep recipients (privacy policy), and encrypt them.",
+        )
+
 
 def by_message_id(field: str = "messageId", *, address: str | None = None) -> Find:
     """The document whose *field* holds SES's message id; of several recipients' documents, whose *address* matches."""
@@ -102,7 +119,7 @@ def by_message_id(field: str = "messageId", *, address: str | None = None) -> Fi
             return []
         return [Target(mail)] if address is None else [of_person(mail, address, *one) for one in _people(stored)]
 
-    return find
+    return find if address is None else _joins_by_address(find)
 
 
 def by_tag(tag: str, field: str = "_id", *, convert: Callable[[str], Any] = str, address: str | None = None) -> Find:
@@ -125,7 +142,7 @@ def by_tag(tag: str, field: str = "_id", *, convert: Callable[[str], Any] = str,
             return [Target(mail) for mail in mails]
         return [of_person(mail, address, *one) for mail in mails for one in _people(stored)]
 
-    return find
+    return find if address is None else _joins_by_address(find)
 
 
 def by_address(field: str = "email") -> Find:
@@ -138,12 +155,13 @@ def by_address(field: str = "email") -> Find:
     def find(stored: StoredEvent) -> Sequence[Target]:
         return [] if stored.event.essentials.guessed else [of_person({}, field, *one) for one in _people(stored)]
 
-    return find
+    return _joins_by_address(find)
 
 
 def _people(stored: StoredEvent) -> list[tuple[str, str]]:
     """Whom an event concerns: the normal form, and how the event spells it."""
-    return list({person.normal: (person.normal, person.address) for person in stored.event.recipients}.values())
+    people = [person for person in stored.event.recipients if not MARK.fullmatch(person.normal)]  # erased: nobody's
+    return list({person.normal: (person.normal, person.address) for person in people}.values())
 
 
 def of_person(mail: Mapping[str, Any], field: str, normal: str, spelled: str = "") -> Target:

@@ -58,6 +58,7 @@ class Deliverability:
     collation: Any = None
 
     types = (*sorted(EVIDENCE), "Delivery")
+    by_address = True
 
     def __post_init__(self) -> None:
         require(self.missing in ("report", "ignore", "upsert"), "missing is one of report, ignore and upsert.")

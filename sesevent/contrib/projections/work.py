@@ -15,7 +15,7 @@ from typing import Any, Final
 from pymongo import IndexModel, ReadPreference, UpdateOne
 
 from sesevent import addresses
-from sesevent.contrib.projections.declared import Projection, Projections, World, require
+from sesevent.contrib.projections.declared import Projection, Projections, World, require, require_addresses
 from sesevent.contrib.projections.deliverability import Deliverability
 from sesevent.contrib.projections.operations import PARTS, SUMS, WAITING, neighbour
 from sesevent.contrib.projections.report import Outcome, Report
@@ -57,6 +57,9 @@ class Work:
     """What a projector does, one step at a time."""
 
     def __init__(self, store: Any, projections: Projections, patience: timedelta, *, awaits: bool) -> None:
+        if store._pseudonyms is not None and store._pseudonyms.writes:
+            for one in projections.projections:
+                require_addresses(one)
         self.declared = projections
         self._policy: Policy = store._policy
         self._clock: Callable[[], datetime] = store._clock

@@ -1,0 +1,277 @@
+"""How far mails came, AWS's reckoning, whom to take off a list: from what the log says, without asking one."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from sesevent.analytics.cells import Cell
+from sesevent.analytics.hygiene import (
+    KINDS,
+    domains_pipeline,
+    finding,
+    people_pipeline,
+    read_people,
+    role_pattern,
+    slips,
+)
+from sesevent.analytics.journeys import HORIZONS, STAGES, cohorts_of, funnel_of, links_of
+from sesevent.analytics.measures import Window
+from sesevent.analytics.periods import UTC, periods
+from sesevent.analytics.processing import HELD
+from sesevent.analytics.reckoning import LINES, VOLUME, days_back, reckoned
+from sesevent.suppression.rules import RULES
+
+START = datetime(2024, 5, 1, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
+WEEK = Window(START, START + 7 * DAY)
+
+
+def group(n: int, *happened: str) -> dict[str, Any]:
+    names = {name for shown_by in STAGES.values() for name in shown_by} | {"bounced", "unsubscribed"}
+    return {"_id": {name: name in happened for name in names}, "n": n}
+
+
+# Ten mails: one is only accepted, one bounced, the others came so far.
+GROUPS = [
+    group(1, "accepted"),
+    group(1, "accepted", "bounced"),
+    group(2, "accepted", "delivered"),
+    group(1, "accepted", "machine_opened"),
+    group(1, "accepted", "machine_clicked"),
+    group(2, "accepted", "delivered", "opened", "machine_opened"),
+    group(1, "accepted", "clicked", "machine_clicked", "unsubscribed"),  # with images blocked, and no Delivery known
+    group(1, "accepted", "complained"),
+]
+
+
+def test_a_funnel_counts_each_mail_at_every_stage_it_came_to() -> None:
+    """Who clicks has opened, who opens has it; what machines do shows that it arrived, and no more."""
+    funnel = funnel_of(GROUPS, WEEK, WEEK, "UTC")
+
+    assert {stage.name: stage.mails for stage in funnel.stages} == {
+        "sent": 10,
+        "delivered": 8,
+        "opened": 3,
+        "clicked": 1,
+    }
+    assert [stage.of_sent.rate for stage in funnel.stages] == [1.0, 0.8, 0.3, 0.1]
+    assert [stage.of_previous.rate for stage in funnel.stages] == [1.0, 0.8, 3 / 8, 1 / 3]
+    assert (funnel.opened_by_machines, funnel.clicked_by_machines) == (1, 1)
+    assert (funnel.bounced, funnel.complained, funnel.unsubscribed) == (1, 1, 1)
+    assert funnel["opened"].mails == 3
+    with pytest.raises(KeyError, match="seen"):
+        funnel["seen"]
+
+
+def test_the_records_of_a_funnel_are_its_stages_and_what_is_beside_them() -> None:
+    """With a share of what was sent; of nothing there is none."""
+    records = {row["name"]: row for row in funnel_of(GROUPS, WEEK, WEEK, "UTC").records()}
+
+    assert list(records) == [
+        "sent", "delivered", "opened", "clicked", "opened_by_machines", "clicked_by_machines", "bounced", "complained",
+        "unsubscribed",
+    ]  # fmt: skip
+    assert records["bounced"] == {"name": "bounced", "mails": 1, "of_sent": 0.1, "of_previous": None}
+    assert records["opened"] == {"name": "opened", "mails": 3, "of_sent": 0.3, "of_previous": 3 / 8}
+    assert all(row["of_sent"] is None for row in funnel_of([], None, WEEK, "UTC").records())
+    told = funnel_of([], None, WEEK, "Europe/Berlin").to_dict()
+    assert (told["window"], told["tz"], len(told["rows"])) == (None, "Europe/Berlin", 9)
+    assert funnel_of([], WEEK, WEEK, "UTC").to_dict()["window"] == WEEK.to_dict()
+
+
+def test_a_cohort_tells_what_had_happened_by_each_horizon() -> None:
+    """An hour, a day, a week, a month; and whether that time has passed for all of it."""
+    some = periods(WEEK, "day", UTC)
+    soon = {"h": "2024-05-02", "delivered": 0, "opened": 1, "clicked": 9}
+    late = {"h": "2024-05-02", "delivered": 1, "opened": 9, "clicked": 3}
+    outside = {"h": "2024-06-02", "delivered": 0, "opened": 0, "clicked": 0}
+    answer = cohorts_of(
+        [{"_id": soon, "n": 3}, {"_id": late, "n": 1}, {"_id": outside, "n": 7}],
+        WEEK,
+        some,
+        START + 9 * DAY,
+        "day",
+        "UTC",
+    )
+    second = answer["2024-05-02"]
+
+    assert list(HORIZONS.values()) == [timedelta(hours=1), DAY, 7 * DAY, 30 * DAY]
+    assert [row.name for row in answer] == [f"2024-05-0{n}" for n in range(1, 8)]
+    assert second.sent == 4
+    assert [within.mails for within in second.delivered] == [3, 4, 4, 4]
+    assert [within.mails for within in second.opened] == [0, 3, 3, 4]  # who clicks has opened
+    assert [within.mails for within in second.clicked] == [0, 0, 0, 1]
+    assert [within.complete for within in second.delivered] == [True, True, True, False]
+    assert [within.complete for within in answer["2024-05-03"].delivered] == [True, True, False, False]
+    assert second.delivered[0].of_sent.rate == 0.75
+    assert [within.horizon for within in second.opened] == ["1h", "1d", "7d", "30d"]
+    assert answer["2024-05-01"].sent == 0
+    assert answer.to_dict()["by"] == "day"
+    assert answer.to_dict()["rows"][1] == second.record() | second.window.to_dict()
+
+
+def test_a_cohort_ends_where_its_window_does() -> None:
+    """Of the first and the last day only a part was asked for."""
+    window = Window(START + DAY / 2, START + 3 * DAY / 2)
+    answer = cohorts_of([], window, periods(window, "day", UTC), START + 30 * DAY, "day", "UTC")
+
+    assert [row.window for row in answer] == [
+        Window(START + DAY / 2, START + DAY), Window(START + DAY, START + 3 * DAY / 2),
+    ]  # fmt: skip
+
+
+def test_links_are_rows_with_people_and_scanners_apart() -> None:
+    """As the log counts them, in its order."""
+    rows = [{"_id": "https://a.example", "mails": 1, "clicks": 2, "machine_mails": 3, "machine_clicks": 4}]
+    links = links_of(rows, WEEK, "UTC", queries=True)
+
+    assert links.to_dict() == {"window": WEEK.to_dict(), "tz": "UTC", "queries": True, "rows": links.records()}
+    assert [tuple(link) for link in links] == [("https://a.example", 1, 2, 3, 4)]
+    assert links.records() == [
+        {"link": "https://a.example", "mails": 1, "clicks": 2, "machine_mails": 3, "machine_clicks": 4}
+    ]
+    assert len(links) == 1
+
+
+# ── AWS's reckoning ──────────────────────────────────────────────────────────────────────────
+
+
+def cell(**counts: int) -> Cell:
+    made = Cell()
+    made.counts = dict(counts)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("bounces", "complaints", "states"),
+    [
+        (499, 9, ("ok", "ok")),
+        (500, 10, ("review", "review")),
+        (999, 49, ("review", "review")),
+        (1000, 50, ("pause", "pause")),
+    ],
+)
+def test_from_aws_s_lines_on_a_rate_is_told(bounces: int, complaints: int, states: tuple[str, str]) -> None:
+    """5 and 10 % of bounces, 0.1 and 0.5 % of complaints; on the line is over it."""
+    told = reckoned(cell(sends=10_000, permanent_bounces=bounces, complaints=complaints), WEEK, VOLUME, frozenset())
+
+    assert (told.bounce_state, told.complaint_state) == states
+    assert (told.volume, told.enough) == (10_000, True)
+    written = told.to_dict()
+    assert (written["bounce"]["state"], written["complaint"]["state"]) == states
+    assert (written["bounce"]["review"], written["bounce"]["pause"]) == (LINES["bounce"].review, LINES["bounce"].pause)
+    assert written["window"] == WEEK.to_dict()
+
+
+def test_what_aws_did_not_send_is_no_volume() -> None:
+    """And without any there is no rate, and no alarm."""
+    assert not reckoned(cell(sends=10_000, account_suppressed=1), WEEK, VOLUME, frozenset()).enough
+    assert reckoned(cell(), WEEK, VOLUME, frozenset()).bounce_state == "ok"
+
+
+def test_how_it_was_reckoned_is_said() -> None:
+    """With what was left out."""
+    assert "until 10,000 mails or 30 days" in reckoned(cell(), WEEK, VOLUME, frozenset()).method
+    assert "mail to your own domains is not left out" in reckoned(cell(), WEEK, 1, frozenset()).method
+    assert "mail to 2 domains of your own is left out" in reckoned(cell(), WEEK, 1, frozenset(["a", "b"])).method
+
+
+def test_days_are_looked_back_from_now() -> None:
+    """Today so far, then whole days, thirty of them; at midnight today has not begun."""
+    now = START + timedelta(hours=5, minutes=7, seconds=9, microseconds=11)
+    found = list(days_back(now))
+
+    assert found[:2] == [Window(START, now), Window(START - DAY, START)]
+    assert len(found) == 31
+    assert found[-1].since == START - 30 * DAY
+    assert next(days_back(START)) == Window(START - DAY, START)
+
+
+# ── Hygiene ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_kind_of_address_says_what_to_do_and_why() -> None:
+    """Rules are told by one kind at most, so that nobody is counted twice as the same."""
+    named = [rule for kind in KINDS for rule in kind.rules]
+
+    assert all(kind.words and kind.do and kind.why for kind in KINDS)
+    assert [kind.name for kind in KINDS] == [
+        "hard_bounced", "complained", "unsubscribed", "soft_bounced", "suppressed", "unengaged", "role", "typo_domain",
+    ]  # fmt: skip
+    assert len(set(named)) == len(named)
+    assert set(named) == {rule.name for rule in RULES} - {"erased"}
+
+
+@pytest.mark.parametrize(
+    "role", ["abuse", "postmaster", "hostmaster", "info", "sales", "support", "no-reply", "admin", "noc"]
+)
+def test_role_addresses_are_known_by_their_beginning(role: str) -> None:
+    """With a plus tag too; what only begins like one is a person."""
+    assert re.match(role_pattern(), f"{role}@example.com")
+    assert re.match(role_pattern(), f"{role}+x@example.com")
+    assert not re.match(role_pattern(), f"{role}x@example.com")
+    assert not re.match(role_pattern(), f"x{role}@example.com")
+
+
+def test_examples_of_a_finding_are_masked() -> None:
+    """They are shown to people."""
+    told = finding(KINDS[0], 7, ["ann.long@example.com"])
+
+    assert (told.name, told.people, told.words, told.do, told.why) == ("hard_bounced", 7, *KINDS[0][1:4])
+    assert "ann.long" not in told.examples[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [("gmal.com", True), ("gmaill.com", True), ("gnail.com", True), ("gmial.com", True), ("gmail.co", True),
+     ("xgmail.com", True), ("gmail.comx", True), ("gmail.com", False), ("gml.com", False), ("gmaillll.com", False),
+     ("gamli.com", False), ("hotmail.com", False), ("mgail.com", True), ("gmail.ocm", True), ("gmail.cmo", True)],
+)  # fmt: skip
+def test_one_slip_is_a_letter_missing_too_much_another_or_swapped(typed: str, near: bool) -> None:
+    """Two slips are another domain."""
+    rows = [
+        {"large": [{"_id": "gmail.com", "delivered": 20}], "never": [{"_id": typed, "people": 3, "one": f"a@{typed}"}]}
+    ]
+
+    assert slips(rows) == ((3, [f"a@{typed}"]) if near else (0, []))
+
+
+def test_only_domains_that_take_much_are_meant() -> None:
+    """A slip from a small one may be a name of its own; some are shown, all are counted."""
+    never = [{"_id": f"gmail.co{letter}", "people": 2, "one": f"a@gmail.co{letter}"} for letter in "abcde"]
+
+    assert slips([{"large": [{"_id": "gmail.com", "delivered": 19}], "never": never}]) == (0, [])
+    people, some = slips([{"large": [{"_id": "gmail.com", "delivered": 20}], "never": never}])
+    assert (people, some) == (10, ["a@gmail.coa", "a@gmail.cob", "a@gmail.coc"])
+    assert slips([{"large": [{"_id": "gmail.com", "delivered": 5}], "never": never}], many=5)[0] == 10
+
+
+def test_nobody_is_unengaged_where_nothing_is_known_of_engagement() -> None:
+    """Without a single open or click, tracking is off."""
+    row: dict[str, Any] = {
+        "people": [{"n": 5}], "engaged": [], "unengaged": [{"n": 2}], "unengaged_some": [{"_id": "a"}], "role": [],
+        "role_some": [],
+    }  # fmt: skip
+
+    assert read_people([row]) == (5, False, {"unengaged": (0, []), "role": (0, [])})
+    assert read_people([row | {"engaged": [{"n": 1}]}]) == (5, True, {"unengaged": (2, ["a"]), "role": (0, [])})
+    assert read_people([row | {"people": [], "role": [{"n": 1}], "role_some": [{"_id": "b"}]}])[2]["role"] == (1, ["b"])
+
+
+def test_the_log_is_read_from_the_beginning_to_the_end_that_are_asked_for() -> None:
+    """As its own stamps tell."""
+    for pipeline in (people_pipeline(START, START + DAY, START + 2 * DAY), domains_pipeline(START, START + 2 * DAY)):
+        assert pipeline[0] == {
+            "$match": {"Timestamp": {"$gte": "2024-05-01T00:00:00.000Z", "$lt": "2024-05-03T00:00:00.000Z"}}
+        }
+
+
+def test_each_collection_says_whom_it_is_about_what_for_and_how_long() -> None:
+    """The record of processing prints it."""
+    for name, held in HELD.items():
+        assert name.startswith("ses_")
+        assert all(held), name

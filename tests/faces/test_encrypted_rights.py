@@ -1,0 +1,379 @@
+"""A person's rights, renewals and retention where the store encrypts, beside rows from before it did; in both colours."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import bson
+import pytest
+
+from conftest import Face, Stores
+from sesevent import AsyncEventStore, EventStore, PrivacyPolicy, Protection, testing, trusted
+from sesevent.contrib.archive import Archive, Directory
+from sesevent.contrib.encryption import Encryption, LocalKey
+from sesevent.privacy.pseudonyms import Key
+from sesevent.storage.sealing import is_sealed
+
+MASTER = LocalKey(b"m" * 96)
+ANN, BEN = "ann.lee@gmail.com", "ben@example.org"
+SENT = datetime(2024, 5, 1, 9, tzinfo=timezone.utc)
+PRIVACY = Protection(PrivacyPolicy(), keys=[Key("k1", b"0123456789abcdef")])
+payloads = testing.payloads
+both: dict[str, Any] = {"to": ["Ann Lee <Ann.Lee@Gmail.com>", BEN], "sent": SENT, "subject": "for two"}
+alone: dict[str, Any] = {"to": ANN, "sent": SENT + timedelta(hours=1), "subject": "Dear Ann"}
+RAWS: list[Any] = [
+    payloads.send(**both),
+    payloads.opened(**both),
+    payloads.send(**alone),
+    payloads.click(**alone),
+    payloads.complaint(**alone),
+    payloads.send(to=BEN, sent=SENT),
+]
+Run = Callable[..., Any]
+
+
+class Databases:
+    """Stores of one colour over one database, encrypting or not."""
+
+    def __init__(self, colour: str, uri: str, database: str, client: Any, encryption: Encryption) -> None:
+        self.tables, self.encryption, self._colour, self._uri, self._name = (
+            client[database], encryption, colour, uri, database,
+        )  # fmt: skip
+        self.opened: list[Any] = []
+
+    def __call__(self, body: Callable[[Face], Awaitable[Any]], encryption: Any = True, privacy: Any = PRIVACY) -> Any:
+        face = EventStore if self._colour == "sync" else AsyncEventStore
+        told = self.encryption if encryption is True else encryption
+        return Stores(self._colour, self.tables, lambda: face.connect(
+            self._uri, database=self._name, encryption=told, privacy=privacy))(body)  # fmt: skip
+
+    def blocking(self) -> Any:
+        """A blocking store, as archives need one."""
+        store = EventStore.connect(self._uri, database=self._name, encryption=self.encryption, privacy=PRIVACY)
+        self.opened.append(store)
+        return store
+
+    def named(self, *texts: str) -> list[str]:
+        """The collections in which one of these texts stands in the clear."""
+        rows = [(name, bson.encode(row).lower()) for name in self.tables.list_collection_names()
+                for row in self.tables[name].find()]  # fmt: skip
+        return sorted({name for name, row in rows for text in texts if text.lower().encode() in row})
+
+
+@pytest.fixture(params=["sync", "async"])
+def databases(request: pytest.FixtureRequest, mongodb_uri: str, database: str, mongo_client: Any,
+              per_person: bool) -> Iterator[Databases]:  # fmt: skip
+    found = Databases(request.param, mongodb_uri, database, mongo_client, Encryption(MASTER, per_person=per_person))
+    yield found
+    for store in found.opened:
+        store.close()
+
+
+@pytest.fixture(params=[False, True], ids=["one key", "people's keys"])
+def per_person(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def receive(raws: list[Any]) -> Any:
+    return lambda store: store.receive_many([trusted(raw, because="a test's own") for raw in raws])
+
+
+async def fill(face: Face) -> None:
+    await face.get(receive(RAWS))
+    await face.get(receive([b'{"to": "ann.lee@gmail.com"']))
+
+
+def erase(address: str = ANN, **told: Any) -> Any:
+    return lambda store: store.privacy.erase(address, **{"by": "desk", "why": "asked", **told})
+
+
+def seen(rows: Any) -> str:
+    return "\n".join(repr(dict(row.document)) for row in rows)
+
+
+def everything(store: Any) -> Any:
+    return store.events.between()
+
+
+@pytest.mark.parametrize("before", ["encrypted", "in the clear", "half of them"])
+def test_an_erased_person_is_in_no_row_and_others_are_still_sealed(databases: Databases, before: str) -> None:
+    """Nor in a dead letter; whichever rows were in the clear. What is written is sealed; what stays can be read."""
+    if before != "encrypted":
+        databases(fill, encryption=None)
+    if before == "half of them":
+        tables = databases.tables
+        first = [row["_id"] for row in tables["ses_event"].find({}, {"_id": 1}).sort("_id", 1).limit(3)]
+        kept = [tables["ses_event"].find_one_and_delete({"_id": one}) for one in first]
+        databases(lambda face: face.get(receive([json.loads(row["Message"]) for row in kept])))
+
+    async def body(face: Face) -> None:
+        await fill(face)
+        receipt = await face.get(erase())
+        rows = await face.get(everything)
+        assert (receipt.events, receipt.dead_letters, len(rows)) == (5, 1, 6)
+        told = seen(rows)
+        assert [text for text in (ANN, "ann lee", "dear ann") if text in told.lower()] == []
+        assert told.count("for two") >= 2
+        assert len(await face.get(lambda store: store.events.for_recipient(BEN))) == 3
+        assert not (await face.get(lambda store: store.suppression.check(ANN))).allowed
+        assert not await face.get(lambda store: store.events.for_recipient(ANN))
+
+    databases(body)
+    assert databases.named(ANN, "Dear Ann") == []
+    for row in databases.tables["ses_event"].find({"derived.erased": 1}):
+        assert is_sealed(row["Message"])
+        assert all(is_sealed(one) for one in row["derived"]["recipients"])
+
+
+# ── keys and archives ───────────────────────────────────────────────────────────────────────────────────────────────
+
+LATER = datetime(2025, 1, 1, tzinfo=timezone.utc)
+
+
+def archive_all(databases: Databases, place: Path) -> Archive:
+    """Everything out of the log, into an archive of a blocking store, which stays open."""
+    archive = Archive(databases.blocking(), Directory(place))
+    archive.run(LATER)
+    return archive
+
+
+def test_erasing_destroys_the_persons_key_and_an_archive_nobody_named_is_unreadable(
+    databases: Databases, tmp_path: Path, per_person: bool
+) -> None:
+    """Where people have keys. Restoring brings back rows, and nobody of them; where there is one key the list does it."""
+    databases(fill)
+    archive = archive_all(databases, tmp_path)
+
+    async def body(face: Face) -> None:
+        await face.get(receive([payloads.send(to=ANN, sent=SENT + timedelta(days=300))]))
+        imagined = await face.get(erase(dry_run=True))
+        assert imagined.keys == per_person
+        assert (await face.get(erase())).keys == per_person
+        assert (await face.get(lambda store: store.privacy.receipt(ANN))).keys == per_person
+        acts = [entry.act for entry in await face.get(lambda store: store.audit.latest())]
+        assert acts.count("key shredded") == per_person
+        assert (await face.get(erase())).keys == 0
+
+    databases(body)
+    archive = Archive(databases.blocking(), Directory(tmp_path))
+    documents = [document for part in archive.parts() for some in archive.documents(part) for document in some]
+    opened = databases.blocking().privacy._perform(unseal(documents))
+    assert per_person == (ANN not in repr(opened))
+    assert repr(opened).count(BEN) >= 3
+    archive.restore()
+
+    async def afterwards(face: Face) -> None:
+        rows = await face.get(everything)
+        assert len(rows) == 7
+        assert ANN not in seen(rows).lower()
+        assert len(await face.get(lambda store: store.events.for_recipient(BEN))) == 3
+        assert not await face.get(lambda store: store.events.for_recipient(ANN))
+        assert not (await face.get(lambda store: store.suppression.check(ANN))).allowed
+
+    databases(afterwards)
+    assert databases.named(ANN) == []
+
+
+def unseal(documents: list[Any]) -> Any:
+    from sesevent.ops import ask
+    from sesevent.storage.operations import Unseal
+
+    return (yield from ask(Unseal(documents)))
+
+
+def test_an_archive_that_is_sealed_is_exported_and_rewritten(databases: Databases, tmp_path: Path) -> None:
+    """No text in it leads to the person: what is sealed is opened, and what takes its place is sealed again."""
+    databases(fill)
+    archive = archive_all(databases, tmp_path)
+
+    async def body(face: Face) -> None:
+        paper = io.StringIO()
+        counts = await face.get(lambda store: store.privacy.export(ANN, paper, by="desk", archives=[archive]))
+        assert counts["events"] == 5
+        assert "Dear Ann" in paper.getvalue()
+        assert BEN not in paper.getvalue()
+        assert (await face.get(erase(dry_run=True, archives=[archive]))).archived == 5
+        assert (await face.get(erase(archives=[archive]))).archived == 5
+
+    databases(body)
+    documents = [document for part in archive.parts() for some in archive.documents(part) for document in some]
+    assert len(documents) == 6
+    assert all(is_sealed(document["Message"]) for document in documents)
+    opened = repr(databases.blocking().privacy._perform(unseal(documents)))
+    assert [text for text in (ANN, "Dear Ann") if text in opened] == []
+    assert BEN in opened
+
+
+def test_who_is_named_beside_somebody_whose_key_is_lost_is_taken_out_alone(
+    databases: Databases, per_person: bool
+) -> None:
+    """What cannot be read now stays as it was sealed: once the vault is restored it is read again."""
+    if not per_person:
+        pytest.skip("one key for all")
+    databases(fill)
+    vault = databases.tables["ses_key"]
+
+    async def lose(face: Face) -> None:
+        await face.get(lambda store: store.events.for_recipient(BEN))
+        lost.append(vault.find_one_and_delete({"keyAltNames": face.store._collections["seals"].known.name(BEN)}))
+
+    async def body(face: Face) -> None:
+        told = [row.document for row in await face.get(everything) if "unreadable" in row.document]
+        assert len(told) == 3
+        assert (await face.get(erase())).events == 5
+
+    async def afterwards(face: Face) -> None:
+        rows = await face.get(everything)
+        assert ANN not in seen(rows).lower()
+        assert len(await face.get(lambda store: store.events.for_recipient(BEN))) == 3
+        sent = [row for row in rows if row.document["derived"].get("recipients", ())[-1:] == [BEN]]
+        assert [row.event.mail.destination for row in sent if row.event.type == "Send"].count([BEN]) == 1
+        assert {tuple(row.event.mail.destination) for row in sent} == {("erased@gmail.com", BEN), (BEN,)}
+        assert not [row for row in rows if row.unreadable]
+
+    lost: list[Any] = []
+    databases(lose)
+    databases(body)
+    vault.insert_one(lost[0])
+    databases(afterwards)
+
+
+def test_reading_thoroughly_finds_who_is_named_in_passing(databases: Databases) -> None:
+    """Though the text is sealed, and no pattern finds anything in it; whatever kinds of id rows have."""
+    inbound = payloads.send(to=BEN, sent=SENT, subject="from ann.lee@gmail.com to you")
+
+    async def body(face: Face) -> None:
+        await face.get(receive([inbound]))
+        assert (await face.get(erase())).events == 0
+        assert ANN in seen(await face.get(everything))
+        assert (await face.get(erase(thorough=True, dry_run=True))).events == 1
+        assert (await face.get(erase(thorough=True))).events == 1
+        told = seen(await face.get(everything))
+        assert ANN not in told
+        assert BEN in told
+
+    databases(body)
+
+
+# ── rows made anew ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def older(raw: Any, identifier: Any) -> dict[str, Any]:
+    """A row as an application with Mongoose wrote it."""
+    event = json.loads(raw) if isinstance(raw, (str, bytes)) else raw
+    mail = event["mail"]
+    return {"_id": identifier, "Type": event["eventType"], "MessageId": mail["messageId"], "Subject": "Dear Ann",
+            "Message": json.dumps(event), "Timestamp": mail["timestamp"]}  # fmt: skip
+
+
+def test_rows_that_are_adopted_renewed_and_taken_over_never_stand_in_the_clear(databases: Databases) -> None:
+    """`derived` is sealed whoever works it out; repeats are recognised, marked and deleted; figures and facts follow."""
+    rows = databases.tables["ses_event"]
+    bounce = payloads.bounce(**both)
+    rows.insert_many([older(bounce, "a"), older(bounce, bson.ObjectId()), older(payloads.click(**alone), "b")])
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.migration.run())
+        for row in rows.find():
+            assert all(map(is_sealed, row["derived"]["recipients"]))
+            assert is_sealed(row["derived"].get("click", {}).get("link", next(iter(row["derived"]["recipients"]))))
+        await face.get(lambda store: store.encryption.encrypt_existing())
+        rows.update_many({}, {"$set": {"derived.rules": "older", "derived.v": 0}})
+        keys = {row["_id"]: row["derived"]["key"] for row in rows.find()}
+        renewed = await face.get(lambda store: store.reindex())
+        assert (renewed.rows, {row["_id"]: row["derived"].get("key") for row in rows.find()}) == (3, keys)
+        assert all(row["derived"]["v"] > 0 and "older" not in repr(row["derived"]) for row in rows.find())
+        assert {event.event.type for event in await face.get(lambda store: store.events.for_recipient(ANN))} == {
+            "Bounce", "Click",
+        }  # fmt: skip
+        await face.get(lambda store: store.migration.run(duplicates="delete", by="ann"))
+        assert rows.count_documents({}) == 2
+        assert not (await face.get(lambda store: store.suppression.check(ANN))).allowed
+
+    databases(body)
+    assert databases.named(ANN, "Dear Ann") == []
+
+
+def test_thinning_and_deleting_leave_what_is_sealed_sealed(databases: Databases) -> None:
+    """A row without its text is found by address, erased, and told to its person."""
+    from sesevent.retention import Retention
+
+    async def body(face: Face) -> None:
+        await fill(face)
+        policy = Retention.loads('[[rule]]\nwhy = "x"\nthin = "1 month"')
+        (done,) = await face.get(lambda store: store.retention.run(policy, by="desk"))
+        assert done.events == 6
+        assert len(await face.get(lambda store: store.events.for_recipient(ANN))) == 5
+        assert (await face.get(erase())).events == 5
+        assert not await face.get(lambda store: store.events.for_recipient(ANN))
+        assert len(await face.get(lambda store: store.events.for_recipient(BEN))) == 3
+        gone = Retention.loads('[[rule]]\nwhy = "x"\ndelete = "1 month"')
+        (done,) = await face.get(lambda store: store.retention.run(gone, by="desk"))
+        assert (done.events, databases.tables["ses_event"].count_documents({})) == (6, 0)
+
+    databases(body)
+    assert databases.named(ANN) == []
+
+
+# ── who answers for it ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_hygiene_counts_by_domain_and_says_whose_addresses_it_does_not_see(databases: Databases) -> None:
+    """No role address is recognised among what is sealed, and that is said; one letter off a large domain is."""
+    month = datetime.now(timezone.utc) - timedelta(days=20)
+    many = [payloads.delivery(to=f"n{n}@example.com", message_id=f"m{n}", sent=month) for n in range(25)]
+    typo = payloads.bounce(to="eve@exampel.com", message_id="m-typo", sent=month)
+
+    async def body(face: Face) -> None:
+        await face.get(receive([*many, typo, payloads.send(to="info@example.org", sent=month)]))
+        told = await face.get(lambda store: store.compliance.hygiene())
+        found = {one.name: one for one in told.findings}
+        assert (told.people, told.hidden) == (27, 27)
+        assert (found["typo_domain"].people, found["typo_domain"].examples) == (1, ("e…@exampel.com",))
+        assert found["hard_bounced"].people == 1
+        record = await face.get(lambda store: store.compliance.record())
+        assert "everything, in clear" not in record.to_markdown()
+        assert "master key" in record.to_markdown()
+
+    databases(body)
+
+
+# ── keys that are lost ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_a_lost_key_costs_is_its_own_rows(databases: Databases, tmp_path: Path, per_person: bool) -> None:
+    """Reading goes on and says why; an archive is asked as ever, for it holds no key; nothing is written over."""
+    if not per_person:
+        pytest.skip("one key for all")
+    databases(fill)
+    vault = databases.tables["ses_key"]
+
+    async def lose(face: Face) -> None:
+        await face.get(lambda store: store.events.for_recipient(ANN))
+        vault.delete_one({"keyAltNames": face.store._collections["seals"].known.name(ANN)})
+
+    async def body(face: Face) -> None:
+        rows = await face.get(everything)
+        assert [row.unreadable for row in rows].count("key lost") == 5
+        assert all("news@shop.example.com" in (row.event.source or "") for row in rows)
+        assert not [row for row in rows if row.unreadable and row.key != str(row.id)]
+        before = list(databases.tables["ses_event"].find())
+        await face.get(lambda store: store.reindex())
+        await face.get(lambda store: store.reclassify())
+        await face.get(lambda store: store.suppression.rebuild())
+        assert list(databases.tables["ses_event"].find()) == before
+        assert not (await face.get(lambda store: store.suppression.check(ANN))).allowed
+        assert (await face.get(lambda store: store.compliance.hygiene())).people >= 0
+        assert (await face.get(lambda store: store.status(rows[0].message_id))).state != "unknown"
+
+    databases(lose)
+    databases(body)
+    archive = archive_all(databases, tmp_path)
+    told = "SELECT DISTINCT unnest(recipient_domains) FROM events WHERE type IN ('Send', 'Click') ORDER BY 1"
+    with archive.query(told) as answer:
+        assert [row[0] for row in answer] == ["example.org", "gmail.com"]
