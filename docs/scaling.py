@@ -90,7 +90,7 @@ def _run(told: dict[str, Any]) -> Rows:
         ),
         (
             "how to read its rates",
-            f"too low: {machine['load']:.0f} processes wanted its cores all the time. No load changes what was looked at, "
+            f"too low: {machine['load']:.0f} processes wanted its cores all along. No load changes what was looked at, "
             "and ratios, which are taken in turns, hardly change"
             if shared
             else "nothing else ran beside it",
