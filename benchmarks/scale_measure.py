@@ -54,6 +54,7 @@ def ask_all(uri: str, sizes: list[int], log: Log, rounds: int, only: str = "") -
 def _ready(uri: str, size: int) -> Asked:
     store = opened(uri, size)
     store.ensure_indexes()  # there may be new ones since it was loaded
+    store.analytics.roll_up()  # who was erased since left hours that the log would answer for
     return Asked(store)
 
 

@@ -110,7 +110,7 @@ QUESTIONS: Final = [
     Question(SUPPRESSION, "`suppression.check`, may be mailed", "same", lambda a, n: _one(a.store.suppression.check(_person(n)))),
     Question(SUPPRESSION, "`suppression.check`, may not", "same", lambda a, n: _one(a.store.suppression.check(_of([*REFUSED], n)))),
     Question(SUPPRESSION, "`suppression.check_many`, 1,000", "same",
-             lambda a, n: _count(a.store.suppression.check_many(f"person.{n * 1000 + k}@gmail.com" for k in range(1000)))),
+             lambda a, n: _count(a.store.suppression.check_many(f"unknown.{n * 1000 + k}@gmail.com" for k in range(1000)))),
     Question(SUPPRESSION, "`suppression.history`", "same", lambda a, n: _one(a.store.suppression.history(_of([*REFUSED], n)))),
     Question(SUPPRESSION, "`suppression.list`, 50", "same", lambda a, _: _count(a.store.suppression.list(limit=PAGE))),
     Question(SUPPRESSION, "`suppression.list`, 50 under one rule", "same",

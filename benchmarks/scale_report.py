@@ -131,7 +131,7 @@ def _tables(told: dict[str, Any]) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|"
     for load, rolled, weight in zip(told["loads"], told["rolled"], told["weights"], strict=True):
-        yield (f"| {load['events']:,} | {load['rate']:,} | {load['rates'][0]:,} … {load['rates'][-1]:,} | "
+        yield (f"| {weight['events']:,} | {load['rate']:,} | {load['rates'][0]:,} … {load['rates'][-1]:,} | "
                f"{rolled['times_as_fast_as_receiving']} | {weight['bytes_each']:,} | {load['memory_mib']:,} |")  # fmt: skip
     yield from ("", f"| question | may grow as | ms at {' / '.join(sizes)} | ratio | looked at | grows faster |")
     yield "|---|---|---|---|---|---|"

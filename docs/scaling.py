@@ -82,7 +82,7 @@ def _run(told: dict[str, Any]) -> Rows:
     machine = told["machine"]
     shared = machine["load"] > machine["cores"] + 2
     return [
-        ("sizes", ", ".join(f"{load['events']:,} events" for load in told["loads"])),
+        ("sizes", ", ".join(f"{weight['events']:,} events" for weight in told["weights"])),
         (
             "machine",
             f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, MongoDB {machine['mongodb']}, "
@@ -90,8 +90,8 @@ def _run(told: dict[str, Any]) -> Rows:
         ),
         (
             "how to read its rates",
-            f"too low: {machine['load']:.0f} processes wanted its cores all the time. What was looked at is the same "
-            "by that, and ratios, which are taken in turns, hardly"
+            f"too low: {machine['load']:.0f} processes wanted its cores all along. No load changes what was looked at, "
+            "and ratios, which are taken in turns, hardly change"
             if shared
             else "nothing else ran beside it",
         ),
@@ -101,7 +101,7 @@ def _run(told: dict[str, Any]) -> Rows:
 def _loads(told: dict[str, Any]) -> Rows:
     return [
         (
-            f"{load['events']:,}",
+            f"{weight['events']:,}",
             f"{load['rate']:,}",
             f"{load['rates'][0]:,} … {load['rates'][-1]:,}",
             f"{rolled['times_as_fast_as_receiving']:.1f}",
@@ -135,17 +135,15 @@ def _indexes(told: dict[str, Any]) -> Rows:
 
 def _work(told: dict[str, Any]) -> Rows:
     return [
-        (
-            f"{erased['size']:,}",
-            f"{erased['seconds'] * 1e3:,.0f}",
-            f"{erased['looked']:,.0f}",
-            f"{archived['rate']:,}",
-            f"{archived['bytes'] / archived['events']:,.0f}",
-            f"{archived['memory_mib']:,.0f} MiB",
-        )
+        (f"{erased['size']:,}", f"{erased['seconds'] * 1e3:,.0f}", f"{erased['looked']:,.0f}", *_archive(archived))
         for erased, archived in zip(told["erased"], told["archived"], strict=True)
-        if "events" in archived
     ]
+
+
+def _archive(told: dict[str, Any]) -> tuple[str, ...]:
+    if "events" not in told:
+        return "not in this run", "–", "–"
+    return f"{told['rate']:,}", f"{told['bytes'] / told['events']:,.0f}", f"{told['memory_mib']:,.0f} MiB"
 
 
 def _listed(values: list[float]) -> str:

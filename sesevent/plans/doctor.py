@@ -38,6 +38,7 @@ __all__ = ["Finding", "ensure_indexes", "examine", "greet", "kind", "missing_ind
 
 _AUDITED = 200  # entries
 _COUNTED = 100_000  # rows; beyond it the exact number changes no advice
+_MANY = 10_000  # of what is well
 
 
 Level = Literal["ok", "warning", "error"]
@@ -110,8 +111,8 @@ def examine(settings: Settings | None) -> Plan[list[Finding]]:
     plural = yield from ask(Count(PLURAL, {}, 1))
     if plural:
         findings.append(_PLURAL_HOLDS_ROWS)
-    standings = yield from ask(Count(SUPPRESSION, {}, _COUNTED))
-    findings.append(Finding("ok", "suppression", f"{_about(standings)} standings"))
+    standings = yield from ask(Count(SUPPRESSION, {}, _MANY))
+    findings.append(Finding("ok", "suppression", f"{_about(standings, _MANY)} standings"))
     findings.append(_dead_letters((yield from dead_letters.count())))
     findings += _subscriptions((yield from audit.latest(_AUDITED)))
     return findings
@@ -227,8 +228,8 @@ def _subscriptions(entries: list[AuditEntry]) -> list[Finding]:
     ]
 
 
-def _about(count: int) -> str:
-    return f"at least {count:,}" if count >= _COUNTED else f"{count:,}"
+def _about(count: int, most: int = _COUNTED) -> str:
+    return f"at least {count:,}" if count >= most else f"{count:,}"
 
 
 _SUBSCRIPTION_ACTS: Final[dict[str, tuple[Level, str]]] = {
