@@ -19,7 +19,7 @@ import pytest
 from package import matrix, smokes
 
 ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("release_checks", ROOT / "release" / "checks.py")
+SPEC = importlib.util.spec_from_file_location("release_checks", ROOT / ".ci" / "release" / "checks.py")
 checks = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(checks)
 pytestmark = [
