@@ -90,12 +90,9 @@ class Reach(NamedTuple):
         return sorted(fast or reached, key=self.seconds.__getitem__)
 
     def tests_of_all(self, mutant: Mutant) -> list[list[str]]:
-        """Those that reach the file of the change, and then the others that reach anything of the room."""
-        near, all_ = (
-            {test for file in files for tests in self.lines[file].values() for test in tests} - {_IMPORTING}
-            for files in ([mutant.file] if mutant.file in self.lines else [], self.lines)
-        )
-        return [sorted(some, key=self.seconds.__getitem__) for some in (near, all_ - near) if some]
+        """Those that reach the file of the change, and then all others: who only reads a table reaches no line."""
+        near = {test for tests in self.lines.get(mutant.file, {}).values() for test in tests} - {_IMPORTING}
+        return [sorted(some, key=self.seconds.__getitem__) for some in (near, self.seconds.keys() - near) if some]
 
 
 # --- in a process that has loaded the tests --------------------------------------------------------------------------
