@@ -54,7 +54,6 @@ class Engine:
         "alphabet",
         "phrases",
         "provider_signs",
-        "rules",
     )
 
     def __init__(self, book: RuleBook) -> None:
@@ -65,7 +64,6 @@ class Engine:
             for text in rule.phrases
         ]
         self.phrases = sorted(found, key=_place)
-        self.rules = {rule.id: rule for rule in book.rules}
         self.provider_signs = {lexicon.sign(word): name for word, name in book.providers.items()}
         self._provider_sign = re.compile(f"[{''.join(self.provider_signs)}]").search
         self._in_reply_to = "".join(
