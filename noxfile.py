@@ -130,7 +130,7 @@ def faults(session: nox.Session) -> None:
 def mutation(session: nox.Session) -> None:
     """See whether tests notice when the code is changed: ``-- --package suppression --sample 200 --seed 1``.
 
-    The runner is our own: mutmut leaves tables, defaults and properties as they are, and cosmic-ray starts an
+    The runner is our own, because tables, defaults and properties are to be changed too, and without starting an
     interpreter for each of thousands of changes.
     """
     session.run("python", "tests/mutation/run.py", *session.posargs, external=True)
@@ -175,25 +175,25 @@ def bounce_scores(session: nox.Session) -> None:
 @nox.session(**HERE)
 def coverage(session: nox.Session) -> None:
     """How much of each room its own tests reach, branches included: ``-- events sns``."""
-    session.run("python", "release/reach.py", *session.posargs, external=True)
+    session.run("python", ".ci/release/reach.py", *session.posargs, external=True)
 
 
 @nox.session(**HERE)
 def lock(session: nox.Session) -> None:
     """Write the development lock anew with the newest versions that fit: ``-- --no-upgrade`` keeps those it has."""
-    session.run("python", "release/lock.py", *session.posargs, external=True)
+    session.run("python", ".ci/release/lock.py", *session.posargs, external=True)
 
 
 @nox.session(**HERE)
 def package(session: nox.Session) -> None:
     """Build wheel and sdist, twice, and tell their hashes."""
-    session.run("python", "release/checks.py", "files", external=True)
+    session.run("python", ".ci/release/checks.py", "files", external=True)
 
 
 @nox.session(**HERE)
 def release(session: nox.Session) -> None:
     """Everything before a version is given to others, but the upload. Nothing goes on after the first thing wrong."""
-    session.run("python", "release/checks.py", "before", external=True)
+    session.run("python", ".ci/release/checks.py", "before", external=True)
     steps = ["lint", "types", "layers", "docs", "tests", "wheels"]
     session.run("nox", "--stop-on-first-error", "-s", *steps, external=True)
-    session.run("python", "release/checks.py", "files", external=True)
+    session.run("python", ".ci/release/checks.py", "files", external=True)

@@ -89,12 +89,16 @@ autodoc_class_signature = "separated"
 autodoc_type_aliases = {"EventKind": "EventKind"}  # `type` is also a property of events, and would be linked to it
 myst_heading_anchors = 3
 nitpicky = False
+smartquotes_action = "qe"  # quotes and ellipses; `--` in the words of a command's help is no dash
 
 
 def _table(name: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    (HERE / "reference" / f"_table_{name}.md").write_text(_drawn(head, rows), encoding="utf-8")
+
+
+def _drawn(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
-    text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
-    (HERE / "reference" / f"_table_{name}.md").write_text(text + "\n", encoding="utf-8")
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in lines)
 
 
 _DOES = {
@@ -177,10 +181,9 @@ def _type_of(annotation: str) -> str:
 
 def _fields(part: type[Part]) -> Iterator[tuple[str, ...]]:
     said, types = _said_of(part), inspect.get_annotations(part)
-    for number, (name, told) in enumerate(part.model_fields.items()):
-        head = f"`{part.__name__}`" if not number else ""
+    for name, told in part.model_fields.items():
         when = ABSENT.get(f"{part.__name__}.{told.alias}", "")
-        yield head, f"`{told.alias}`", f"`{name}`", _type_of(types[name]), said.get(name, ""), when
+        yield f"`{told.alias}`", f"`{name}`: {_type_of(types[name])}", said.get(name, ""), when
 
 
 def _parts() -> Iterator[type[Part]]:
@@ -193,13 +196,15 @@ def _parts() -> Iterator[type[Part]]:
                 yield one
 
 
+_FIELD_HEAD = ("AWS's name", "ours", "what it holds", "absent where")
 _KNOWN = {f"{part.__name__}.{told.alias}" for part in _parts() for told in part.model_fields.values()}
 if _gone := ABSENT.keys() - _KNOWN:
     raise AssertionError(f"no such fields: {_gone}")
-_table(
-    "fields",
-    ("object", "AWS's name", "ours", "type", "what it holds", "absent where"),
-    [row for part in _parts() for row in _fields(part)],
+(HERE / "reference" / "_table_fields.md").write_text(
+    "\n".join(
+        f"### {part.__name__}\n\n{_drawn(_FIELD_HEAD, [*_fields(part)])}" for part in _parts() if part.model_fields
+    ),
+    encoding="utf-8",
 )
 _table(
     "rules",
@@ -331,13 +336,11 @@ _ROOT = get_command(cli_app)
 _SETTINGS = {
     "common": (settings_table.HEAD, [*settings_table.common(_ROOT)]),
     "calls": (("called", "argument", "type", "default"), [*settings_table.of_calls()]),
-    "commands": (
-        ("command", "option", "environment", "file", "means", "default"), [*settings_table.of_commands(_ROOT)],
-    ),
+    "commands": (("command", "option", "means", "default"), [*settings_table.of_commands(_ROOT)]),
 }  # fmt: skip
 for _name, (_head, _rows) in _SETTINGS.items():
     _table(f"settings_{_name}", _head, _rows)
-_told = {cell.strip("`") for _, rows in _SETTINGS.values() for row in rows for cell in row}
+_told = {name for _, rows in _SETTINGS.values() for row in rows for cell in row for name in cell.split("`")}
 if _untold := settings_table.variables(HERE.parent / "sesevent") - _told:
     raise AssertionError(f"variables of the environment that no table of settings tells of: {_untold}")
 _KEYS = {"person": "the person's, where people have keys; else a shared one", "events": "a shared one",
@@ -552,7 +555,7 @@ _table(
     ("package", "score", "changes there are", "tried", "noticed", "not noticed", "cannot be noticed", "not reached"),
     [
         (f"`{name}`", f"{100 * row['killed'] / (row['killed'] + row['survived']):.1f} %", *(
-            f"{row[column]:,}" for column in ("mutants", "tried", "killed", "survived", "explained")
+            f"{row[column]:,}" for column in ("mutants", "tried", "killed", "survived", "explained", "unreached")
         ))
         for name, row in json.loads((HERE.parent / "tests/mutation/scores.json").read_text(encoding="utf-8")).items()
     ],

@@ -72,13 +72,10 @@ def of_commands(root: Any) -> Iterator[Row]:
     for path, command in settings.commands(root):
         for one in command.params:
             if one.param_type_name == "option" and one.name != "help" and not reference.is_common(one):
-                names = ", ".join(f"`{name}`" for name in [*one.opts, *one.secondary_opts])
-                key = ".".join([*path, one.name.replace("_", "-")])
+                names = [*one.opts, *one.secondary_opts, *([one.envvar] if one.envvar else ())]
                 told = reference._escaped(one.help or "")
-                yield (
-                    f"`sesevent {' '.join(path)}`", names, f"`{one.envvar}`" if one.envvar else "", f"`{key}`", told,
-                    "required" if one.required else reference._default(one),
-                )  # fmt: skip
+                default = "required" if one.required else reference._default(one)
+                yield f"`sesevent {' '.join(path)}`", ", ".join(f"`{name}`" for name in names), told, default
 
 
 def of_calls() -> Iterator[Row]:

@@ -155,6 +155,12 @@ def test_every_module_says_what_it_is_for() -> None:
     assert silent == []
 
 
+def test_no_named_tuple_is_generic() -> None:
+    """Python 3.10 refuses to import such a class."""
+    generic = re.compile(r"^class \w+\((?:NamedTuple, Generic|Generic\[.+\], NamedTuple)", re.MULTILINE)
+    assert [str(file) for file in PACKAGE.rglob("*.py") if generic.search(file.read_text(encoding="utf-8"))] == []
+
+
 def test_the_words_of_the_field_are_used() -> None:
     """Suppression is the standard term."""
     assert [

@@ -30,7 +30,10 @@ SHOWN = (
 
 pytestmark = [
     pytest.mark.timeout(900),
-    pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not here"),
+    pytest.mark.skipif(
+        not (DOCS.exists() and DOCS.with_name("sesevent").exists()),
+        reason="the documentation, or the source, is not here",
+    ),
 ]
 
 

@@ -70,7 +70,7 @@ def _words(row: dict[str, Any]) -> re.Pattern[str] | None:
 
 @lru_cache(maxsize=1)
 def _soonest() -> int:
-    return max((rule.within or 0 for rule in machines()), default=0)
+    return max(rule.within or 0 for rule in machines())
 
 
 @lru_cache(maxsize=4096)  # of each kind of mail program there are few words

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sesevent.errors import Problem
 
@@ -15,7 +16,8 @@ __all__ = ["InFlight", "Settled"]
 T = TypeVar("T")
 
 
-class Settled(NamedTuple, Generic[T]):
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[T]):  # a tuple with names cannot be generic before Python 3.11
     """What became settled since the last time."""
 
     things: list[T]

@@ -253,13 +253,17 @@ def test_only_domains_that_take_much_are_meant() -> None:
 def test_nobody_is_unengaged_where_nothing_is_known_of_engagement() -> None:
     """Without a single open or click, tracking is off."""
     row: dict[str, Any] = {
-        "people": [{"n": 5}], "engaged": [], "unengaged": [{"n": 2}], "unengaged_some": [{"_id": "a"}], "role": [],
+        "people": [{"n": 5}], "hidden": [], "engaged": [], "unengaged": [{"n": 2}], "unengaged_some": [{"_id": "a"}], "role": [],
         "role_some": [],
     }  # fmt: skip
 
-    assert read_people([row]) == (5, False, {"unengaged": (0, []), "role": (0, [])})
-    assert read_people([row | {"engaged": [{"n": 1}]}]) == (5, True, {"unengaged": (2, ["a"]), "role": (0, [])})
-    assert read_people([row | {"people": [], "role": [{"n": 1}], "role_some": [{"_id": "b"}]}])[2]["role"] == (1, ["b"])
+    assert read_people([row | {"hidden": [{"n": 3}]}]).hidden == 3
+    assert read_people([row]) == (5, 0, False, {"unengaged": (0, []), "role": (0, [])})
+    assert read_people([row | {"engaged": [{"n": 1}]}]) == (5, 0, True, {"unengaged": (2, ["a"]), "role": (0, [])})
+    assert read_people([row | {"people": [], "role": [{"n": 1}], "role_some": [{"_id": "b"}]}]).found["role"] == (
+        1,
+        ["b"],
+    )
 
 
 def test_the_log_is_read_from_the_beginning_to_the_end_that_are_asked_for() -> None:

@@ -70,12 +70,15 @@ def test_the_record_of_processing_is_markdown_with_its_open_points(store: Any, s
 
 def test_the_record_tells_of_the_privacy_policy_and_of_encryption(store: Any, sesevent: Any, tmp_path: Path) -> None:
     """As all commands are told them: by an option before the command, the environment or a settings file."""
-    (tmp_path / "privacy.toml").write_text('preset = "transactional"\nrecipients = "keep"\n')
+    (tmp_path / "privacy.toml").write_text('preset = "transactional"\n')
     sesevent("encryption", "key", str(tmp_path / "master.key"))
     (tmp_path / "encryption.toml").write_text('[local]\nkey_file = "master.key"\n')
     named = ("--privacy", str(tmp_path / "privacy.toml"), "--encryption", str(tmp_path / "encryption.toml"))
     record = ("compliance", "record", "--json")
-    before, after = json.loads(sesevent(*record).stdout), json.loads(sesevent(*named, *record).stdout)
+    key = {"SESEVENT_PRIVACY_KEYS": "k1:l8nC6CXyUl83vI2mHV9c2nT1d6VY1kEYwOTO1vDZ5bA"}
+    ran = [sesevent(*record), sesevent(*named, *record, **key)]
+    assert [one.stderr for one in ran] == ["", ""]
+    before, after = [json.loads(one.stdout) for one in ran]
 
     assert any("no privacy policy is told" in one for one in before["open_points"])
     assert not any("no privacy policy is told" in one for one in after["open_points"])

@@ -197,7 +197,6 @@ async def _post_all(url: str, bodies: dict[str, bytes], acknowledged: set[str], 
     limits = httpx.Limits(max_connections=200)
 
     async with httpx.AsyncClient(limits=limits, timeout=30) as http:
-
         # However quick the posts are and however slow the stop, some arrive before it, some during it, some after it.
         now, stopping, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
         moments = dict(zip(bodies, [now] * 50 + [stopping] * 100 + [gone] * 50, strict=True))

@@ -449,3 +449,41 @@ def test_the_first_subject_header_counts(headers: Any, subject: str | None) -> N
     """Whatever its case; what is no text is none."""
     assert event("Send", mail={"headers": headers}).subject == subject
     assert event("Send", mail={"headers": headers, "commonHeaders": {"subject": 7}}).subject == subject
+
+
+def test_each_kind_names_people_in_its_own_part_or_in_the_mail() -> None:
+    """The documentation says where."""
+    for kind, cls in EVENT_CLASSES.items():
+        assert cls.named_in.holder in ("mail", cls.body), kind
+
+
+def test_the_usual_headers_of_a_mail_are_read() -> None:
+    """Those that SES decodes, and the mail's own fields."""
+    headers = {"from": ["a"], "sender": "b", "replyTo": ["c"], "to": ["d"], "cc": ["e"], "bcc": ["f"], "returnPath": "g",
+               "date": "h", "messageId": "i", "subject": "j"}  # fmt: skip
+    mail = {"sourceArn": "a", "sourceIp": "b", "callerIdentity": "c", "sendingAccountId": "d", "headersTruncated": True}
+    told = event("Send", mail=MAIL | mail | {"commonHeaders": headers}).mail
+
+    assert told.common_headers is not None
+    assert list(told.common_headers.model_dump().values()) == list(headers.values())
+    assert told.common_headers.from_ == ["a"]
+    assert not told.model_extra
+    assert not told.common_headers.model_extra
+    assert (told.source_arn, told.source_ip, told.caller_identity) == ("a", "b", "c")
+    assert (told.sending_account_id, told.headers_truncated) == ("d", True)
+
+
+def test_what_a_subscription_says_of_topics_is_typed() -> None:
+    """Before and after."""
+    topics = [{"topicName": "news", "subscriptionStatus": "OptOut"}]
+    preferences = {"unsubscribeAll": False, "topicSubscriptionStatus": topics, "topicDefaultSubscriptionStatus": topics}
+    part = event("Subscription", {"newTopicPreferences": preferences, "oldTopicPreferences": {}}).subscription  # type: ignore[attr-defined]
+
+    assert part.new_topic_preferences.unsubscribe_all is False
+    for told in (
+        part.new_topic_preferences.topic_subscription_status,
+        part.new_topic_preferences.topic_default_subscription_status,
+    ):
+        assert [(one.topic_name, one.subscription_status) for one in told] == [("news", "OptOut")]
+    assert part.old_topic_preferences.unsubscribe_all is None
+    assert not part.new_topic_preferences.model_extra

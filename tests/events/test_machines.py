@@ -37,6 +37,32 @@ def test_machines_are_known_by_what_they_say(kind: str, agent: Any, took: int | 
     assert machine_of(kind, agent, took) == rule
 
 
+@pytest.mark.parametrize(
+    ("took", "rule"), [(-1, None), (0, "too-soon"), (1499, "too-soon"), (1500, None), (None, None)]
+)
+def test_who_is_too_quick_is_no_person(took: int | None, rule: str | None) -> None:
+    """Within a second and a half of sending; before it a clock is wrong."""
+    assert machine_of("Open", PERSON, took) == machine_of("Click", PERSON, took) == rule
+
+
+def test_of_a_stranger_s_text_only_so_much_is_looked_at() -> None:
+    """A kilobyte says what there is to say."""
+    assert machine_of("Click", " " * (1024 - len("mimecast")) + "mimecast", None) == "link-scanner"
+    assert machine_of("Click", " " * (1025 - len("mimecast")) + "mimecast", None) is None
+
+
+def test_a_rule_fits_where_everything_that_it_names_fits() -> None:
+    """True or false, and nothing between."""
+    (rule,) = [rule for rule in machines() if rule.id == "apple-mail-privacy"]
+
+    assert rule.fits("Open", "Mozilla/5.0", None) is True
+    assert rule.fits("Click", "Mozilla/5.0", None) is False
+    assert rule.fits("Open", "Mozilla/5.0 ", None) is False
+    (scanner,) = [rule for rule in machines() if rule.id == "link-scanner"]
+    assert scanner.fits("Open", "x", None) is False
+    assert scanner.fits("Open", "Mimecast", None) is True
+
+
 def test_each_rule_has_a_name_and_a_reason() -> None:
     """What is told of a machine can be told to people."""
     assert len({rule.id for rule in machines()}) == len(machines())

@@ -377,3 +377,23 @@ def test_what_a_lost_key_costs_is_its_own_rows(databases: Databases, tmp_path: P
     told = "SELECT DISTINCT unnest(recipient_domains) FROM events WHERE type IN ('Send', 'Click') ORDER BY 1"
     with archive.query(told) as answer:
         assert [row[0] for row in answer] == ["example.org", "gmail.com"]
+
+
+def test_a_row_that_somebody_changed_meanwhile_is_not_written_over(databases: Databases) -> None:
+    """MongoDB cannot compare what is sealed at random: it is compared here, and what is kept is the guard."""
+    from sesevent.ops import ask
+    from sesevent.storage.erasures import put_letters, put_rows
+
+    async def body(face: Face) -> None:
+        await fill(face)
+        stale = [dict(row.document) for row in await face.get(lambda store: store.events.for_recipient(ANN))]
+        (letter,) = await face.get(lambda store: store.dead_letters.list())
+        await face.get(erase())
+        before = [list(databases.tables[name].find()) for name in ("ses_event", "ses_dead_letter")]
+        for change in (put_rows([(row, row | {"Subject": "of before"}) for row in stale]),
+                       put_letters([(before[1][0]["_id"], letter.content, b"of before")])):  # fmt: skip
+            done = await face.get(lambda store, change=change: store.privacy._perform(ask(change)))
+            assert done.matched == 0
+        assert [list(databases.tables[name].find()) for name in ("ses_event", "ses_dead_letter")] == before
+
+    databases(body)

@@ -21,7 +21,6 @@ import importlib.util
 import json
 import os
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -34,8 +33,6 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-import coverage
-import hypothesis
 import pytest
 
 if sys.version_info >= (3, 11):
@@ -55,6 +52,7 @@ QUIET = [
     "-o", "timeout=0", "--hypothesis-profile=mutation",
     "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
 ]  # fmt: skip
+_SLOW = 0.5  # seconds; such a test is tried where no faster one reaches a change
 _IMPORTING = ""  # coverage's name for what no test ran
 
 
@@ -82,13 +80,14 @@ class Reach(NamedTuple):
     modules: list[str]
 
     def tests(self, mutant: Mutant) -> list[str] | None:
-        """Those that reach the change, the fastest first. None where importing reaches it."""
+        """Those that reach the change, the fastest first; slow ones where no other does. None where importing does."""
         first, last = mutant.lines
         of_file = self.lines.get(mutant.file, {})
         reached = {test for line in range(first, last + 1) for test in of_file.get(str(line), ())}
         if mutant.function is None or _IMPORTING in reached:
             return None
-        return sorted(reached, key=self.seconds.__getitem__)
+        fast = [test for test in reached if self.seconds[test] < _SLOW]
+        return sorted(fast or reached, key=self.seconds.__getitem__)
 
     def tests_of_all(self, mutant: Mutant) -> list[list[str]]:
         """Those that reach the file of the change, and then the others that reach anything of the room."""
@@ -106,6 +105,8 @@ class _Warm:
     """A pytest plugin: runs the tests once, and then some of them again for each change."""
 
     def __init__(self, room: Room, mutants: Sequence[Mutant], answer: Path, said: Callable[[str], None]) -> None:
+        import coverage
+
         self._room, self._mutants, self._answer, self._said = room, mutants, answer, said
         self._coverage = coverage.Coverage(data_file=None, config_file=False, source=[str(room.root / room.source)])
         self._failed: list[str] = []
@@ -247,6 +248,8 @@ def _forked(child: Callable[[], int], seconds: float) -> str:
                 nowhere = os.open(os.devnull, os.O_RDWR)
                 for stream in (0, 1, 2):
                     os.dup2(nowhere, stream)
+            import resource  # not everywhere
+
             processor = int(5 + 4 * seconds)
             resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 5))
             resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
@@ -305,10 +308,15 @@ class _Only:
 def _anew(room: Room, mutant: Mutant | None, reach: Reach) -> str:
     """Import everything, with this change or none, and run the tests."""
     if mutant is None:
-        return _anew_by(room, None, list(reach.seconds), reach)
-    tests = reach.tests(mutant)
-    for some in reach.tests_of_all(mutant) if tests is None else [tests]:
-        if _anew_by(room, mutant, some, reach) == "killed":
+        return _anew_by(room, None, [test for test, seconds in reach.seconds.items() if seconds < _SLOW], reach)
+    tests = reach.tests(mutant) or []
+    # Beside those that reach it: what is worked out once is reached by one test, and others see what came of it.
+    others = [
+        [test for test in some if test not in tests and reach.seconds[test] < _SLOW]
+        for some in reach.tests_of_all(mutant)
+    ]
+    for some in (tests, *others):
+        if some and _anew_by(room, mutant, some, reach) == "killed":
             return "killed"
     return "survived"
 
@@ -441,6 +449,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--source", default="sesevent", help="the folder of the packages, below the root")
     parser.add_argument("--explained", type=Path, default=HERE / "explained.toml")
     asked = parser.parse_args(arguments)
+    import hypothesis
+
     hypothesis.settings.register_profile(
         "mutation", max_examples=30, derandomize=True, database=None, deadline=None, suppress_health_check=list(hypothesis.HealthCheck),
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],

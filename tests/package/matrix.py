@@ -46,7 +46,8 @@ def tried(place: Place, python: str, extras: str) -> str:
     wanted = f"{place.wheel}[{extras}]" if asked else str(place.wheel)
     if extras == "all":  # says the package itself, but for the frameworks
         wanted = f"{place.wheel}[all,django,fastapi,flask]"
-    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(compiled)}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["PYTHONPYCACHEPREFIX"] = str(compiled)
     own_python = str(home / "bin" / "python")
     install = ["uv", "pip", "install", "--quiet", "--python", own_python, "--resolution", place.resolution, wanted]
     steps = [

@@ -246,8 +246,8 @@ def web() -> None:
     from sesevent.web import create_app
 
     application = create_app(testing.async_memory_store(), dashboard=True)
-    paths = ["/openapi.json", "/static/dashboard.css", "/login"]
-    assert [_asgi(application, method="GET", path=path) for path in paths] == [200, 200, 200]
+    asked = {"/static/dashboard.css": 200, "/login": 200, "/v1/events": 401}
+    assert {path: _asgi(application, method="GET", path=path) for path in asked} == asked
 
 
 def archive() -> None:
@@ -490,7 +490,9 @@ def _wsgi(application: Any, body: bytes) -> int:
 def _command(*arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """The command that was installed beside this Python."""
     command = [str(Path(sys.executable).with_name("sesevent")), *arguments]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SESEVENT_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SESEVENT_", "PYTHONPATH"))
+    }
     return subprocess.run(
         command, capture_output=True, text=True, timeout=seconds, env=environment, check=False,
         stdin=subprocess.DEVNULL,

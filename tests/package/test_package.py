@@ -19,7 +19,7 @@ import pytest
 from package import matrix, smokes
 
 ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("release_checks", ROOT / "release" / "checks.py")
+SPEC = importlib.util.spec_from_file_location("release_checks", ROOT / ".ci" / "release" / "checks.py")
 checks = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(checks)
 pytestmark = [
@@ -102,7 +102,7 @@ def test_what_an_extra_brings_is_read_from_the_metadata(told: Message, monkeypat
     monkeypatch.setattr(metadata, "requires", lambda name: told.get_all("Requires-Dist"))
     assert smokes.brings("query") == {"pyarrow", "boto3", "duckdb"}
     assert smokes.brings("flask") == {"cryptography", "flask"}
-    assert smokes.brings("encryption") == {"pymongo[encryption]", "cryptography"}
+    assert smokes.brings("encryption") == {"pymongo[encryption]", "cryptography", "boto3"}
     assert smokes.brings("nonsense") == set()
 
 

@@ -12,13 +12,13 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(not (ROOT / "release").exists(), reason="what makes a release is not here")
+pytestmark = pytest.mark.skipif(not (ROOT / ".ci" / "release").exists(), reason="what makes a release is not here")
 
 
 def _of_release(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"release_{name}", ROOT / "release" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"release_{name}", ROOT / ".ci" / "release" / f"{name}.py")
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    if (ROOT / "release").exists():
+    if (ROOT / ".ci" / "release").exists():
         spec.loader.exec_module(module)
     return module
 

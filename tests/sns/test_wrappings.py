@@ -125,7 +125,7 @@ def test_gzipped_files_behind_one_another_are_all_read() -> None:
         parse(packed + b"nonsense")
 
 
-@pytest.mark.parametrize("data", [b"\x1f\x8bnonsense", gzip.compress(TEXT.encode())[:-9]])
+@pytest.mark.parametrize("data", [b"\x1f\x8bnonsense", gzip.compress(TEXT.encode(), mtime=0)[:-9]])
 def test_broken_gzip_is_malformed(data: bytes) -> None:
     """Cut off, or never was."""
     assert [message.kind for message in unwrap(data)] == ["malformed"]
@@ -230,6 +230,7 @@ def test_what_cannot_be_read_in_a_wrapping_is_told_where_and_why(wrapped: Any, p
         {"detail-type": "x", "detail": "y"},
         {"detail": EVENT},
         {"records": [{}]},
+        {"records": [{"data": packed(TEXT)}, {}]},
         {"records": {}},
         {"rawData": packed(TEXT)},
         {"attemptsMade": 1},
@@ -260,3 +261,9 @@ def test_a_record_tells_by_what_it_holds_which_service_made_it() -> None:
         "body": [("lambda-sqs",)],
     }
     assert [message.place.via for message in unwrap({"Records": [EVENT]})] == [("lambda",)]
+
+
+@pytest.mark.parametrize("space", [" ", "\n\t ", "\r\n"])
+def test_white_space_before_a_payload_means_nothing(space: str) -> None:
+    """Some hop broke the line."""
+    assert [message.kind for message in unwrap({"Records": [sqs_record(space + TEXT + space)]})] == ["event"]

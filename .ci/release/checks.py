@@ -1,7 +1,7 @@
 """What must hold before a version is given to others: ``nox -s release`` does all of it but the upload.
 
-    python release/checks.py before   # the tree, the version, the changelog, the API, the links
-    python release/checks.py files    # builds twice, compares, checks, and prints the hashes and what is done by hand
+    python .ci/release/checks.py before   # the tree, the version, the changelog, the API, the links
+    python .ci/release/checks.py files    # builds twice, compares, checks, and prints hashes and what is done by hand
 
 What decides is a function of texts and names at the top; the bottom reads the repository. It changes nothing in it.
 """
@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime, timezone
 from pathlib import Path, PurePosixPath
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 BY_HAND = """What is left to be done by hand:
 

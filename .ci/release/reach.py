@@ -1,8 +1,8 @@
 """How much of each room its own tests reach, lines and branches: ``nox -s coverage``.
 
-    python release/reach.py                 # every room
-    python release/reach.py events sns      # these
-    python release/reach.py --missing sns   # and what is not reached
+    python .ci/release/reach.py                 # every room
+    python .ci/release/reach.py events sns      # these
+    python .ci/release/reach.py --missing sns   # and what is not reached
 
 A room is answered for by its own tests alone: that those of another room pass through it proves nothing. Which
 tests those are is one table. The exit code is 1 where a room, or a module of one, is reached less than the table asks.
@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ENOUGH = 90
 """Percent of lines and branches, together, that a room's own tests reach."""
 

@@ -1,7 +1,7 @@
 """The development lock: exact versions and hashes of all that the extra ``dev`` brings, on every supported Python.
 
-    python release/lock.py                # the newest versions that fit
-    python release/lock.py --no-upgrade   # only what pyproject.toml has come to ask for
+    python .ci/release/lock.py                # the newest versions that fit
+    python .ci/release/lock.py --no-upgrade   # only what pyproject.toml has come to ask for
 
 It names no index: it is installed from whichever one is configured. `wrong` tells, without any network, where the lock
 does not answer what pyproject.toml asks.
@@ -20,12 +20,12 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[1]
-LOCK = ROOT / "requirements" / "dev.lock"
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = ROOT / ".ci" / "dev.lock"
 HEAD = """\
 # All that `pip install -e '.[dev]'` brings, to the last version and hash. Written by: nox -s lock
 #
-#     pip install --require-hashes -r requirements/dev.lock && pip install --no-deps -e .
+#     pip install --require-hashes -r .ci/dev.lock && pip install --no-deps -e .
 """
 
 
