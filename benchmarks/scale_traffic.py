@@ -28,6 +28,7 @@ END: Final = START + timedelta(days=DAYS)
 CHUNK: Final = 5_000
 """Mails that are stored between two notes of how far it is."""
 STORIES: Final = 1_000
+"""That are told; of few events fewer."""
 
 PEOPLE: Final = tuple(f"regular.{number}@company-7.example.com" for number in range(12))
 LEAVING: Final = tuple(f"leaving.{number}@company-7.example.com" for number in range(9))
@@ -162,7 +163,7 @@ class Month:
         self.events = events
         self._chunk = chunk
         self._seed = seed
-        stories = _stories(seed)
+        stories = _stories(seed, max(100, min(STORIES, events // 10)))
         self._stories = stories
         each = sum(len(story.stencils) for story in stories) / len(stories) * 1.01
         self.mails = max(1, round((events - len(self._planted) * 4) / each))
@@ -220,9 +221,9 @@ def _sent_at_once(after: timedelta, **about: Any) -> Payload:  # noqa: ARG001  #
 
 
 @cache
-def _stories(seed: int) -> list[Story]:
+def _stories(seed: int, many: int) -> list[Story]:
     chance = random.Random(seed)
-    return [Story(_varied(list(mail_story(chance, SENT)), chance.randrange(10))) for _ in range(STORIES)]
+    return [Story(_varied(list(mail_story(chance, SENT)), chance.randrange(10))) for _ in range(many)]
 
 
 def _varied(told: list[tuple[datetime, Payload]], issue: int) -> list[tuple[datetime, Payload]]:
