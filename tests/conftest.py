@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Generator, Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import hypothesis
 import pytest
 from nothing_personal import listened, personal_in
 
-from sesevent import testing
+from both import CORPUS, Stores, encrypted, in_memory, on_a_server
 
 # How fast a machine is, or how busy, says nothing about the code.
 hypothesis.settings.register_profile(
     "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any speed")
-
-CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -124,24 +120,11 @@ class HandedOn:
         return {one: (told, database[one].index_information()) for one, told in options.items()}
 
 
-def _encrypted() -> dict[str, Any]:
-    """What SESEVENT_TEST_ENCRYPTION (``shared`` or ``person``) asks for: the same tests, of stores that encrypt.
-
-    Those that look at rows beside the store fail then, and should.
-    """
-    wanted = os.environ.get("SESEVENT_TEST_ENCRYPTION")
-    if not wanted:
-        return {}
-    from sesevent.contrib.encryption import Encryption, LocalKey
-
-    return {"encryption": Encryption(LocalKey(b"k" * 96), per_person=wanted == "person")}
-
-
 @pytest.fixture
 def store(mongodb_uri: str, database: str) -> Iterator[Any]:
     from sesevent import EventStore
 
-    with EventStore.connect(mongodb_uri, database=database, **_encrypted()) as connected:
+    with EventStore.connect(mongodb_uri, database=database, **encrypted()) as connected:
         connected.ensure_indexes()
         yield connected
 
@@ -160,65 +143,11 @@ def rows(tables: Any) -> Any:
     return tables["ses_event"]
 
 
-class Face:
-    """One of the two stores behind one awaitable surface, so that a test is written once for both."""
-
-    def __init__(self, store: Any, colour: str) -> None:
-        self.store, self.colour = store, colour
-
-    async def get(self, call: Callable[[Any], Any]) -> Any:
-        """Call something of the store; await or collect what it returns."""
-        answer = call(self.store)
-        if self.colour == "async":
-            if isinstance(answer, Awaitable):
-                return await answer
-            if hasattr(answer, "__aiter__"):
-                return [item async for item in answer]
-        return list(answer) if hasattr(answer, "__next__") or type(answer).__name__ == "Results" else answer
-
-
-class Stores:
-    """Runs an async test body with a `Face` of one colour, over a server or in memory."""
-
-    def __init__(self, colour: str, tables: Any, connect: Callable[[], Any]) -> None:
-        self.tables = tables
-        self._colour, self._connect = colour, connect
-
-    def __call__(self, body: Callable[[Face], Awaitable[Any]]) -> Any:
-        async def main() -> Any:
-            if self._colour == "sync":
-                with self._connect() as store:
-                    store.ensure_indexes()
-                    return await body(Face(store, "sync"))
-            async with self._connect() as astore:
-                await astore.ensure_indexes()
-                return await body(Face(astore, "async"))
-
-        return asyncio.run(main())
-
-
-def _server(colour: str, request: pytest.FixtureRequest) -> Stores:
-    from sesevent import AsyncEventStore, EventStore
-
-    uri, database = request.getfixturevalue("mongodb_uri"), request.getfixturevalue("database")
-    face = EventStore if colour == "sync" else AsyncEventStore
-    tables = request.getfixturevalue("mongo_client")[database]
-    return Stores(colour, tables, lambda: face.connect(uri, database=database, **_encrypted()))
-
-
-def _memory(colour: str, request: pytest.FixtureRequest) -> Stores:
-    client = testing.MemoryClient()
-    make = testing.memory_store if colour == "sync" else testing.async_memory_store
-    return Stores(colour, client["test"], lambda: make(client, database="test"))
-
-
-@pytest.fixture(
-    params=[f"{place.__name__[1:]}-{colour}" for place in (_server, _memory) for colour in ("sync", "async")]
-)
+@pytest.fixture(params=[f"{place}-{colour}" for place in ("server", "memory") for colour in ("sync", "async")])
 def with_store(request: pytest.FixtureRequest) -> Stores:
     """The same behaviour is asked of both colours, over a real MongoDB and in memory."""
     place, colour = request.param.split("-")
-    return {"server": _server, "memory": _memory}[place](colour, request)
+    return {"server": on_a_server, "memory": in_memory}[place](colour, request)
 
 
 @pytest.fixture(scope="session")

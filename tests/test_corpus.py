@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import CORPUS
+from both import CORPUS
 from sesevent import PayloadError, parse
 from sesevent.moments import format_moment
 

@@ -9,6 +9,7 @@ database. Next: :mod:`sesevent.plans.erased`, which asks the list, and :mod:`ses
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -359,15 +360,23 @@ def letter_without(content: bytes, person: Person) -> bytes | None:
 
 
 def addresses_in(content: bytes) -> list[str]:
-    """Whom what could not be understood may name, in normal form: as JSON, links and codes spell them."""
+    """Whom what could not be understood may name, in normal form: as JSON, links and codes spell them.
+
+    It looks around each sign that stands for an @, and no further than an address reaches: anybody may send megabytes.
+    """
     text = content.decode("utf-8", "replace")
-    found = dict.fromkeys(f"{local}@{domain}" for local, domain in _SPELLED.findall(text))
+    found: dict[str, None] = {}
+    for sign in _AT.finditer(text):
+        before = text[max(0, sign.start() - 80) : sign.start()].rstrip("\\")
+        local = before[len(before.rstrip(_LOCAL_SIGNS)) :]
+        if local and (domain := _DOMAIN.match(text[sign.end() : sign.end() + 254])):
+            found[f"{local[-64:]}@{domain[0]}"] = None
     return list(dict.fromkeys(addresses.normal(one) for one in found if addresses.is_one(one)))
 
 
-_SPELLED: Final = re.compile(
-    r"([A-Za-z0-9!#$&'*+/?^_`{|}~.\-]{1,64})(?:@|%(?:25)?40|=40|\\+u0040)([\w\-]+(?:\.[\w\-]+)+)", re.IGNORECASE
-)
+_AT: Final = re.compile(r"@|%(?:25)?40|=40|\\u0040", re.IGNORECASE)
+_LOCAL_SIGNS: Final = string.ascii_letters + string.digits + "!#$&'*+/?^_`{|}~.-"
+_DOMAIN: Final = re.compile(r"[\w\-]+(?:\.[\w\-]+)+")
 
 
 def letter_names(content: bytes, person: Person) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from sesevent import testing, trusted
 from sesevent.analytics.cells import Cell
 from sesevent.analytics.measures import Window
@@ -45,7 +45,7 @@ def answers(store: Any) -> dict[str, Any]:
 
 def test_both_colours_answer_alike(mongodb_uri: str, database: str, request: Any) -> None:
     """Each question, field by field."""
-    from conftest import _server
+    from both import on_a_server
 
     told = {}
     for colour in ("sync", "async"):
@@ -61,7 +61,7 @@ def test_both_colours_answer_alike(mongodb_uri: str, database: str, request: Any
             reckoned = await face.get(lambda store: store.analytics.as_aws_reckons(volume=1))
             told[colour]["aws"] = reckoned.volume
 
-        _server(colour, request)(body)
+        on_a_server(colour, request)(body)
     assert told["sync"] == told["async"]
     assert told["sync"]["summary"]["counts"]["sends"] > 50
 

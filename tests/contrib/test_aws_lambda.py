@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from conftest import CORPUS
+from both import CORPUS
 from payloads import all_genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreError, StoreUnavailable, local, testing
 from sesevent.contrib.aws_lambda import handler, http_handler, monitor_handler

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine, genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreError, testing
 from sesevent.contrib.projections import (

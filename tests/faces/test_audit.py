@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo import UpdateOne
 
-from conftest import Face
+from both import Face
 from payloads import genuine, payload
 from sesevent import ConfigurationError, Verifier
 from sesevent.testing.payloads import SENT

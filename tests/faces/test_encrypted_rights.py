@@ -12,7 +12,7 @@ from typing import Any
 import bson
 import pytest
 
-from conftest import Face, Stores
+from both import Face, Stores
 from sesevent import AsyncEventStore, EventStore, PrivacyPolicy, Protection, testing, trusted
 from sesevent.contrib.archive import Archive, Directory
 from sesevent.contrib.encryption import Encryption, LocalKey

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face, Stores
+from both import Face, Stores
 from payloads import all_genuine, notification, payload
 from sesevent import AsyncEventStore, ConfigurationError, EventStore
 from sesevent.analytics.measures import Window

@@ -18,7 +18,7 @@ import pytest
 from pymongo import MongoClient, timeout
 from pymongo.monitoring import CommandListener
 
-from conftest import Face, _server
+from both import Face, on_a_server
 from payloads import all_genuine, genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreError, StoreUnavailable, local
 from sesevent.drivers.sync import perform
@@ -177,7 +177,7 @@ def test_progress_never_counts_what_was_stored_behind_a_failure(
                 lambda store: store.receive_many(items, batch_size=1, on_progress=lambda now: told.append(now.items))
             )
 
-    _server(colour, request)(body)
+    on_a_server(colour, request)(body)
     assert told == [1, 2]
 
 

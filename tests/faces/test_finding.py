@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from sesevent import ConfigurationError, testing, trusted
 
 SENT_TO = {

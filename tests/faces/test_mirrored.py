@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine
 from sesevent import testing
 from sesevent.plans.ses_list import Ours

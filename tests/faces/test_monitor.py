@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine, genuine
 from sesevent import AsyncEventStore, ConfigurationError, EventStore, PayloadError, testing
 from sesevent.faces.monitor import Evaluation, log_alarm

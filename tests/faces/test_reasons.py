@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine, genuine, payload
 from sesevent.bounces import rules_version
 

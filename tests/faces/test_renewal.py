@@ -11,7 +11,7 @@ import pytest
 from bson import ObjectId, json_util
 from pymongo import UpdateOne
 
-from conftest import Face
+from both import Face
 from payloads import genuine
 from sesevent import EventStore, jsontext, testing
 from sesevent.drivers.sync import perform

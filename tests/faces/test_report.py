@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine, genuine
 from sesevent import AsyncEventStore, ConfigurationError, EventStore, PayloadError, testing
 from sesevent.monitoring import DEFAULT_RULES

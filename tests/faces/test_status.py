@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine
 from sesevent import ConfigurationError, testing
 from sesevent.plans import status

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine, genuine, payload
 from sesevent import Policy
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine, genuine
 from sesevent import ConfigurationError, Policy, testing
 from sesevent.moments import UTC

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from sesevent import ConfigurationError
 from sesevent.storage.connection import utc_now
 

@@ -21,7 +21,7 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient, UpdateOne
 
-from conftest import Face
+from both import Face
 from payloads import all_genuine, genuine, notification, payload
 from sesevent import (
     AsyncEventStore,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import CORPUS
+from both import CORPUS
 from sesevent import ConfigurationError, PayloadError, PrivacyPolicy, Protection, parse, testing
 from sesevent.events.essentials import Essentials
 from sesevent.privacy.policy import ACTIONS, FIELDS, PRESETS

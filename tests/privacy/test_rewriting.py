@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conftest import CORPUS
+from both import CORPUS
 from sesevent import PayloadError, parse, testing
 from sesevent.privacy.rewriting import rewrite
 

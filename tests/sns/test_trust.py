@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Face
+from both import Face
 from payloads import notification, payload
 from sesevent import ConfigurationError, VerifiedMessage, trusted, trusted_each, unwrap
 from sesevent.sns.trust import require_verified
