@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Sequence
 from email.utils import parseaddr
 
-__all__ = ["bare", "is_one", "is_pseudonym", "mask", "normal", "normals_of", "untagged"]
+__all__ = ["PSEUDONYM", "bare", "is_one", "is_pseudonym", "mask", "normal", "normals_of", "untagged"]
 
 # What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
@@ -139,7 +139,9 @@ def _ascii_label(label: str) -> str:
     return "xn--" + label.encode("punycode").decode("ascii")
 
 
-_PSEUDONYM = re.compile(r"[pe]\.[a-z0-9]{1,12}\.[0-9a-f]{32}@[^@]+")
+PSEUDONYM = r"[pe]\.[a-z0-9]{1,12}\.[0-9a-f]{32}@"
+"""How a keyed hash in place of an address begins, as a regular expression."""
+_PSEUDONYM = re.compile(PSEUDONYM + r"[^@]+")
 
 
 def is_pseudonym(normal: str) -> bool:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
@@ -76,7 +76,7 @@ def _holds(marker: Marker | None, here: dict[str, str]) -> bool:
     return marker is None or marker.evaluate(here)
 
 
-def asked_by(project: dict, extra: str = "dev") -> list[Requirement]:  # type: ignore[type-arg]
+def asked_by(project: dict[str, Any], extra: str = "dev") -> list[Requirement]:
     """What the package and one of its extras ask for, those of the extras within included."""
     found = [Requirement(line) for line in project["dependencies"]]
     waiting, seen = [extra], set[str]()

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from sesevent import addresses
 from sesevent.addresses import mask
 from sesevent.moments import format_moment
 
@@ -117,7 +118,7 @@ _KIND: Final = {"$ifNull": ["$derived.type", "$Type"]}
 _THEM: Final = "$derived.recipients"
 _OURS: Final = {"$ifNull": ["$derived.domains", []]}
 """Where recipients are encrypted: their domains, in the same order."""
-_HIDDEN: Final = {"$or": [{"_id": {"$type": "binData"}}, {"_id": {"$regex": r"^p\.[a-z0-9]{1,12}\.[0-9a-f]{32}@"}}]}
+_HIDDEN: Final = {"$or": [{"_id": {"$type": "binData"}}, {"_id": {"$regex": f"^{addresses.PSEUDONYM}"}}]}
 
 
 def _people(since: datetime, until: datetime) -> list[dict[str, Any]]:

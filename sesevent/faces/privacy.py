@@ -18,6 +18,7 @@ from sesevent.plans.privacy import Work
 from sesevent.privacy.papers import SECTIONS, JsonPaper, PagePaper, Thing
 from sesevent.storage.erasures import ErasureReceipt, Person, receipt_of, spellings
 from sesevent.storage.personal import concerns, event_thing
+from sesevent.storage.sealing import holds_sealed
 from sesevent.suppression.files import Target, writing
 from sesevent.suppression.policy import Policy
 
@@ -265,7 +266,7 @@ class Privacy:
         """The same change, of events that are archived encrypted, too."""
 
         def changed(document: dict[str, Any]) -> dict[str, Any]:
-            if not privacy.is_sealed(document):
+            if not holds_sealed(document):
                 return change(document)
             found: dict[str, Any] = self._perform(privacy.sealed_without(change, document))
             return found
@@ -425,7 +426,7 @@ class AsyncPrivacy:
         loop = asyncio.get_running_loop()
 
         def changed(document: dict[str, Any]) -> dict[str, Any]:
-            if not privacy.is_sealed(document):
+            if not holds_sealed(document):
                 return change(document)
             found: Any = self._perform(privacy.sealed_without(change, document))
             told: dict[str, Any] = asyncio.run_coroutine_threadsafe(found, loop).result()

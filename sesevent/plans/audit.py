@@ -12,11 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from sesevent.addresses import is_pseudonym
 from sesevent.audit import Anchor, AuditEntry, Check, entry_hash, link
 from sesevent.errors import ConfigurationError, StoreConflict, StoreError
 from sesevent.moments import UTC
 from sesevent.ops import Plan, ask
-from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.sns.trust import VerifiedMessage, require_verified
 from sesevent.storage import reads, writes
 from sesevent.storage.records import audit_document, audit_entry, handshake_entry

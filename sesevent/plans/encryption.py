@@ -74,9 +74,7 @@ def shred(seals: Keyring, address: str, by: str, why: str, now: datetime) -> Pla
         raise ConfigurationError("What was given is not one e-mail address.", hint="No key was destroyed.")
     pseudonyms = yield AskPseudonyms()
     forms = (addresses.normal(address),) if pseudonyms is None else pseudonyms.forms(address)
-    gone = yield from destroy(seals, forms, by, why, now)
-    seals.known = None
-    return gone
+    return (yield from destroy(seals, forms, by, why, now))
 
 
 def rotate(seals: Keyring, by: str, why: str, now: datetime) -> Plan[None]:

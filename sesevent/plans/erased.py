@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sesevent.addresses import is_pseudonym
 from sesevent.errors import StoreConflict
 from sesevent.ops import Plan, ask
 from sesevent.plans.suppress import rederive
-from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.storage import erasures, reads
 from sesevent.storage.erasures import Erasing, Person
 from sesevent.storage.operations import AskPseudonyms, Document, Reseal, Unseal

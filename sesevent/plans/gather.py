@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from sesevent.addresses import is_pseudonym
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
-from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.storage import reads, writes
 from sesevent.storage.operations import AskPseudonyms
 from sesevent.storage.standings import FACT, fact_in

@@ -26,11 +26,10 @@ from sesevent.storage.erasures import Erasing, ErasureReceipt, Person
 from sesevent.storage.keeping import Hold, first_held, is_held
 from sesevent.storage.operations import AskPseudonyms, Document, Reseal, Shred, Unseal
 from sesevent.storage.renewal import Place
-from sesevent.storage.sealing import sealed_in
 from sesevent.suppression.policy import Policy
 
 __all__ = [
-    "Step", "Work", "archived", "begin", "end", "is_done", "is_sealed", "look", "readmit", "receipt_for",
+    "Step", "Work", "archived", "begin", "end", "is_done", "look", "readmit", "receipt_for",
     "receipts_page", "sealed_without", "shred", "steps", "texts_of", "without_in_archive",
 ]  # fmt: skip
 
@@ -237,11 +236,6 @@ def without_in_archive(work: Work, holds: Sequence[Hold]) -> Callable[[Document]
         return found
 
     return change
-
-
-def is_sealed(document: Document) -> bool:
-    """Whether an archived event must be unsealed before it can be told whom it names."""
-    return next(sealed_in(document), None) is not None
 
 
 def sealed_without(change: Callable[[Document], Document], document: Document) -> Plan[Document]:

@@ -17,10 +17,10 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from sesevent import addresses
+from sesevent.addresses import is_pseudonym
 from sesevent.moments import UTC
 from sesevent.ops import Plan, ask
 from sesevent.plans.suppress import known_by_any_name
-from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.storage import reads
 from sesevent.suppression.facts import ALL_STREAMS, Act, Fact, Facts
 from sesevent.suppression.policy import Policy

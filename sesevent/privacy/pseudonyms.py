@@ -25,7 +25,7 @@ from sesevent import addresses
 from sesevent.addresses import is_pseudonym
 from sesevent.errors import ConfigurationError
 
-__all__ = ["NOWHERE", "SHORTEST", "Key", "Pseudonyms", "is_pseudonym", "keys_in", "noted", "written_key"]
+__all__ = ["NOWHERE", "SHORTEST", "Key", "Pseudonyms", "keys_in", "noted", "written_key"]
 
 SHORTEST: Final = 16
 """Bytes that a secret has at least: addresses can be guessed, so the key must not be (RFC 2104 section 3)."""

@@ -19,10 +19,10 @@ from typing import Any, Final, NamedTuple
 from pymongo import UpdateOne
 
 from sesevent import addresses, jsontext
+from sesevent.addresses import is_pseudonym
 from sesevent.analytics.groups import group_of
 from sesevent.analytics.providers import OTHER, provider_of
 from sesevent.errors import ConfigurationError
-from sesevent.privacy.pseudonyms import is_pseudonym
 from sesevent.privacy.rewriting import Rewriter
 from sesevent.storage.codec import ENGAGEMENT, MARK
 from sesevent.storage.layout import DEAD_LETTERS, ERASURES, EVENTS, SUPPRESSION, SUPPRESSION_ACTS

@@ -21,8 +21,8 @@ from sesevent.storage.layout import DEAD_LETTERS, EVENTS, HOLDS, SUPPRESSION, SU
 
 __all__ = [
     "DOMAINS", "ENCRYPTED", "ERASED", "KEYED", "LOST", "SEALED", "TABLE", "SealedField", "Unreadable",
-    "behind_in", "fields_of", "guarded_in", "is_sealed", "key_of", "mark_of", "page_of_link", "people_in",
-    "seal_filter", "seal_pipeline", "sealed_in", "token", "uuid_of", "with_tokens", "without_tokens",
+    "behind_in", "fields_of", "guarded_in", "holds_sealed", "is_sealed", "key_of", "mark_of", "page_of_link",
+    "people_in", "seal_filter", "seal_pipeline", "sealed_in", "token", "uuid_of", "with_tokens", "without_tokens",
 ]  # fmt: skip
 
 ENCRYPTED: Final = 6
@@ -120,6 +120,11 @@ def sealed_in(value: Any) -> Iterator[Binary]:
             yield from sealed_in(member)
     elif is_sealed(value):
         yield value
+
+
+def holds_sealed(document: Mapping[str, Any]) -> bool:
+    """Whether anything in a document is sealed."""
+    return next(sealed_in(document), None) is not None
 
 
 # ── the people of an event ──────────────────────────────────────────────────────────────────────────────────────────

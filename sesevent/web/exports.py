@@ -10,12 +10,11 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from sesevent import csvtext, jsontext
-from sesevent.jsonvalues import as_json as told
 from sesevent.web.problems import Refused
 from sesevent.web.routing import may_unmask, principal_of, unmasked, web_of
 from sesevent.web.veil import veiled
 
-__all__ = ["responses", "streamed", "told"]
+__all__ = ["responses", "streamed"]
 
 MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 _CHUNK: Final = 64 * 1024  # characters that are sent at once

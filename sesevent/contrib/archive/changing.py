@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import bson
 
 from sesevent.errors import ArchiveError
-from sesevent.storage.sealing import sealed_in
+from sesevent.storage.sealing import holds_sealed
 
 if TYPE_CHECKING:
     from sesevent.contrib.archive.archiver import Archive
@@ -94,9 +94,12 @@ class _Counted:
         self._texts = [text.lower().encode() for text in texts]
         self.changed = self.removed = 0
 
+    def _may_name(self, content: bytes) -> bool:
+        return any(text in content for text in self._texts)
+
     def __call__(self, document: Document) -> Document | None:
         before = bson.encode(document)
-        if self._texts and not any(text in before.lower() for text in self._texts) and not _is_sealed(document):
+        if self._texts and not self._may_name(before.lower()) and not holds_sealed(document):
             return document
         after = self._change(document)
         if after is None:
@@ -104,7 +107,3 @@ class _Counted:
         elif bson.encode(after) != before:
             self.changed += 1
         return after
-
-
-def _is_sealed(document: Document) -> bool:
-    return next(sealed_in(document), None) is not None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
 
+from sesevent.jsonvalues import as_json
 from sesevent.web import exports
 from sesevent.web.asked import AddressText, MessageId, Moment, Name, Reason, Tag, tag_of, window_of
 from sesevent.web.problems import Refused
@@ -89,7 +90,7 @@ async def find_events(
     return {
         "events": [event_shape(event) for event in found],
         "next": following,
-        "window": {"since": exports.told(begin), "until": exports.told(end)},
+        "window": {"since": as_json(begin), "until": as_json(end)},
     }
 
 
