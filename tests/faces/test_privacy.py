@@ -204,6 +204,24 @@ def test_whoever_was_erased_is_not_mailed_and_learns_why(in_store: Any) -> None:
     in_store(body)
 
 
+def test_each_of_many_who_were_erased_stays_so(in_store: Any) -> None:
+    """Also when mail to one of them comes, and the list is longer than whom it names."""
+    people = [f"person{number}@example.org" for number in range(6)]
+
+    async def body(face: Any) -> None:
+        for person in people:
+            await face.get(lambda store, person=person: store.privacy.erase(person, by="ben"))
+        for person in people:
+            await receive(face, [payloads.bounce(to=person, sent=NOW, subject="-")])
+
+        assert naming(face.tables, *people) == []
+        for person in people:
+            decision = await face.get(lambda store, person=person: store.suppression.check(person))
+            assert decision.rule == "erased"
+
+    in_store(body)
+
+
 def test_nothing_that_comes_later_brings_the_person_back(in_store: Any) -> None:
     """Not late events, nor new mail, acts, imported lists, a rebuild; and none of it lets mail through."""
 
