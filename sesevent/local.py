@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -39,6 +40,7 @@ _HOST = "127.0.0.1"
 _STATE = "sesevent-local.json"
 _LOCK = "sesevent-local.lock"
 _LOG = "mongod.log"
+_NODE_NOT_FOUND = 74  # MongoDB's error code
 _PATIENCE = 20.0  # seconds that a server which is told to end may take: on a full disk it may never do
 
 
@@ -364,8 +366,22 @@ def _initiate(ports: list[int], seconds: float) -> None:
     settings = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500}
     with _client(ports[0]) as client:
         if client.local.get_collection("system.replset").find_one() is None:
-            client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members, "settings": settings})
+            configuration = {"_id": REPLICA_SET, "members": members, "settings": settings}
+            _wait_until(lambda: _initiated(client, configuration), seconds)
     _wait_until(lambda: any(_is_primary(port) for port in ports), seconds)
+
+
+def _initiated(client: Any, configuration: dict[str, Any]) -> bool:
+    """Whether the members agreed; one that only just listens may hang up on the others for a moment."""
+    from pymongo.errors import OperationFailure
+
+    try:
+        client.admin.command("replSetInitiate", configuration)
+    except OperationFailure as error:
+        if error.code != _NODE_NOT_FOUND:
+            raise
+        return False
+    return True
 
 
 def _readdress(data: Path, ports: list[int]) -> None:
@@ -446,9 +462,11 @@ def _remembered_port(home: Path) -> int | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
+    """One that systems do not lend to whoever connects: a lent one may be taken again before the server has it."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((_HOST, secrets.choice(range(10_000, 32_768))))
+            return int(probe.getsockname()[1])
 
 
 def _listening(port: int) -> bool:

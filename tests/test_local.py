@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -63,6 +64,28 @@ def test_three_members_elect_a_primary() -> None:
     with local.server(members=3) as uri, MongoClient(uri) as client:
         assert len(client.admin.command("hello")["hosts"]) == 3
         assert client.test.things.insert_one({}).acknowledged
+
+
+def test_a_member_that_hangs_up_at_first_is_asked_again(tmp_path: Path) -> None:
+    """On a busy machine a server may listen before it answers the other members."""
+    port = local._free_port()
+    members = [local.Member(tmp_path / name, each, 30, None) for name, each in (("a", local._free_port()), ("b", port))]
+
+    def hang_up_then_start() -> None:
+        with socket.create_server(("127.0.0.1", port)) as early:
+            early.accept()[0].close()
+        members[1].start()
+
+    late = threading.Thread(target=hang_up_then_start)
+    try:
+        members[0].start()
+        late.start()
+        local._initiate([member.port for member in members], 30)
+        local._wait_until(lambda: {member.role for member in members} == {"primary", "secondary"}, 30)
+    finally:
+        late.join()
+        for member in members:
+            member.close()
 
 
 def test_a_member_that_is_killed_is_replaced_and_comes_back_with_its_data() -> None:

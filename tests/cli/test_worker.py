@@ -100,17 +100,21 @@ def test_three_workers_in_two_processes_have_no_double_effects(
     stream = list(testing.stream(150, seed=7, duplicates=0.2))
     payloads = [*stream, *bounces(50), *stream[:50]]
     queue.send(*payloads)
-    several = [worker("--until-empty", "--pollers", pollers, "--wait", "1") for pollers in ("2", "1")]
+    # On a busy machine an answer of the queue may get lost, and what it brought comes again when SQS says so.
+    options = ("--until-empty", "--wait", "1", "--visibility", "5")
+    several = [worker(*options, "--pollers", pollers) for pollers in ("2", "1")]
     done = [ended(process) for process in several]
+    while sum(queue.left):
+        late = ended(worker(*options))
+        done.append(late)
     alone = testing.memory_store()
     alone.receive_many(trusted_each(payloads, because="this test made them"))
 
-    assert [code for code, _, _ in done] == [0, 0]
-    assert queue.left == (0, 0)
+    assert {code for code, _, _ in done} == {0}
     wanted = Counter((event.message_id, event.type) for event in alone.events.between())
     assert Counter((row["MessageId"], row["Type"]) for row in rows.find()) == wanted
     assert sum(counts["fresh"] for _, counts, _ in done) == wanted.total() == rows.count_documents({})
-    assert min(counts["received"] for _, counts, _ in done) > 0
+    assert min(counts["received"] for _, counts, _ in done[:2]) > 0
     assert store.suppression.rebuild().changed == 0
 
 
