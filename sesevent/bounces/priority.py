@@ -266,7 +266,8 @@ def code_reason(code: str) -> tuple[str, str]:
             return found[0], kind
     if subject_detail in SILENT:
         return "", "none"
-    return GENERAL_CODES.get(code[2], ("", ""))[0], "general_status"
+    general = GENERAL_CODES.get(code[2])
+    return general[0] if general else "", "general_status"
 
 
 SILENT: Final = frozenset(("0.0", "1.0", "2.0"))

@@ -174,5 +174,5 @@ class Alphabet:
         """Words that Exchange joins by dots; or two sentences without a space between them."""
         if labels[0] in self._dotted_words:
             return "".join([self._signs.get(label, WORD) for label in labels])
-        signs = [self._signs.get(label) for label in labels]
-        return STOP.join(sign for sign in signs if sign) if all(signs) else HOST
+        signs = [self._signs.get(label, "") for label in labels]
+        return STOP.join(signs) if all(signs) else HOST

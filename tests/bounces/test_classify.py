@@ -169,7 +169,7 @@ def test_the_reply_code_says_whether_it_may_pass(fields: dict[str, Any], reason:
 @pytest.mark.parametrize(
     ("status", "reason"),
     [("5.2.2", "mailbox_full"), ("smtp; 5.2.2 (full)", "mailbox_full"), ("5.2.2.1", "undetermined"),
-     ("15.2.2", "undetermined"), ("5.2.2222", "undetermined"), ("2.2.2", "undetermined"),
+     ("15.2.2", "undetermined"), ("5.2.2222", "undetermined"), ("2.2.2", "undetermined"), ("5.0.7", "undetermined"), ("5.9.9", "undetermined"),
      ("x" * 59 + "5.2.2", "mailbox_full"), ("x" * 60 + "5.2.2", "undetermined")],
 )  # fmt: skip
 def test_a_status_is_read_as_the_rfc_has_it(status: str, reason: str) -> None:
@@ -217,6 +217,21 @@ def test_a_classification_as_values_holds_no_words_of_the_server() -> None:
         f"recommendation='suppress', rule={found.rule!r}, confidence={found.confidence})"
     )
     assert classify(status="5.1.1").span is classify(status="5.1.1").matched is None
+
+
+def test_a_classification_without_its_place_in_the_text_shows_no_words() -> None:
+    """Whoever keeps the verdict and drops the place asks for none."""
+    found = classify(diagnostic="550 5.1.1 user unknown")
+
+    assert found._replace(hit=None).matched is found._replace(hit=None).span is None
+    assert found._replace(diagnostic=None).matched is found._replace(diagnostic=None).span is None
+
+
+@pytest.mark.parametrize("kind", ["x-user-unknown", "smtp; x-user-unknown", " X-User-Unknown "])
+def test_the_type_of_the_diagnostic_is_no_word_of_the_server(kind: str) -> None:
+    """However it is called."""
+    assert classify(diagnostic=f"{kind}; 550 zebra").reason == "undetermined"
+    assert classify(diagnostic=f"{kind.replace('-', ' ')}; 550 zebra").reason == "user_unknown"
 
 
 def test_a_wait_has_its_bounds() -> None:

@@ -105,6 +105,7 @@ LEFT_AS_IT_IS = {
     "`__slots__`": "changes memory and nothing else",
     "`model_config`": "said in pydantic's words",
     "`lru_cache(…)`": "how much is remembered changes speed and nothing else",
+    "`color=`, `alpha=`, `figsize=` and the like": "how a picture looks is judged by eye; what it shows is not left out",
     "imports, `if TYPE_CHECKING:`": "what is missing is seen at once",
     "`assert`": "it is a test itself",
     "docstrings": "they do nothing",
@@ -114,6 +115,10 @@ LEFT_AS_IT_IS = {
 
 _NOT_ENTERED = ("annotation", "returns", "decorator_list", "bases", "type_params")
 _NOT_NAMES = ("__all__", "__slots__", "model_config")
+_NOT_KEYWORDS = (
+    "alpha", "color", "figsize", "fontsize", "fontweight", "frameon", "ha", "height_ratios", "layout", "linewidth", "loc",
+    "markersize", "rotation", "va",
+)  # fmt: skip
 _NOT_CALLS = ("cast", "NewType", "TypeVar", "lru_cache")
 
 
@@ -168,6 +173,8 @@ def _left(node: ast.AST, slot: _Slot) -> bool:
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True  # a docstring
+    if isinstance(node, ast.keyword) and node.arg in _NOT_KEYWORDS:
+        return True
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("Literal", "Union"):
         return True
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
@@ -293,7 +300,7 @@ def _loop(node: Any, slot: _Slot) -> Iterator[ast.AST]:
 
 def _keyword(node: ast.Call, slot: _Slot) -> Iterator[ast.AST]:
     for place, keyword in enumerate(node.keywords):
-        if keyword.arg is not None:
+        if keyword.arg is not None and keyword.arg not in _NOT_KEYWORDS:
             new = deepcopy(node)
             del new.keywords[place]
             yield new
@@ -303,6 +310,8 @@ def _peer(node: ast.Call, slot: _Slot) -> Iterator[ast.AST]:
     other = _PEERS.get(_called(node))
     if other is None or (other in ("upper", "casefold") and node.args):
         return
+    if other in ("split", "rsplit") and len(node.args) < 2 and not node.keywords:
+        return  # all parts are the same from either end
     new = deepcopy(node)
     if isinstance(new.func, ast.Name):
         new.func.id = other

@@ -7,6 +7,7 @@ A room's own tests (those that ask for no server) are loaded once, and run once 
 A change within a function is then tried in a forked copy of that process, where the function gets other code, by the
 tests that reach the line. What nobody notices there, and what runs when a module is imported (tables, defaults), is
 tried by importing everything anew; so nothing survives because a value was made beforehand.
+What still survives in a module that asks a database (`SERVED`) is tried once more by the tests that have one.
 `explained.toml` lists changes that no test could notice, with the reason beside each.
 """
 
@@ -21,6 +22,7 @@ import importlib.util
 import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -47,6 +49,12 @@ if __name__ == "__main__":
 from mutation.mutants import Mutant, mutants_of, mutated  # noqa: E402
 
 PACKAGES = ("events", "bounces", "suppression", "analytics", "sns")
+_QUESTIONS = ("tests/analytics/test_questions.py", "tests/analytics/test_older_rows.py")
+SERVED = {
+    "sesevent/analytics/pipelines.py": _QUESTIONS,
+    "sesevent/analytics/hygiene.py": ("tests/faces/test_compliance.py",),
+}
+"""What only MongoDB can run, and the tests that ask one: by file, since each takes seconds."""
 QUIET = [
     "-q", "-p", "pytest_timeout", "-p", "xdist", "-p", "_hypothesis_pytestplugin", "-p", "no:cacheprovider",
     "-o", "timeout=0", "--hypothesis-profile=mutation",
@@ -194,8 +202,10 @@ _LEFT_OUT = {
 
 def _left_out(item: pytest.Item) -> bool:
     """Those above, and those that ask for a server."""
-    if item.name in _LEFT_OUT:
-        return True
+    return item.name in _LEFT_OUT or _asks_a_server(item)
+
+
+def _asks_a_server(item: pytest.Item) -> bool:
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     return "mongodb_uri" in getattr(item, "fixturenames", ()) or str(parameters.get("with_store", "")).startswith(
         "server"
@@ -329,6 +339,56 @@ def _anew_by(room: Room, mutant: Mutant | None, tests: list[str], reach: Reach) 
     return _forked(child, 10 + sum(reach.seconds[test] for test in tests))
 
 
+# --- with a server ---------------------------------------------------------------------------------------------------
+
+_A_SERVER = """
+from sesevent import local
+with local.server() as uri:
+    print(uri, flush=True)
+    input()
+"""
+_LONGEST = 120  # seconds of processor that the tests of one module take with a server
+
+
+class _Served:
+    """A pytest plugin: runs the tests that ask for a server."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if _asks_a_server(item)]
+
+
+@contextlib.contextmanager
+def _server(root: Path) -> Iterator[None]:
+    """A server that all these tests share, in a process of its own: here nothing of ours may be imported."""
+    if os.environ.get("SESEVENT_MONGODB_URI"):
+        yield
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-c", _A_SERVER], cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    os.environ["SESEVENT_MONGODB_URI"] = process.stdout.readline().strip()
+    try:
+        yield
+    finally:
+        del os.environ["SESEVENT_MONGODB_URI"]
+        process.communicate("\n")
+
+
+def _asking(room: Room, mutant: Mutant | None, files: Sequence[str]) -> str:
+    """Import everything, with this change or none, and run the tests of these files that ask for a server."""
+
+    def child() -> int:
+        if mutant is not None:
+            sys.meta_path.insert(0, _Changed(room, mutant))
+        return int(pytest.main(["-x", *QUIET, *files], plugins=[_Served()]))
+
+    return _forked(child, _LONGEST)
+
+
 # --- the whole -------------------------------------------------------------------------------------------------------
 
 
@@ -392,6 +452,16 @@ def run(
         outcomes[_id(mutant)] = _anew(room, mutant, reach)
         if done % 50 == 49:
             said(f"{room.name}: {done + 1} of {len(again)} that import everything anew")
+    asking = [one for one in chosen if outcomes[_id(one)] != "killed" and one.file in SERVED]
+    if asking:
+        with _server(room.root):
+            for files in {SERVED[one.file] for one in asking}:
+                if _asking(room, None, files) != "survived":
+                    sys.exit(f"{room.name}: {files} fail with a server, without any change")
+            for done, mutant in enumerate(asking):
+                outcomes[_id(mutant)] = _asking(room, mutant, SERVED[mutant.file])
+                if done % 10 == 9:
+                    said(f"{room.name}: {done + 1} of {len(asking)} that ask a server")
     return len(everything), {mutant: outcomes[_id(mutant)] for mutant in chosen}
 
 
