@@ -165,11 +165,15 @@ def test_from_aws_s_lines_on_a_rate_is_told(bounces: int, complaints: int, state
     assert (written["bounce"]["state"], written["complaint"]["state"]) == states
     assert (written["bounce"]["review"], written["bounce"]["pause"]) == (LINES["bounce"].review, LINES["bounce"].pause)
     assert written["window"] == WEEK.to_dict()
+    assert (written["volume"], written["enough"], written["method"]) == (told.volume, True, told.method)
 
 
 def test_what_aws_did_not_send_is_no_volume() -> None:
     """And without any there is no rate, and no alarm."""
-    assert not reckoned(cell(sends=10_000, account_suppressed=1), WEEK, VOLUME, frozenset()).enough
+    few = reckoned(cell(sends=10_000, account_suppressed=1), WEEK, VOLUME, frozenset())
+
+    assert not few.enough
+    assert few.to_dict()["enough"] is False
     assert reckoned(cell(), WEEK, VOLUME, frozenset()).bounce_state == "ok"
 
 

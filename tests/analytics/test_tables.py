@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sesevent.analytics.periods import MOST, moment_of, periods, window_of, zone
 from sesevent.analytics.results import NONE, REST, Breakdown, Comparison, Overview, Series, reasons_of, row_of, table_of
 from sesevent.analytics.spans import Spans
 from sesevent.analytics.uniques import Uniques, mark_of
-from sesevent.errors import ConfigurationError
+from sesevent.errors import ConfigurationError, MissingExtra
 
 UTC = timezone.utc
 START = datetime(2024, 5, 1, tzinfo=UTC)
@@ -324,6 +325,29 @@ def test_a_table_as_csv_has_no_formula_and_one_row_a_line(tmp_path: Path) -> Non
         answer.to_csv(tmp_path / "no" / "where")
 
 
+def test_a_frame_has_a_row_for_each_record() -> None:
+    """With its columns."""
+    pytest.importorskip("pandas")
+    answer = Breakdown(WEEK, "UTC", table_of({"a": sends(2), "b": sends(1)}, WEEK, None), by="campaign")
+    frame = answer.to_pandas()
+
+    assert (list(frame["name"]), list(frame["sends"])) == (["a", "b"], [2, 1])
+    assert list(frame.columns) == list(answer.records()[0])
+
+
+@pytest.mark.parametrize(
+    ("method", "library", "said"),
+    [("to_pandas", "pandas", r"A pandas frame .*sesevent\[pandas\]"), ("plot", "matplotlib.figure", r"A picture .*sesevent\[plots\]")],
+)  # fmt: skip
+def test_without_its_library_an_answer_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, method: str, library: str, said: str
+) -> None:
+    """And what it is needed for."""
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtra, match=said):
+        getattr(Breakdown(WEEK, "UTC", (), by="campaign"), method)()
+
+
 # ── Points in time ───────────────────────────────────────────────────────────────────────────
 
 
@@ -367,6 +391,15 @@ def test_periods_are_refused_where_there_are_too_many_or_none_such() -> None:
         periods(WEEK, "year", UTC)
     with pytest.raises(ConfigurationError, match="no time zone 'Mars'"):
         zone_of("Mars")
+
+
+def test_as_many_periods_as_there_may_be_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And none more, whatever they are called."""
+    monkeypatch.setattr("sesevent.analytics.periods.MOST", 7)
+
+    assert len(periods(WEEK, "day", UTC).all) == 7
+    with pytest.raises(ConfigurationError, match="more than 7 such periods"):
+        periods(Window(START, WEEK.until + timedelta(minutes=1)), "day", UTC)
 
 
 @pytest.mark.parametrize(

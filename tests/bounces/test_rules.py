@@ -111,7 +111,9 @@ def test_the_linter_has_nothing_against_a_sound_rule() -> None:
     assert kinds(planted()) == set()
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+b", "(a*b*)*c", "a+a+b", ".*.*x", "(?:a|b+)*c", "[^.]+[^.]+x", "(a", "(a+?)+?b", "a*?a*?b"])
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+b", "(a*b*)*c", "a+a+b", ".*.*x", "(?:a|b+)*c", "[^.]+[^.]+x", "(a", "(a+?)+?b", "a*?a*?b"]
+)
 def test_an_expression_that_may_run_away_is_found(pattern: str) -> None:
     """Nested or neighbouring repeats without a bound; and what is no expression."""
     assert lint.check_pattern(pattern) is not None

@@ -60,7 +60,7 @@ QUIET = [
     "-o", "timeout=0", "--hypothesis-profile=mutation",
     "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
 ]  # fmt: skip
-_SLOW = 0.5  # seconds; such a test is tried where no faster one reaches a change
+_SLOW = 0.5  # seconds; such a test is tried where no faster one notices a change
 _IMPORTING = ""  # coverage's name for what no test ran
 
 
@@ -89,13 +89,21 @@ class Reach(NamedTuple):
 
     def tests(self, mutant: Mutant) -> list[str] | None:
         """Those that reach the change, the fastest first; slow ones where no other does. None where importing does."""
-        first, last = mutant.lines
-        of_file = self.lines.get(mutant.file, {})
-        reached = {test for line in range(first, last + 1) for test in of_file.get(str(line), ())}
+        reached = self._reached(mutant)
         if mutant.function is None or _IMPORTING in reached:
             return None
         fast = [test for test in reached if self.seconds[test] < _SLOW]
         return sorted(fast or reached, key=self.seconds.__getitem__)
+
+    def slow_tests(self, mutant: Mutant) -> list[str]:
+        """Those that reach the change and take long, the fastest first."""
+        slow = [test for test in self._reached(mutant) - {_IMPORTING} if self.seconds[test] >= _SLOW]
+        return sorted(slow, key=self.seconds.__getitem__)
+
+    def _reached(self, mutant: Mutant) -> set[str]:
+        first, last = mutant.lines
+        of_file = self.lines.get(mutant.file, {})
+        return {test for line in range(first, last + 1) for test in of_file.get(str(line), ())}
 
     def tests_of_all(self, mutant: Mutant) -> list[list[str]]:
         """Those that reach the file of the change, and then all others: who only reads a table reaches no line."""
@@ -322,7 +330,7 @@ def _anew(room: Room, mutant: Mutant | None, reach: Reach) -> str:
         [test for test in some if test not in tests and reach.seconds[test] < _SLOW]
         for some in reach.tests_of_all(mutant)
     ]
-    for some in (tests, *others):
+    for some in (tests, *others, [test for test in reach.slow_tests(mutant) if test not in tests]):
         if some and _anew_by(room, mutant, some, reach) == "killed":
             return "killed"
     return "survived"
