@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sesevent import parse, testing
 from sesevent.analytics.status import PRECEDENCE, STATES, Happened, MessageStatus, status_of
+from sesevent.errors import ConfigurationError
 from sesevent.storage.codec import document_fields
 from sesevent.storage.happenings import happened_in
 
@@ -186,6 +187,31 @@ def test_an_event_in_two_reports_counts_once_and_the_richer_is_told() -> None:
 
     assert there == back
     assert (len(there.timeline), there.campaign, there.configuration_set) == (1, "orders", "transactional")
+
+
+def test_an_identity_notification_is_said_to_be_one() -> None:
+    """A report of which nothing is said comes by event publishing, and so is told before one that does not."""
+    known = Happened("k", "Bounce", people=(ANN,), classes=("soft",), kind="Transient")
+    other = Happened("k", "Bounce", people=(ANN,), classes=("hard",), kind="Permanent", identity=True)
+
+    for both in ([known, other], [other, known]):
+        assert status_of("m", both).recipients[0].bounce_class == "soft"
+
+
+def test_a_person_behind_a_pseudonym_is_asked_for_with_it() -> None:
+    """A status has no keys: without the forms it says what to ask, and with them it finds the person or nobody."""
+    hidden = "p.k1." + "0" * 32 + "@example.com"
+    mail = status_of("m", [Happened("k", "Send", people=(hidden,)), Happened("j", "Send", people=(BEN,))])
+    found = mail.of(ANN, forms=[hidden])
+
+    assert found is not None
+    assert found.address == hidden
+    assert mail.of(CORA, forms=["p.k1." + "1" * 32 + "@example.com"]) is None
+    assert mail.of(BEN) is not None
+    with pytest.raises(ConfigurationError, match="stored under pseudonyms") as caught:
+        mail.of(ANN)
+    assert "forms=privacy.pseudonyms.forms(address)" in str(caught.value.hint)
+    assert status_of("m", [Happened("j", "Send", people=(BEN,))]).of(ANN) is None
 
 
 def test_what_is_known_of_the_mail_comes_from_whatever_knows_it() -> None:

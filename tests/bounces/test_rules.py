@@ -25,7 +25,7 @@ from sesevent.bounces.priority import (
 )
 from sesevent.bounces.rulebook import Rule, load_rules
 from sesevent.bounces.ses_words import DELAY_TYPES, REJECTS, SETTLED, SUB_TYPES
-from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS
+from sesevent.bounces.taxonomy import BOUNCE_CLASSES, FAULTS, RECOMMENDATIONS, Reason
 
 BOOK = load_rules()
 EXAMPLES = [pytest.param(rule, text, id=f"{rule.id}-{number}")
@@ -268,6 +268,21 @@ def test_a_rule_is_told_by_its_row_and_else_by_the_head_of_its_file() -> None:
     assert all(rule.source and rule.file.endswith(".toml") for rule in by_providers)
     assert all(rule.reason == rule.file.removeprefix("reasons/").removesuffix(".toml")
                for rule in BOOK.rules if rule not in by_providers)  # fmt: skip
+
+
+def test_a_reason_is_told_by_the_head_of_its_file() -> None:
+    """For a reply that may be different later all is as for one that will not, unless the head says more."""
+    head = {"meaning": "m", "references": ["5.1.1", "550"], "fault": "recipient", "class": "hard",
+            "recommendation": "suppress", "advice": "Do it."}  # fmt: skip
+    later = {"class_4xx": "soft", "recommendation_4xx": "count", "retry_after": 60, "retry_after_4xx": 90}
+
+    assert Reason.read("r", head) == Reason(
+        "r", "m", ("5.1.1", "550"), "recipient", "hard", "hard", "suppress", "suppress", "Do it.", None, None
+    )
+    assert Reason.read("r", head | later) == Reason(
+        "r", "m", ("5.1.1", "550"), "recipient", "hard", "soft", "suppress", "count", "Do it.", 60, 90
+    )
+    assert Reason.read("r", head | {"retry_after": 60}).transient_retry_after == 60
 
 
 @pytest.mark.parametrize(
