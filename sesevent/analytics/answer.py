@@ -28,7 +28,7 @@ class Answer:
     """What an answer can do, whatever was asked."""
 
     __slots__ = ()
-    picture: ClassVar[str] = ""
+    picture: ClassVar[str]
     """The function of `sesevent.analytics.pictures` that draws it."""
 
     def records(self) -> list[dict[str, Any]]:

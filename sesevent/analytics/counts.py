@@ -18,7 +18,7 @@ class Counter(NamedTuple):
     name: str
     words: str
     """What it counts."""
-    of_a_mail: bool = False
+    of_a_mail: bool
     """True where one event counts once, however many recipients the mail has."""
 
 

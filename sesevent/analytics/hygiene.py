@@ -97,7 +97,7 @@ class Hygiene:
     """False where no open and no click was stored since then: then nobody is called unengaged."""
     findings: tuple[Finding, ...]
     """One of each kind, also where nobody is of it. An address may be of several."""
-    hidden: int = 0
+    hidden: int
     """Of the people those who are kept encrypted or under a pseudonym: whether theirs are role addresses is not seen.
     Somebody who is kept in two ways, as while rows from before are being encrypted, counts twice."""
 

@@ -112,6 +112,41 @@ def test_cells_add_up_in_any_order(some: list[Any], chance: Any) -> None:
     assert counted[0] == counted[1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "people"),
+    [("Send", "sends", 2), ("Delivery", "deliveries", 2), ("Bounce", "undetermined_bounces", 2), ("Reject", "rejects", 2),
+     ("Rendering Failure", "rendering_failures", 2), ("DeliveryDelay", "delays", 2), ("Complaint", "complaints", 1),
+     ("Subscription", "others", 1), ("Something New", "others", 1)],
+)  # fmt: skip
+def test_what_concerns_each_recipient_counts_for_each(kind: str, name: str, people: int) -> None:
+    """What concerns a mail as a whole counts once."""
+    cells = Cells().add([{"_id": {"h": "2024-05-01T10", "t": kind, "d": ["gmail.com", "a.example"]}, "n": 3}])
+    told = {key.recipient_domain: cell.counts[name] for _, key, cell in cells.items()}
+
+    assert told == ({"gmail.com": 3, "a.example": 3} if people == 2 else {SEVERAL: 3})
+
+
+@pytest.mark.parametrize(
+    ("asked", "key", "holds"),
+    [
+        (Where(), Key(campaign="spring"), True),
+        (Where(campaign="spring"), Key(campaign="spring", source="a@b.example"), True),
+        (Where(campaign="spring"), Key(campaign="autumn"), False),
+        (Where(campaign="spring", source="a@b.example"), Key(campaign="spring"), False),
+        (Where(tag=("shop", "north")), Key(tag="south"), True),  # a tag is asked of rows, not of keys
+        (Where(), Key(provider="simulator"), False),
+        (Where(campaign="spring"), Key(campaign="spring", provider="simulator"), False),
+        (Where(provider="simulator"), Key(provider="simulator"), True),
+        (Where(provider="google"), Key(provider="simulator"), False),
+        (Where(recipient_domain="simulator.amazonses.com"),
+         Key(recipient_domain="simulator.amazonses.com", provider="simulator"), True),
+    ],
+)  # fmt: skip
+def test_mails_are_meant_of_which_all_holds_that_is_asked(asked: Where, key: Key, holds: bool) -> None:
+    """Amazon's simulator's only where a domain or a provider is asked for."""
+    assert asked.holds(key) is holds
+
+
 def test_a_mail_to_several_is_counted_for_each_and_opened_once() -> None:
     """Deliveries count for each domain; who opened cannot be told."""
     both = ["gmail.com", "a.example"]

@@ -67,6 +67,20 @@ def test_a_funnel_counts_each_mail_at_every_stage_it_came_to() -> None:
         funnel["seen"]
 
 
+@pytest.mark.parametrize(
+    ("sign", "stages"),
+    [
+        ("delivered", (1, 0, 0)), ("complained", (1, 0, 0)), ("machine_opened", (1, 0, 0)), ("machine_clicked", (1, 0, 0)),
+        ("opened", (1, 1, 0)), ("clicked", (1, 1, 1)), ("bounced", (0, 0, 0)), ("unsubscribed", (0, 0, 0)),
+    ],
+)  # fmt: skip
+def test_each_sign_alone_shows_how_far_a_mail_came(sign: str, stages: tuple[int, int, int]) -> None:
+    """SES may lose a Delivery, and images may be blocked."""
+    funnel = funnel_of([group(1, "accepted", sign)], WEEK, WEEK, "UTC")
+
+    assert tuple(stage.mails for stage in funnel.stages) == (1, *stages)
+
+
 def test_the_records_of_a_funnel_are_its_stages_and_what_is_beside_them() -> None:
     """With a share of what was sent; of nothing there is none."""
     records = {row["name"]: row for row in funnel_of(GROUPS, WEEK, WEEK, "UTC").records()}

@@ -102,6 +102,17 @@ def test_a_series_shows_rates_above_and_sends_below() -> None:
     assert len({line.get_color() for line in above.lines}) == 2
 
 
+def test_as_many_rates_can_be_drawn_as_there_are() -> None:
+    """Colours repeat when they are used up."""
+    rows = (row_of("x", cell(100, deliveries=90), WEEK),)
+    above, _ = Series(WEEK, "UTC", rows, by="day").plot(*MEASURES).axes
+    colours = [line.get_color() for line in above.lines]
+
+    assert len(colours) == len(MEASURES) > 6
+    assert len(set(colours[:6])) == 6
+    assert colours[6:] == colours[: len(MEASURES) - 6]
+
+
 @pytest.mark.parametrize(("periods_shown", "labels"), [(3, 3), (16, 8), (24, 8)])
 def test_of_many_periods_only_some_are_named(periods_shown: int, labels: int) -> None:
     """So that names do not lie on each other; each stays under its own bar."""

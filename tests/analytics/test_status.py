@@ -198,6 +198,11 @@ def test_an_identity_notification_is_said_to_be_one() -> None:
         assert status_of("m", both).recipients[0].bounce_class == "soft"
 
 
+def test_what_is_not_said_of_an_event_is_not_known() -> None:
+    """Of two reports the one that knows more is told: what nobody said must count for nothing."""
+    assert not any(Happened("k", "Bounce")[2:])
+
+
 def test_a_person_behind_a_pseudonym_is_asked_for_with_it() -> None:
     """A status has no keys: without the forms it says what to ask, and with them it finds the person or nobody."""
     hidden = "p.k1." + "0" * 32 + "@example.com"

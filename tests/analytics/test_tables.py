@@ -201,6 +201,15 @@ def test_rows_of_rollups_stay_what_they_were() -> None:
     assert dict(unpack(rows))[Key("c", "cs", "so", "ip", "te", "a.example", "other")] == filled()
 
 
+def test_spans_that_were_cut_are_refused() -> None:
+    """Half a pair is no figure."""
+    row = {"k": list(Key()[:-1]), "c": {}}
+
+    assert unpack([row | {"t": bytes(16)}])[0][1].took == Spans({0: 0})
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        unpack([row | {"t": bytes(24)}])
+
+
 def test_a_family_of_too_many_rows_is_not_kept() -> None:
     """A part of them would look like the whole."""
     cells = {Key(campaign=str(n)): Cell() for n in range(MOST_ROWS)}
@@ -282,6 +291,8 @@ def test_answers_say_for_what_they_are() -> None:
     rows = table_of({"a": sends(1)}, WEEK, None)
 
     assert Overview.of(sends(1), WEEK, "Europe/Berlin").to_dict()["tz"] == "Europe/Berlin"
+    compared = Comparison(rows[0], row_of("b", sends(2), WEEK), "UTC").to_dict()
+    assert (compared["tz"], compared["before"]["name"], compared["after"]["name"]) == ("UTC", "a", "b")
     assert Overview.of(sends(1), WEEK, "UTC").records()[0]["name"] == "summary"
     assert Series(WEEK, "UTC", rows, by="hour").to_dict()["by"] == "hour"
     told = Breakdown(WEEK, "UTC", rows, by="provider").to_dict()
@@ -295,6 +306,7 @@ def test_answers_say_for_what_they_are() -> None:
         ((50, 1000), (55, 1000), True, False, "5.00 % before, 5.50 % after; chance may explain it (p = "),
         ((1, 10), (2, 10), True, None, "10.00 % before, 20.00 % after; too few to say whether that is chance"),
         ((0, 0), (5, 10), None, None, "nothing to compare"),
+        ((98, 100), (97, 100), True, None, "too few to say whether that is chance"),
     ],
 )
 def test_two_windows_are_compared_as_far_as_chance_allows(
@@ -306,6 +318,7 @@ def test_two_windows_are_compared_as_far_as_chance_allows(
 
     assert (change.overlap, change.significant) == (overlap, significant)
     assert said in change.sentence
+    assert Comparison(*rows, "UTC").to_dict()["changes"]["hard_bounce"] == change.to_dict()
     assert change.difference == (None if not before[1] else pytest.approx(after[0] / after[1] - before[0] / before[1]))
 
 
@@ -391,6 +404,15 @@ def test_periods_are_refused_where_there_are_too_many_or_none_such() -> None:
         periods(WEEK, "year", UTC)
     with pytest.raises(ConfigurationError, match="no time zone 'Mars'"):
         zone_of("Mars")
+
+
+def test_months_follow_each_other_whatever_day_is_asked_for() -> None:
+    """None is left out, and each begins on its first."""
+    window = Window(datetime(2024, 1, 31, 12, tzinfo=UTC), datetime(2024, 4, 1, 12, tzinfo=UTC))
+
+    assert [(one.name, one.since) for one in periods(window, "month", UTC).all] == [
+        (f"2024-0{month}", datetime(2024, month, 1, tzinfo=UTC)) for month in range(1, 5)
+    ]
 
 
 def test_as_many_periods_as_there_may_be_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,11 +49,20 @@ if __name__ == "__main__":
 from mutation.mutants import Mutant, mutants_of, mutated  # noqa: E402
 
 PACKAGES = ("events", "bounces", "suppression", "analytics", "sns")
-_QUESTIONS = ("tests/analytics/test_questions.py", "tests/analytics/test_older_rows.py")
-SERVED = {
-    "sesevent/analytics/pipelines.py": _QUESTIONS,
-    "sesevent/analytics/hygiene.py": ("tests/faces/test_compliance.py",),
-}
+_QUESTIONS = (
+    "tests/analytics/test_questions.py",
+    "tests/analytics/test_older_rows.py",
+    "tests/faces/test_encryption.py::test_figures_are_the_same",
+    "tests/analytics/test_rollups.py::test_every_question_is_answered_as_the_log_does",
+    "tests/analytics/test_rollups.py::test_rows_of_older_shapes_are_counted_when_they_are_adopted",
+    "tests/analytics/test_rollups.py::test_words_that_hold_the_separator_are_counted",
+    "tests/analytics/test_rollups.py::test_a_written_group_says_what_the_row_does",
+)
+_HYGIENE = (
+    "tests/faces/test_compliance.py",
+    "tests/faces/test_encrypted_rights.py::test_hygiene_counts_by_domain_and_says_whose_addresses_it_does_not_see",
+)
+SERVED = {"sesevent/analytics/pipelines.py": _QUESTIONS, "sesevent/analytics/hygiene.py": _HYGIENE}
 """What only MongoDB can run, and the tests that ask one: by file, since each takes seconds."""
 QUIET = [
     "-q", "-p", "pytest_timeout", "-p", "xdist", "-p", "_hypothesis_pytestplugin", "-p", "no:cacheprovider",
