@@ -49,8 +49,7 @@ def _seconds(moment: datetime | None) -> int:
     """ObjectId's clock: seconds since 1970 in 32 bits. Events outside it sort at the nearest end."""
     if moment is None:
         return 0
-    seconds = int(moment.timestamp())
-    return seconds if 0 <= seconds <= _LAST else 0 if seconds < 0 else _LAST
+    return min(max(int(moment.timestamp()), 0), _LAST)
 
 
 _LAST: Final = 0xFFFFFFFF

@@ -46,7 +46,7 @@ def read_part(model: type[P], value: object) -> P:
         fitting = deepcopy(dict(value))
         gone: set[tuple[int | str, ...]] = set()
         # From the back, so that positions in lists stay true while members are taken out.
-        for error in reversed(refused.errors(include_url=False, include_context=False, include_input=False)):
+        for error in reversed(refused.errors()):
             _remove(fitting, error["loc"], gone)
         try:
             return model.model_validate(fitting)

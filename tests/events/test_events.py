@@ -221,6 +221,25 @@ def test_no_repr_shows_who_or_what() -> None:
         assert secret not in shown
 
 
+def test_a_person_is_shown_masked_and_one_of_several_with_a_word_of_doubt() -> None:
+    """So that a log tells whether it was known who opened."""
+    (ann,) = event("Open", mail=MAIL | {"destination": ["ann@example.com"]}).recipients
+    both = event("Open", mail=MAIL | {"destination": ["ann@example.com", "ben@example.com"]}).recipients
+
+    assert repr(ann) == "<Recipient a…@example.com>"
+    assert repr(both[1]) == "<Recipient b…@example.com (perhaps)>"
+
+
+def test_each_property_of_an_event_says_what_it_is() -> None:
+    """To `help()` and to the documentation, also those that are worked out once."""
+    worked_out = {name: kept for name, kept in vars(Event).items() if type(kept).__name__ in ("once", "property")}
+    said = {name: kept.__doc__ for name, kept in worked_out.items() if not name.startswith("_")}
+
+    assert "recipients" in said
+    assert all(said.values())
+    assert len(set(said.values())) == len(said)
+
+
 def test_a_dump_is_what_an_api_would_answer() -> None:
     """Every attribute that every event has, and no copy of the payload."""
     dumped = event("Open").model_dump(mode="json")
@@ -361,6 +380,7 @@ def test_how_long_it_took_is_told_in_milliseconds(event_at: str | None, mail_at:
         (["a"], ["a"]),
         (["a", "b"], ["a", "b"]),
         (["a", 1, None], ["a"]),
+        (["a", 1], ["a"]),
         ([1], []),
         ([], []),
         ("a", ["a"]),

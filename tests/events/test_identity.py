@@ -140,7 +140,7 @@ def test_the_order_in_which_people_are_named_means_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("when", "seconds"),
-    [("1969-12-31T23:59:59Z", 0), ("1970-01-01T00:00:01Z", 1), ("2106-02-07T06:28:15Z", 2**32 - 1),
+    [("1969-12-31T23:59:59Z", 0), ("1970-01-01T00:00:00Z", 0), ("1970-01-01T00:00:01Z", 1), ("2106-02-07T06:28:15Z", 2**32 - 1),
      ("2106-02-07T06:28:16Z", 2**32 - 1), (None, 0)],
 )  # fmt: skip
 def test_the_time_in_a_key_ends_where_32_bits_do(when: str | None, seconds: int) -> None:
