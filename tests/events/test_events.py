@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from sesevent import Bounce, Complaint, Event, Open, PayloadError, Received, Send, UnknownEvent, parse
 from sesevent.events.essentials import tag_values
+from sesevent.events.event import once
 from sesevent.events.identity import event_key
 from sesevent.events.parse import EVENT_CLASSES, class_of, event_of, read_essentials, read_event
 
@@ -232,12 +233,12 @@ def test_a_person_is_shown_masked_and_one_of_several_with_a_word_of_doubt() -> N
 
 def test_each_property_of_an_event_says_what_it_is() -> None:
     """To `help()` and to the documentation, also those that are worked out once."""
-    worked_out = {name: kept for name, kept in vars(Event).items() if type(kept).__name__ in ("once", "property")}
+    worked_out = {name: kept for name, kept in vars(Event).items() if isinstance(kept, (once, property))}
     said = {name: kept.__doc__ for name, kept in worked_out.items() if not name.startswith("_")}
 
     assert {"essentials", "type"} <= said.keys()
     assert all(said.values())
-    assert len(set(said.values())) == len(said)
+    assert not {once.__doc__, property.__doc__} & set(said.values())
 
 
 def test_a_dump_is_what_an_api_would_answer() -> None:
