@@ -161,6 +161,19 @@ def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert message.problem.message == "is too large when unpacked"
 
 
+@pytest.mark.parametrize("odd", [{1}, float("nan"), object()])
+def test_what_cannot_be_written_is_kept_by_the_name_of_its_type(odd: Any) -> None:
+    """A value that a program handed in, and no JSON reader made."""
+    (message,) = unwrap({"a": odd})
+
+    assert (message.kind, message.text) == ("malformed", "<dict>")
+
+
+def test_a_whole_object_of_firehose_is_unpacked() -> None:
+    """It holds as many events as its buffer took, and packs well."""
+    assert kinds(gzip.compress(f"{TEXT}\n".encode() * 500)) == ["event"] * 500
+
+
 def test_sns_s_own_fields_are_told_only_where_they_are_text() -> None:
     """An envelope may hold anything."""
     (message,) = unwrap(ENVELOPE | {"MessageId": 7, "Subject": None})
