@@ -140,8 +140,8 @@ def _better(said: str | None, reported: str | None) -> str | None:
     return reported if _telling(reported) > _telling(said) else said
 
 
-def _telling(code: str) -> int:
-    return 0 if code[2:] in SILENT else 1 if code[2:] in _GENERAL else 2
+def _telling(code: str) -> tuple[bool, bool]:
+    return code[2:] not in SILENT, code[2:] not in _GENERAL
 
 
 def _digit(enhanced: str | None, code: str | None, bounce_type: str | None) -> str | None:
@@ -231,7 +231,7 @@ def _verdict(finding: Finding, digit: str | None, provider: str | None, agreemen
 def _new_verdict(finding: Finding, digit: str | None, provider: str | None, agreement: int) -> Verdict:
     reason = load_rules().reasons[finding.reason]
     later = digit == "4"
-    confidence = min(1.0, max(0.0, round(_CONFIDENCE[finding.evidence] + 0.04 * agreement, 2)))
+    confidence = min(1.0, round(_CONFIDENCE[finding.evidence] + 0.04 * agreement, 2))
     return Verdict(
         reason.name,
         reason.fault,

@@ -156,7 +156,7 @@ def _parts(name: str, argument: Any) -> list[Any]:
 
 def _overlap(one: Any, other: Any) -> bool:
     """Whether two parts may begin alike; told by trying, since only their text is compared otherwise."""
-    return str(one) == str(other) or "ANY" in str(one) or "ANY" in str(other) or "NEGATE" in f"{one}{other}"
+    return str(one) == str(other) or any(kind in f"{one}{other}" for kind in ("ANY", "NEGATE", "NOT_LITERAL"))
 
 
 def _timed(pattern: str) -> str | None:

@@ -97,11 +97,22 @@ def test_the_more_telling_of_two_codes_counts(said: str, reported: str, reason: 
     assert classify(diagnostic=said, status=reported).reason == reason
 
 
+@pytest.mark.parametrize("general", ["5.3.0", "5.4.0", "5.5.0", "5.6.0", "5.7.0", "5.7.1"])
+def test_a_code_that_names_a_field_only_says_less_than_one_with_one_meaning(general: str) -> None:
+    """And more than one that says nothing, whoever reported which."""
+    for said, reported in ((general, "5.1.1"), ("5.1.1", general)):
+        assert classify(diagnostic=f"550 {said} zebra", status=reported).rule == "status.5.1.1"
+    for silent in ("5.0.0", "5.1.0", "5.2.0"):
+        for said, reported in ((general, silent), (silent, general)):
+            assert classify(diagnostic=f"550 {said} zebra", status=reported).rule == f"status.{general}"
+
+
 @pytest.mark.parametrize(
     ("fields", "evidence", "confidence"),
     [
         ({"bounce_subtype": "Suppressed"}, "ses", 1.0),
         ({"diagnostic": "550 refused (S3140)"}, "code", 0.98),
+        ({"diagnostic": "550 5.7.708 refused (S3140)"}, "code", 1.0),  # never surer than sure
         ({"diagnostic": "550 5.7.25 zebra"}, "own_code", 0.95),
         ({"diagnostic": "550 mailbox is full"}, "strong", 0.93),
         ({"diagnostic": "550 5.2.2 zebra"}, "status", 0.75),

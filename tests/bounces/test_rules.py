@@ -112,17 +112,42 @@ def test_the_linter_has_nothing_against_a_sound_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(a+)+b", "(a*b*)*c", "a+a+b", ".*.*x", "(?:a|b+)*c", "[^.]+[^.]+x", "(a", "(a+?)+?b", "a*?a*?b"]
+    "pattern",
+    [
+        "(a+)+b",
+        "(a*b*)*c",
+        "a+a+b",
+        ".*.*x",
+        "(?:a|b+)*c",
+        "[^.]+[^.]+x",
+        "(a",
+        "(a+?)+?b",
+        "a*?a*?b",
+        "a+.*x",
+        ".*a+x",
+        "[^.]+a+x",
+        "[^ab]+c+x",
+        "c+[^ab]+x",
+        "(?:a{0,65}b)*c",
+    ],
 )
 def test_an_expression_that_may_run_away_is_found(pattern: str) -> None:
     """Nested or neighbouring repeats without a bound; and what is no expression."""
     assert lint.check_pattern(pattern) is not None
 
 
-@pytest.mark.parametrize("pattern", ["ab{0,5}c", "[^.]{0,12}?x", "a+b+c", "(?:ab|c)d", "^a$"])
+@pytest.mark.parametrize("pattern", ["ab{0,5}c", "[^.]{0,12}?x", "a+b+c", "(?:ab|c)d", "^a$", "(?:a{0,64}b)*c", "^"])
 def test_an_expression_that_cannot_run_away_passes(pattern: str) -> None:
     """Bounded repeats, and repeats that cannot take the same."""
     assert lint.check_pattern(pattern) is None
+
+
+def test_a_class_of_words_without_meaning_is_found() -> None:
+    """They leave no sign, so nothing would be looked for."""
+    book = BOOK._replace(classes={"idle": "mailbox the_is"})
+    (flaw,) = lint._of_classes(book, Lexicon(book.classes, book.stop_words))
+
+    assert (flaw.rule, flaw.kind, flaw.message) == ("{idle}", "word", "'the is' is made of words without meaning")
 
 
 def test_no_phrase_runs_away(monkeypatch: pytest.MonkeyPatch) -> None:
