@@ -135,7 +135,7 @@ def test_a_delivery_forgives_the_soft_bounces_before_it() -> None:
 
 def test_soft_bounces_outside_the_window_do_not_count() -> None:
     """A month apart they have nothing to do with each other."""
-    assert standing(*[bounce("soft", "mailbox_full", 31 * n) for n in range(5)]).soft_bounces == 1
+    assert standing(*[bounce("soft", "mailbox_full", 30.5 * n) for n in range(5)]).soft_bounces == 1
     assert standing(*[bounce("soft", "mailbox_full", 29 * n) for n in range(2)]).soft_bounces == 2
 
 

@@ -80,6 +80,13 @@ def test_it_is_bounded_and_keeps_whom_was_asked_about_last() -> None:
     assert not remembered(made, "dan@example.com")
 
 
+def test_who_was_answered_again_is_kept_longer_than_who_was_not() -> None:
+    """A decision that is made anew is as good as one that was asked for."""
+    made = memory(2, "ann@example.com", "ben@example.com", "ann@example.com", "cora@example.com")
+
+    assert [remembered(made, f"{name}@example.com") for name in ("ann", "ben", "cora")] == [True, False, True]
+
+
 def test_only_answers_older_than_what_is_not_known_any_more_are_doubted() -> None:
     """The oldest of too many drops is what is forgotten."""
     made = Memory(2, MINUTE)
