@@ -24,6 +24,7 @@ def test_every_kind_has_a_row_with_a_reason() -> None:
     """A new kind cannot be forgotten."""
     assert set(EVENT_CLASSES) == set(IDENTITY)
     assert all(row.words and row.reason for row in IDENTITY.values())
+    assert {row.words.partition(",")[0] for row in IDENTITY.values()} == {"message"}  # its id is in every key
 
 
 def test_the_key_begins_with_the_event_time_so_that_it_sorts_by_time() -> None:
