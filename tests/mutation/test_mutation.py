@@ -142,6 +142,15 @@ def test_each_explanation_is_of_a_change_that_there_is() -> None:
     assert all(because for because in explained.values())
 
 
+@pytest.mark.parametrize(("file", "tests"), run.SERVED.items())
+def test_who_asks_a_server_of_a_module_is_there(file: str, tests: tuple[str, ...]) -> None:
+    """A test that was renamed would ask nothing, and no change would be noticed."""
+    assert (ROOT / file).exists()
+    for test in tests:
+        where, _, name = test.partition("::")
+        assert f"def {name}" in (ROOT / where).read_text(encoding="utf-8")
+
+
 def test_the_scores_that_are_kept_add_up() -> None:
     """The documentation prints them."""
     kept = json.loads((ROOT / "tests/mutation/scores.json").read_text(encoding="utf-8"))
