@@ -165,6 +165,59 @@ def test_filters_combine(store: Any) -> None:
     assert same.counts == summary.counts
 
 
+def many(store: Any, *made: Any) -> None:
+    store.receive_many(trusted(raw, because="a test's own") for raw in made)
+
+
+SCANNER = {"user_agent": "Barracuda Sentinel"}
+
+
+def test_equal_links_are_told_in_one_order(store: Any) -> None:
+    """By mails, then clicks, then scanners' mails and clicks, then by their names."""
+    wanted = {  # link → clicks by people and by scanners, mail by mail
+        "https://x.example/z-two-mails": [(1, 0), (1, 0)], "https://x.example/y-more-clicks": [(3, 0)],
+        "https://x.example/x-two-scanned": [(1, 1), (0, 1)], "https://x.example/w-scanned-twice": [(1, 2)],
+        "https://x.example/a": [(1, 0)], "https://x.example/b": [(1, 0)],
+    }  # fmt: skip
+    for link, mails in wanted.items():
+        for place, (people, scanners) in enumerate(mails):
+            of: dict[str, Any] = {"to": "a@one.example", "sent": START, "message_id": f"{link}-{place}", "link": link}
+            later = [timedelta(minutes=minute) for minute in range(9, 19)]
+            many(store, *[payloads.click(after=later[number], **of) for number in range(people)],
+                 *[payloads.click(after=later[number], **SCANNER, **of) for number in range(scanners)])  # fmt: skip
+    told = list(store.analytics.top_links(START, START + timedelta(days=1)))
+
+    assert [row.link for row in told] == list(wanted)
+    assert [row[1:] for row in told] == [
+        (2, 2, 0, 0),
+        (1, 3, 0, 0),
+        (1, 1, 2, 2),
+        (1, 1, 1, 2),
+        (1, 1, 0, 0),
+        (1, 1, 0, 0),
+    ]
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_what_machines_and_lists_do_is_no_persons_doing(store: Any, rows: Any, older: bool) -> None:
+    """A scanner's click, a complaint of a suppression list, and one that says it is no spam; also where a row has no date."""
+    of: dict[str, dict[str, Any]] = {
+        name: {"to": "a@one.example", "sent": START, "message_id": name}
+        for name in ("scanned", "listed", "wanted", "unwanted")
+    }
+    listed = payloads.complaint(**of["listed"])
+    listed["complaint"]["complaintSubType"] = "OnAccountSuppressionList"
+    many(store, *(payloads.send(**about) for about in of.values()), payloads.click(**SCANNER, **of["scanned"]), listed,
+         payloads.complaint(feedback_type="not-spam", **of["wanted"]), payloads.complaint(**of["unwanted"]))  # fmt: skip
+    if older:
+        rows.update_many({}, {"$unset": {"derived.at": ""}})
+    funnel = store.analytics.funnel(since=START, until=START + timedelta(hours=1))
+
+    assert [stage.mails for stage in funnel.stages] == [4, 2, 0, 0]  # what a list says of a mail shows no arrival
+    assert (funnel.clicked_by_machines, funnel.complained) == (1, 1)
+    assert store.analytics.funnel(since=START - timedelta(hours=1), until=START).stages[0].mails == 0
+
+
 @FEW
 @given(seed=st.integers(0, 10_000))
 def test_links_are_what_counting_by_hand_finds(store: Any, rows: Any, seed: int) -> None:

@@ -107,6 +107,24 @@ def test_what_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(len(piece.text) for piece in cut(file)) < 3000
 
 
+def test_what_never_ends_is_one_piece_up_to_the_end_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not a piece for each of its lines: a file of a million would be a million rejections."""
+    monkeypatch.setattr(cutting, "LARGEST", 1000)
+    monkeypatch.setattr(cutting, "_CHUNK", 100)
+    monkeypatch.setattr(cutting, "_LONGEST", 100)
+    first = cut(b'{"a":\n' * 500)[0].text
+
+    assert len(first) > 1000
+    assert first.endswith(b'{"a":\n')
+
+
+def test_a_line_between_documents_that_is_none_is_a_piece_of_its_own() -> None:
+    """What stands before and behind it is read."""
+    texts = [piece.text.strip() for piece in cut(b'nonsense\n{"a": 1}{"b": 2}\nmore\n{"c": 3}')]
+
+    assert texts == [b"nonsense", b'{"a": 1}', b'{"b": 2}', b"more", b'{"c": 3}']
+
+
 @pytest.mark.parametrize("harmed", [lambda file: file[:-30], lambda file: file[:400] + b"\xff" * 20 + file[420:]])
 def test_gzip_that_is_harmed_is_told_after_what_could_be_read(harmed: Callable[[bytes], bytes]) -> None:
     """With the line it came to."""

@@ -151,6 +151,25 @@ def test_what_is_malformed_says_why_and_keeps_what_stood_there(text: str | bytes
     assert message.payload == {}
 
 
+@pytest.mark.parametrize("nothing", ["", " ", "\n\r\n", b""])
+def test_nothing_is_said_to_be_empty(nothing: str | bytes) -> None:
+    """In these words, which whoever counts rejections reads."""
+    (message,) = unwrap(nothing)
+
+    assert message.problem is not None
+    assert message.problem.message == "is empty"
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"), [(("nonsense",), ["event", "malformed"]), (("x", "y"), ["event", *["malformed"] * 2])]
+)
+def test_a_line_that_is_no_document_costs_itself_only(lines: tuple[str, ...], found: list[str]) -> None:
+    """Also where there are but two; what has no document in it is one piece of nonsense."""
+    assert kinds("\n".join([TEXT, *lines])) == found
+    assert kinds("\n".join([*lines, TEXT])) == found[::-1]
+    assert kinds("x\ny") == ["malformed"]
+
+
 def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bomb is a few kilobytes."""
     monkeypatch.setattr("sesevent.sns.unwrap._LARGEST_UNPACKED", len(TEXT))
