@@ -310,6 +310,14 @@ def test_the_span_points_at_the_words_that_decided() -> None:
     assert text[slice(*found.span)] == found.matched
 
 
+@pytest.mark.parametrize(
+    "before", ["", "We are sorry. ", "No. No more. ", "... ", "mx.example.com says no. ", ".no ", "5.2.2. "]
+)
+def test_the_span_is_right_behind_the_end_of_a_sentence(before: str) -> None:
+    """Its end is a sign of its own, that stands in no word."""
+    assert classify(diagnostic=f"552 {before}Mailbox is full. Try later.").matched == "Mailbox is full."
+
+
 def test_there_is_no_span_where_no_words_decided() -> None:
     """Codes and SES's words are named by the rule's id."""
     found = classify(status="5.1.1")

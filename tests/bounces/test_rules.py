@@ -170,6 +170,17 @@ def test_the_command_reports_and_fails(capsys: pytest.CaptureFixture[str], monke
     assert "planted: no reason is called 'tired'" in capsys.readouterr().out
 
 
+def test_the_command_tells_each_flaw_on_a_line_and_how_much_it_looked_at(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For who reads it, and for who counts its lines."""
+    monkeypatch.setattr(lint, "find_flaws", lambda _: [lint.Flaw("a", "x", "is odd"), lint.Flaw("b", "x", "is odd")])
+
+    assert lint.main() == 1
+    phrases = sum(len(rule.phrases) for rule in BOOK.rules)
+    assert capsys.readouterr().out == f"a: is odd\nb: is odd\n{len(BOOK.rules)} rules, {phrases} phrases, 2 flaws\n"
+
+
 def test_braces_spell_endings() -> None:
     """As a shell reads them."""
     assert expand("block{,s,ed}") == ["block", "blocks", "blocked"]
