@@ -170,6 +170,23 @@ def test_a_mail_to_several_is_counted_for_each_and_opened_once() -> None:
     assert several.opened_after.buckets == {3: 1}
 
 
+def test_cells_that_are_merged_add_up() -> None:
+    """Counts, reasons, different mails and spans."""
+    group = {"h": "2024-05-01T10", "d": ["a.example"]}
+    both = [
+        {"_id": group | {"t": "Bounce", "b": {"reason": "virus", "class": "soft"}}, "n": 2},
+        {"_id": group | {"t": "Delivery", "s": 7}, "n": 1},
+        {"_id": group | {"t": "Open", "i": "m1", "s": 9}, "n": 1},
+    ]
+    cells = [cell for made in (both, both) for _, _, cell in Cells().add(made).items()]
+    merged = cells[0].merge(cells[1])
+
+    assert merged.counts == {"soft_bounces": 4, "deliveries": 2, "opens": 2}
+    assert merged.reasons == {"virus": 4}
+    assert merged.figures()["unique_opens"] == 1
+    assert (merged.took.buckets, merged.opened_after.buckets) == ({7: 2}, {9: 2})
+
+
 def test_reasons_of_several_go_with_their_people() -> None:
     """A failure of two for two reasons counts each for its domain."""
     told = {"class": ["hard", "soft"], "reason": ["user_unknown", "mailbox_full"], "type": "Permanent"}

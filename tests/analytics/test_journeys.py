@@ -296,4 +296,5 @@ def test_each_collection_says_whom_it_is_about_what_for_and_how_long() -> None:
     """The record of processing prints it."""
     for name, held in HELD.items():
         assert name.startswith("ses_")
+        assert set(re.findall(r"ses_\w+", " ".join(held))) <= HELD.keys()  # «as ses_event»
         assert all(held), name

@@ -70,6 +70,11 @@ def test_a_day_that_a_zone_left_out_is_none() -> None:
     assert names == ["2011-12-29", "2011-12-31", "2012-01-01", "2012-01-02"]
 
 
+def test_utc_is_a_zone_by_its_name() -> None:
+    """The one that is asked for where none is named."""
+    assert zone_of("UTC").utcoffset(datetime(2024, 5, 1)) == timedelta(0)  # noqa: DTZ001
+
+
 def test_utc_needs_no_table_of_zones() -> None:
     """Small containers have none."""
     script = """

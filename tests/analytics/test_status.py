@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesevent import parse, testing
-from sesevent.analytics.status import PRECEDENCE, STATES, Happened, MessageStatus, status_of
+from sesevent.analytics.status import PRECEDENCE, STATES, Happened, MessageStatus, RecipientStatus, status_of
 from sesevent.errors import ConfigurationError
 from sesevent.storage.codec import document_fields
 from sesevent.storage.happenings import happened_in
@@ -201,6 +201,16 @@ def test_an_identity_notification_is_said_to_be_one() -> None:
 def test_what_is_not_said_of_an_event_is_not_known() -> None:
     """Of two reports the one that knows more is told: what nobody said must count for nothing."""
     assert not any(Happened("k", "Bounce")[2:])
+
+
+def test_of_a_person_of_whom_only_the_state_is_known_nothing_else_is_told() -> None:
+    """Nobody opened, clicked or left who is not said to have."""
+    told = RecipientStatus(ANN, "unknown").to_dict()
+
+    assert {name for name, value in told.items() if value} == {"address", "state", "evidence", "sentence"}
+    assert told["evidence"] == "nothing"
+    whole = MessageStatus("m", "unknown", (), ()).to_dict()
+    assert {name for name, value in whole.items() if value} == {"message_id", "state", "sentence"}
 
 
 def test_a_person_behind_a_pseudonym_is_asked_for_with_it() -> None:
