@@ -137,6 +137,16 @@ def test_a_slip_is_one_letter(typed: str, near: bool) -> None:
     assert hygiene.slips([{"large": large, "never": never}])[0] == (3 if near else 0)
 
 
+def test_people_under_pseudonyms_are_told_as_those_of_whom_less_is_seen(
+    store: Any, asked: Callable[[Any], Any]
+) -> None:
+    """A keyed hash is no role address, whatever was behind it."""
+    happened(store, *mailed(f"p.k1.{'0' * 32}@example.com", 1), *mailed("ann@example.com", 1))
+    told = asked(lambda own: own.compliance.hygiene())
+
+    assert (told.people, told.hidden) == (2, 1)
+
+
 def test_nonsense_is_refused(asked: Callable[[Any], Any]) -> None:
     """As a span."""
     for months in (0, -1, 121):
