@@ -318,7 +318,9 @@ def test_two_windows_are_compared_as_far_as_chance_allows(
 
     assert (change.overlap, change.significant) == (overlap, significant)
     assert said in change.sentence
-    assert Comparison(*rows, "UTC").to_dict()["changes"]["hard_bounce"] == change.to_dict()
+    written = Comparison(*rows, "UTC").to_dict()["changes"]["hard_bounce"]
+    assert written == change.to_dict()
+    assert (written["overlap"], written["significant"]) == (overlap, significant)
     assert change.difference == (None if not before[1] else pytest.approx(after[0] / after[1] - before[0] / before[1]))
 
 
