@@ -110,3 +110,14 @@ def test_families_add_up_to_the_same_whatever_is_shared() -> None:
     assert by_hour == at_once
     assert by_hour["total"][Key()].counts == {"opens": 18}
     assert fold(hours[0])["total"][Key()].counts == {"opens": 6}
+
+
+def test_no_family_loses_what_is_in_another() -> None:
+    """Where some mails of a campaign have one source and some another, each family still tells of all of them."""
+    told = [("a", "x"), ("a", "y"), ("b", "x")]
+    keys = [Key(campaign, source=source, provider="gmail", recipient_domain="gmail.com") for campaign, source in told]
+    folded = fold([(key, cell(3, seed)) for seed, key in enumerate(keys)])
+
+    assert {
+        name: sum(one.counts["opens"] for one in cells.values()) for name, cells in folded.items()
+    } == dict.fromkeys(folded, 9)
