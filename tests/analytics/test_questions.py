@@ -220,6 +220,14 @@ def test_what_machines_and_lists_do_is_no_persons_doing(store: Any, rows: Any, o
     assert store.analytics.funnel(since=START - timedelta(hours=1), until=START).stages[0].mails == 0
 
 
+def test_a_mail_of_which_only_a_bounce_that_names_nobody_is_known_is_told(store: Any) -> None:
+    """It is no mail to the simulator."""
+    many(store, payloads.bounce(to="a@one.example", bounced=(), sent=START, message_id="m"))
+    funnel = store.analytics.funnel(since=START, until=START + timedelta(hours=1))
+
+    assert (funnel.stages[0].mails, funnel.bounced) == (1, 1)
+
+
 @FEW
 @given(seed=st.integers(0, 10_000))
 def test_links_are_what_counting_by_hand_finds(store: Any, rows: Any, seed: int) -> None:

@@ -52,6 +52,7 @@ PACKAGES = ("events", "bounces", "suppression", "analytics", "sns")
 _QUESTIONS = (
     "tests/analytics/test_questions.py::test_equal_links_are_told_in_one_order",
     "tests/analytics/test_questions.py::test_what_machines_and_lists_do_is_no_persons_doing",
+    "tests/analytics/test_questions.py::test_a_mail_of_which_only_a_bounce_that_names_nobody_is_known_is_told",
     "tests/analytics/test_questions.py",
     "tests/analytics/test_older_rows.py",
     "tests/faces/test_encryption.py::test_figures_are_the_same",
