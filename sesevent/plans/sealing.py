@@ -27,6 +27,7 @@ from sesevent.plans.keys import Key, Keyring, Known, destroy, load, load_people,
 from sesevent.storage.layout import DEAD_LETTERS, EVENTS, HOLDS
 from sesevent.storage.operations import (
     Aggregate,
+    AskKeys,
     Change,
     Count,
     Delete,
@@ -202,6 +203,12 @@ def _shred(operation: Shred, known: Known, seals: Keyring) -> Plan[Any]:
     return (yield from destroy(seals, operation.forms, operation.by, operation.why, dry_run=operation.dry_run))
 
 
+def _ask_keys(operation: AskKeys, known: Known, seals: Keyring) -> Plan[bool]:
+    yield from load_people(operation.forms, known, seals, create=False)
+    shared = all(one in known.keys for one in known.events)
+    return shared and (not seals.per_person or any(known.of(form) is not None for form in operation.forms))
+
+
 def _next_change(operation: NextChange, known: Known, seals: Seals) -> Plan[Any]:
     change: Change = yield operation
     if change.document is not None:
@@ -223,6 +230,7 @@ _PERFORMED: Final[dict[type, Callable[[Any, Known, Seals], Plan[Any]]]] = {
     Unseal: _unseal,
     Reseal: _reseal,
     Shred: _shred,
+    AskKeys: _ask_keys,
 }
 
 
@@ -409,7 +417,10 @@ def _finish(row: Document, known: Known) -> Document:
     del known
     people = row.pop(SEALED, None)
     derived = row.get("derived")
-    if isinstance(derived, dict) and derived.pop(DOMAINS, None) is not None:
+    if isinstance(derived, dict) and (domains := derived.pop(DOMAINS, None)) is not None:
+        for one, domain in zip(derived.get("recipients", ()), domains, strict=False):
+            if isinstance(one, Unreadable):
+                one.domain = domain.lstrip("@")
         _finish_derived(derived, row)
     for name in ("Message", "Subject", "content", "note"):
         if isinstance(mark := row.get(name), Unreadable):

@@ -19,9 +19,9 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "CLOCK", "PATIENCE", "PSEUDONYMS", "SEALS", "AdminCommand", "Aggregate", "AskPseudonyms", "Change", "CloseStream",
-    "Command", "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes",
-    "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "Updated", "UseMaster",
+    "CLOCK", "PATIENCE", "PSEUDONYMS", "SEALS", "AdminCommand", "Aggregate", "AskKeys", "AskPseudonyms", "Change",
+    "CloseStream", "Command", "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert",
+    "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "Updated", "UseMaster",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -334,6 +334,20 @@ class Shred:
 
     def finish(self, outcome: Any) -> int:  # noqa: ARG002
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskKeys:
+    """Whether the keys are at hand that events of somebody are found by; True where nothing is encrypted."""
+
+    forms: Sequence[str]
+    """Everything that the address may be stored as."""
+
+    def start(self, collections: Any) -> Any:
+        return collections[CLOCK]()
+
+    def finish(self, outcome: Any) -> bool:  # noqa: ARG002
+        return True
 
 
 PSEUDONYMS: Final = "pseudonyms"

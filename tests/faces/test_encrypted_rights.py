@@ -397,3 +397,150 @@ def test_a_row_that_somebody_changed_meanwhile_is_not_written_over(databases: Da
         assert [list(databases.tables[name].find()) for name in ("ses_event", "ses_dead_letter")] == before
 
     databases(body)
+
+
+# ── what nobody can read ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def lose_key_of(databases: Databases, address: str) -> None:
+    """Take somebody's key out of the vault, as where it was restored from a backup of before."""
+
+    async def lose(face: Face) -> None:
+        await face.get(lambda store: store.events.for_recipient(address))
+        name = face.store._collections["seals"].known.name(address)
+        assert databases.tables["ses_key"].delete_one({"keyAltNames": name}).deleted_count == 1
+
+    databases(lose)
+
+
+async def exported(face: Face, address: str = ANN, **told: Any) -> tuple[dict[str, int], dict[str, Any], str]:
+    paper, page = io.StringIO(), io.StringIO()
+    counts = await face.get(lambda store: store.privacy.export(address, paper, page=page, by="desk", **told))
+    return counts, json.loads(paper.getvalue()), page.getvalue()
+
+
+keys_of_people = pytest.mark.parametrize("per_person", [True], ids=["people's keys"])
+
+
+@keys_of_people
+def test_events_of_somebody_whose_key_is_lost_are_found_by_what_is_noted(databases: Databases) -> None:
+    """A complaint names its event, that shows what the person is sealed as, and so all are found, and told as unreadable."""
+    databases(fill)
+    lose_key_of(databases, ANN)
+
+    async def body(face: Face) -> None:
+        counts, paper, page = await exported(face)
+        assert (counts["events"], counts["unreadable"]) == (5, 5)
+        assert {one["unreadable"] for one in paper["events"]} == {"key lost"}
+        assert sorted(one["type"] for one in paper["events"]) == ["Click", "Complaint", "Open", "Send", "Send"]
+        (told,) = paper["unreadable"]
+        assert (told["count"], told["reason"]) == (5, "key lost")
+        assert told["what"].startswith("events about you")
+        assert "(nobody can read the rest)" in page
+        assert BEN not in json.dumps(paper) + page
+        others = (await exported(face, BEN))[0]
+        assert (others["events"], others["unreadable"]) == (3, 0)  # of theirs everything can be read
+
+    databases(body)
+
+
+@keys_of_people
+def test_where_nothing_is_noted_an_export_says_how_many_events_may_be_the_persons(databases: Databases) -> None:
+    """At the person's domain; whose they are nobody can tell. It never looks as if nothing were held."""
+    databases(lambda face: face.get(receive([payloads.send(**alone), payloads.send(to=BEN, sent=SENT)])))
+    lose_key_of(databases, ANN)
+
+    async def body(face: Face) -> None:
+        for person in (ANN, "eve@gmail.com"):
+            counts, paper, page = await exported(face, person)
+            assert (counts["events"], counts["unreadable"]) == (0, 1)
+            assert [(one["count"], one["reason"]) for one in paper["unreadable"]] == [(1, "key lost")]
+            assert "events that may be about you" in page
+        assert (await exported(face, "nobody@example.net"))[1]["unreadable"] == []
+        assert (await exported(face, BEN))[0]["unreadable"] == 0
+
+    databases(body)
+
+
+@keys_of_people
+def test_events_of_before_a_lost_key_are_looked_for_thoroughly(databases: Databases) -> None:
+    """Who was given another key since looks as if nothing were missing."""
+    databases(lambda face: face.get(receive([payloads.send(**alone)])))
+    lose_key_of(databases, ANN)
+    databases(lambda face: face.get(receive([payloads.send(to=ANN, sent=LATER)])))
+
+    async def body(face: Face) -> None:
+        assert [(await exported(face, thorough=one))[0]["unreadable"] for one in (False, True)] == [0, 1]
+
+    databases(body)
+
+
+@keys_of_people
+def test_who_shares_a_mail_with_somebody_unreadable_is_not_taken_for_them(databases: Databases) -> None:
+    """Of two at one domain nobody can tell which one the event's other person is."""
+    cat = "cat@gmail.com"
+    databases(lambda face: face.get(receive([
+        payloads.complaint(to=[ANN, cat], sent=SENT),
+        payloads.send(to=cat, sent=SENT + timedelta(hours=1)),
+    ])))  # fmt: skip
+    lose_key_of(databases, cat)
+
+    async def body(face: Face) -> None:
+        assert (await exported(face))[0]["events"] == 1  # Ann's own
+        counts, paper, _ = await exported(face, cat)
+        assert (counts["events"], counts["unreadable"], len(paper["unreadable"])) == (2, 2, 1)
+
+    async def lost_too(face: Face) -> None:
+        counts, paper, _ = await exported(face, cat)
+        assert counts["events"] == 0  # which of the two?
+        assert [one["count"] for one in paper["unreadable"]] == [2]
+
+    databases(body)
+    lose_key_of(databases, ANN)
+    databases(lost_too)
+
+
+@keys_of_people
+def test_an_export_says_what_nobody_can_read_any_more_on_purpose(databases: Databases) -> None:
+    """Destroyed keys are told from lost ones."""
+    databases(fill)
+    databases(lambda face: face.get(lambda store: store.encryption.shred(ANN, by="eve", why="asked")))
+
+    async def body(face: Face) -> None:
+        counts, paper, _ = await exported(face)
+        assert [(one["count"], one["reason"]) for one in paper["unreadable"]] == [(5, "erased")]
+        assert counts["standings"] == 1
+
+    databases(body)
+
+
+def test_without_the_shared_key_dead_letters_and_events_are_counted(databases: Databases, per_person: bool) -> None:
+    """Nobody can tell whom a message names that cannot be read."""
+    databases(fill)
+    ring = databases.tables["ses_encryption"].find_one({"_id": "ring"})
+    databases.tables["ses_key"].delete_one({"_id": ring["events"][0]})
+
+    async def body(face: Face) -> None:
+        counts, paper, _ = await exported(face)
+        told = {one["what"]: one["count"] for one in paper["unreadable"]}
+        assert [count for what, count in told.items() if what.startswith("messages")] == [1]
+        assert counts["unreadable"] == sum(told.values())
+        assert counts["events"] == 5
+
+    databases(body)
+
+
+@keys_of_people
+def test_an_archive_tells_of_what_may_be_the_persons(databases: Databases, tmp_path: Path) -> None:
+    """Its events cannot be read either."""
+    databases(fill)
+    archive = archive_all(databases, tmp_path)
+    lose_key_of(databases, ANN)
+    archive = Archive(databases.blocking(), Directory(tmp_path))
+
+    async def body(face: Face) -> None:
+        counts, paper, _ = await exported(face, archives=[archive])
+        assert counts["events"] == 0
+        assert [(one["what"].split()[0], one["count"]) for one in paper["unreadable"]] == [("archived", 5)]
+
+    databases(body)
