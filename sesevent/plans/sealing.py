@@ -149,6 +149,8 @@ def _insert(operation: Insert, known: Known, seals: Seals) -> Plan[Any]:
 
 def _update(operation: Update, known: Known, seals: Seals) -> Plan[Any]:
     name = operation.collection
+    if operation.as_given:
+        return (yield operation)
     changes = [part for update in operation.updates for part in _parts(update)]
     yield from prepare(name, changes, known, seals)
     for update in operation.updates:

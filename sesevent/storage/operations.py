@@ -21,7 +21,8 @@ from sesevent.storage.failures import DUPLICATE_KEY, refused
 __all__ = [
     "CLOCK", "PATIENCE", "PSEUDONYMS", "SEALS", "AdminCommand", "Aggregate", "AskKeys", "AskPseudonyms", "Change",
     "CloseStream", "Command", "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert",
-    "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "Updated", "UseMaster",
+    "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "Updated",
+    "UseMaster",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -93,6 +94,8 @@ class Update:
 
     collection: str
     updates: Sequence[UpdateOne]
+    as_given: bool = False
+    """Also a store that encrypts writes what is given, in the clear."""
 
     def start(self, collections: Any) -> Any:
         return collections[self.collection].bulk_write(list(self.updates), ordered=False)

@@ -299,6 +299,108 @@ def test_rows_that_are_adopted_renewed_and_taken_over_never_stand_in_the_clear(d
     assert databases.named(ANN, "Dear Ann") == []
 
 
+def given_back(databases: Databases) -> dict[Any, dict[str, Any]]:
+    return {row["_id"]: row for row in databases.tables["ses_event"].find()}
+
+
+def test_rows_that_are_undone_are_as_they_were_written(databases: Databases, per_person: bool) -> None:
+    """In the clear, since their application reads no other; to the byte, where nobody's display name was left out."""
+    rows = databases.tables["ses_event"]
+    rows.insert_many([
+        older(payloads.click(**alone), "a"), older(payloads.bounce(**both), "b"),
+        older(payloads.complaint(**alone), "c") | {"Message": "no event"},
+    ])  # fmt: skip
+    before = given_back(databases)
+
+    async def body(face: Face) -> None:
+        await face.get(receive([payloads.opened(to=BEN)]))
+        await face.get(lambda store: store.migration.run())
+        await face.get(lambda store: store.encryption.encrypt_existing())
+        assert all(
+            is_sealed(row["Message"]) and is_sealed(row["Subject"]) for row in rows.find({"_id": {"$in": ["a", "b"]}})
+        )
+        assert not (await face.get(lambda store: store.suppression.check(ANN))).allowed
+        done = await face.get(lambda store: store.migration.undo())
+        assert (done.rows, done.reworded, done.left) == (3, per_person, 0)
+        assert (await face.get(lambda store: store.suppression.check(ANN))).allowed
+        assert len(await face.get(everything)) == 4
+
+    databases(body)
+    after = given_back(databases)
+    assert [row for key, row in after.items() if isinstance(key, bson.ObjectId) and not is_sealed(row["Message"])] == []
+    names = ["a", "c"] if per_person else ["a", "b", "c"]
+    assert {name: after[name] for name in names} == {name: before[name] for name in names}
+    assert {name: value for name, value in after["b"].items() if name != "Message"} == {
+        name: value for name, value in before["b"].items() if name != "Message"}  # fmt: skip
+    assert json.loads(after["b"]["Message"])["mail"]["destination"] == [ANN, BEN] if per_person else True
+
+
+def test_rows_that_nobody_can_open_are_not_undone(databases: Databases, per_person: bool, mongodb_uri: str) -> None:
+    """They are counted, and found as ever; once there are keys again they are undone as well."""
+    rows, vault = databases.tables["ses_event"], databases.tables["ses_key"]
+    rows.insert_many([older(payloads.click(**alone), "a"), older(payloads.bounce(**both), "b"),
+                      older(payloads.send(to=BEN, sent=SENT), "c")])  # fmt: skip
+    before = given_back(databases)
+
+    async def apply(face: Face) -> None:
+        await face.get(lambda store: store.migration.run())
+        await face.get(lambda store: store.encryption.encrypt_existing())
+
+    async def without_keys(face: Face) -> None:
+        done = await face.get(lambda store: store.migration.undo())
+        assert (done.rows, done.left) == (0, 3)
+
+    databases(apply)
+    kept = given_back(databases)
+    databases(without_keys, encryption=None)
+    assert given_back(databases) == kept
+    if per_person:
+        lost = list(vault.find({"keyAltNames": {"$gte": "person:", "$lt": "person;"}}))
+        lose_key_of(databases, ANN)
+
+        async def lost_one(face: Face) -> None:
+            done = await face.get(lambda store: store.migration.undo())
+            assert (done.rows, done.left) == (1, 2)  # one names Ann beside Ben
+            assert (await face.get(lambda store: store.migration.undo())).left == 2
+
+        databases(lost_one)
+        assert given_back(databases) == kept | {"c": before["c"]}
+        vault.delete_many({"_id": {"$in": [row["_id"] for row in lost]}})
+        vault.insert_many(lost)
+
+    async def with_keys(face: Face) -> None:
+        assert (await face.get(lambda store: store.migration.undo())).left == 0
+
+    databases(with_keys)
+    assert all("derived" not in row and isinstance(row["Message"], str) for row in given_back(databases).values())
+
+
+def test_what_its_application_writes_while_a_row_is_undone_stays(databases: Databases) -> None:
+    """A row that is not any more what was opened is left to the next run."""
+    from sesevent.ops import ask
+    from sesevent.storage import renewal
+    from sesevent.storage.operations import Unseal
+
+    rows = databases.tables["ses_event"]
+    rows.insert_one(older(payloads.click(**alone), "a"))
+
+    def late() -> Any:
+        kept = yield from ask(renewal.adopted(None, 9))
+        opened = yield from ask(Unseal(kept))
+        rows.update_one({"_id": "a"}, {"$set": {"Message": "written now"}})
+        yield from ask(renewal.take_derived([renewal.GivenBack(*pair) for pair in zip(kept, opened, strict=True)]))
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.migration.run())
+        await face.get(lambda store: store.encryption.encrypt_existing())
+        await face.get(lambda store: store.migration._perform(late()))
+        assert rows.find_one({"_id": "a"})["Message"] == "written now"
+        assert (await face.get(lambda store: store.migration.undo())).rows == 1
+
+    databases(body)
+    assert rows.find_one({"_id": "a"})["Message"] == "written now"
+
+
 def test_thinning_and_deleting_leave_what_is_sealed_sealed(databases: Databases) -> None:
     """A row without its text is found by address, erased, and told to its person."""
     from sesevent.retention import Retention

@@ -220,7 +220,7 @@ def older_rows() -> list[dict[str, Any]]:
 
 STORIES = {
     "give": (lambda: renewing.adopt_some(DEFAULT_POLICY, 2), lambda store: store.adopt()),
-    "take": (lambda: renewing.take_back_some(DEFAULT_POLICY, 2), lambda store: store.migration.undo()),
+    "take": (lambda: renewing.take_back_some(DEFAULT_POLICY, size=2), lambda store: store.migration.undo()),
     "renew": (
         lambda: renewing.reindex_page(DEFAULT_POLICY, "ses_event", Place(2), NOW, 2),
         lambda store: store.reindex(),
