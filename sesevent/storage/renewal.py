@@ -25,8 +25,8 @@ from sesevent.storage.standings import fact_document, facts_in
 
 __all__ = [
     "BRACKETS", "DUPLICATE_OF", "Behind", "GivenBack", "Place", "Task", "adopted", "adopted_in_order", "below_today",
-    "drop_page", "fact_ids", "forget_facts", "give_derived", "keep_page", "leave_derived", "mark_duplicates", "next_page",
-    "ours_with", "place_behind", "read_place", "renew_derived", "same_as", "take_derived", "text_of_place",
+    "drop_page", "fact_ids", "forget_facts", "give_derived", "keep_page", "leave_derived", "mark_duplicates",
+    "next_page", "ours_with", "place_behind", "read_place", "renew_derived", "same_as", "take_derived", "text_of_place",
     "unfinished", "unlike", "with_ids", "without_derived",
 ]  # fmt: skip
 

@@ -22,7 +22,8 @@ from sesevent.storage.sealing import is_sealed
 MASTER = LocalKey(b"m" * 96)
 ANN, BEN = "ann.lee@gmail.com", "ben@example.org"
 SENT = datetime(2024, 5, 1, 9, tzinfo=timezone.utc)
-PRIVACY = Protection(PrivacyPolicy(), keys=[Key("k1", b"0123456789abcdef")])
+PRIVACY_KEYS = [Key("k1", b"0123456789abcdef")]
+PRIVACY = Protection(PrivacyPolicy(), keys=PRIVACY_KEYS)
 payloads = testing.payloads
 both: dict[str, Any] = {"to": ["Ann Lee <Ann.Lee@Gmail.com>", BEN], "sent": SENT, "subject": "for two"}
 alone: dict[str, Any] = {"to": ANN, "sent": SENT + timedelta(hours=1), "subject": "Dear Ann"}
@@ -425,24 +426,73 @@ def test_thinning_and_deleting_leave_what_is_sealed_sealed(databases: Databases)
 # ── who answers for it ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_hygiene_counts_by_domain_and_says_whose_addresses_it_does_not_see(databases: Databases) -> None:
-    """No role address is recognised among what is sealed, and that is said; one letter off a large domain is."""
+def deliveries(*people: str, months: float = 1) -> list[Any]:
+    at = datetime.now(timezone.utc) - timedelta(days=30.5 * months)
+    return [payloads.delivery(to=one, message_id=f"{one} {months}", sent=at) for one in people]
+
+
+async def hygiene(face: Face) -> tuple[Any, dict[str, Any]]:
+    told = await face.get(lambda store: store.compliance.hygiene())
+    return told, {one.name: one for one in told.findings if one.people}
+
+
+def test_hygiene_counts_what_is_sealed_as_what_is_not(databases: Databases) -> None:
+    """With keys at hand roles are seen, too; and slips of the fingers beside a large domain."""
     month = datetime.now(timezone.utc) - timedelta(days=20)
-    many = [payloads.delivery(to=f"n{n}@example.com", message_id=f"m{n}", sent=month) for n in range(25)]
     typo = payloads.bounce(to="eve@exampel.com", message_id="m-typo", sent=month)
 
     async def body(face: Face) -> None:
-        await face.get(receive([*many, typo, payloads.send(to="info@example.org", sent=month)]))
-        told = await face.get(lambda store: store.compliance.hygiene())
-        found = {one.name: one for one in told.findings}
-        assert (told.people, told.hidden) == (27, 27)
+        await face.get(receive([*deliveries(*[f"n{n}@example.com" for n in range(25)]), typo]))
+        await face.get(receive([payloads.send(to="info@example.org", sent=month)]))
+        told, found = await hygiene(face)
+        assert (told.people, told.hidden, told.counted_once) == (27, 0, True)
         assert (found["typo_domain"].people, found["typo_domain"].examples) == (1, ("e…@exampel.com",))
+        assert (found["role"].people, found["role"].examples) == (1, ("i…@example.org",))
         assert found["hard_bounced"].people == 1
         record = await face.get(lambda store: store.compliance.record())
         assert "everything, in clear" not in record.to_markdown()
         assert "master key" in record.to_markdown()
 
     databases(body)
+
+
+def test_who_is_kept_in_several_ways_counts_once(databases: Databases) -> None:
+    """In the clear, by one data key and the next, under a pseudonym; what was seen of them in any of these counts."""
+    pseudonymous = Protection(PrivacyPolicy.of("transactional"), keys=PRIVACY_KEYS)
+    databases(lambda face: face.get(receive(deliveries(ANN, "idle@example.com", months=8))), encryption=None)
+    databases(lambda face: face.get(receive(deliveries(ANN, months=7))), encryption=None, privacy=pseudonymous)
+
+    async def rotated(face: Face) -> None:
+        await face.get(receive(deliveries(ANN, BEN, "idle@example.com", months=3)))
+        await face.get(lambda store: store.encryption.new_data_key(by="eve", why="yearly"))
+        at = datetime.now(timezone.utc) - timedelta(days=61)
+        await face.get(receive([payloads.opened(to=ANN, sent=at), *deliveries(ANN, BEN, "idle@example.com", months=1)]))
+        told, found = await hygiene(face)
+        assert (told.people, told.hidden, told.counted_once) == (3, 0, True)
+        assert (found["unengaged"].people, found["unengaged"].examples) == (1, ("i…@example.com",))
+
+    databases(rotated)
+
+
+def test_hygiene_says_where_somebody_may_count_twice(
+    databases: Databases, per_person: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the keys; where one is lost; and where there are more people than can be compared."""
+    databases(lambda face: face.get(receive(deliveries(ANN, BEN))), encryption=None)
+    databases(lambda face: face.get(receive([*deliveries(ANN, BEN, months=2), payloads.bounce(to="dan@example.org")])))
+
+    async def once(face: Face) -> tuple[int, bool]:
+        told, _ = await hygiene(face)
+        assert told.to_dict()["counted_once"] == told.counted_once
+        return told.people, told.counted_once
+
+    assert databases(once) == (2, True)
+    assert databases(once, encryption=None) == (4, False)
+    if per_person:
+        lose_key_of(databases, ANN)
+        assert databases(once) == (3, False)
+    monkeypatch.setattr("sesevent.analytics.hygiene.MERGED", 3)
+    assert databases(once) == (4, False)
 
 
 # ── keys that are lost ──────────────────────────────────────────────────────────────────────────────────────────────
