@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from both import encrypted
 from sesevent import AsyncEventStore, ConfigurationError, EventStore, testing, trusted
 from sesevent.analytics import hygiene
 from sesevent.analytics.processing import HELD
@@ -25,11 +26,11 @@ def asked(request: pytest.FixtureRequest, mongodb_uri: str, database: str, store
 
     def call(ask: Callable[[Any], Any]) -> Any:
         if request.param == "sync":
-            with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW) as own:
+            with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW, **encrypted()) as own:
                 return ask(own)
 
         async def main() -> Any:
-            async with AsyncEventStore.connect(mongodb_uri, database=database, clock=lambda: NOW) as own:
+            async with AsyncEventStore.connect(mongodb_uri, database=database, clock=lambda: NOW, **encrypted()) as own:
                 return await ask(own)
 
         return asyncio.run(main())

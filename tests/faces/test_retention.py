@@ -137,6 +137,7 @@ def test_a_row_of_which_nobody_knows_whom_it_concerns_is_held_where_a_person_is(
     assert rows.count_documents({}) == 0
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_a_thin_row_can_still_be_asked_for(store: Any, rows: Any, retained: Callable[[Any], Any]) -> None:
     """By all that queries need; and no rule of today tells it anew."""
     fill(store)
@@ -219,6 +220,7 @@ def expiry(rows: Any) -> Any:
 
 
 @pytest.mark.timeout(300)  # MongoDB looks once a minute, and a shorter time holds from its next look on
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_mongodb_deletes_by_itself_where_that_is_chosen(store: Any, rows: Any, tables: Any, mongo_client: Any) -> None:
     """Events go, and with them nothing else: standings and the facts behind them stay."""
     old, new = START - timedelta(days=900), datetime.now(timezone.utc)
