@@ -40,6 +40,7 @@ from sesevent.storage.operations import (
     Shred,
     Unseal,
     Update,
+    UpdateAll,
 )
 from sesevent.storage.sealing import (
     DOMAINS,
@@ -114,7 +115,7 @@ def _find(operation: Find, known: Known, seals: Seals) -> Plan[Any]:
     return (yield from _open_all(rows, known, seals))
 
 
-def _count(operation: Count | Delete, known: Known, seals: Seals) -> Plan[Any]:
+def _count(operation: Count | Delete | UpdateAll, known: Known, seals: Seals) -> Plan[Any]:
     yield from load_people(_addresses_in(operation.filter), known, seals, create=False)
     return (
         yield replace(
@@ -224,6 +225,7 @@ _PERFORMED: Final[dict[type, Callable[[Any, Known, Seals], Plan[Any]]]] = {
     Find: _find,
     Count: _count,
     Delete: _count,
+    UpdateAll: _count,
     Remove: _remove,
     Aggregate: _aggregate,
     Insert: _insert,

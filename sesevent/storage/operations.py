@@ -21,8 +21,8 @@ from sesevent.storage.failures import DUPLICATE_KEY, refused
 __all__ = [
     "CLOCK", "PATIENCE", "PSEUDONYMS", "SEALS", "AdminCommand", "Aggregate", "AskKeys", "AskPseudonyms", "Change",
     "CloseStream", "Command", "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert",
-    "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "Updated",
-    "UseMaster",
+    "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "UpdateAll",
+    "Updated", "UseMaster",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -104,6 +104,21 @@ class Update:
         lost = tuple(_duplicates(outcome))
         counts = outcome.details if isinstance(outcome, BulkWriteError) else outcome.bulk_api_result
         return Updated(counts["nMatched"] + counts["nUpserted"], lost)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAll:
+    """Change documents alike, in a way that holds nothing to be sealed. The result is how many were changed by it."""
+
+    collection: str
+    filter: Mapping[str, Any]
+    change: Mapping[str, Any]
+
+    def start(self, collections: Any) -> Any:
+        return collections[self.collection].update_many(self.filter, self.change)
+
+    def finish(self, outcome: Any) -> int:
+        return int(outcome.modified_count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ def test_every_collection_is_in_the_record() -> None:
     assert all(all(row) for row in HELD.values())
 
 
+@pytest.mark.in_clear("who reads what is encrypted has the key, and is told of")
 def test_the_record_says_what_is_configured(store: Any, asked: Callable[[Any], Any], database: str) -> None:
     """How long by the retention policy, what by the privacy policy, who by the tokens; and what is still open."""
     happened(store, testing.bounce(to="gone@example.com"))
