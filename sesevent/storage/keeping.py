@@ -219,13 +219,14 @@ def first_between(since: str, before: str, conditions: Sequence[Filter], *, behi
 def page_of(
     day: str, before: str, conditions: Sequence[Filter], after: Place | None, size: int, *, raw: bool = False
 ) -> Find:
-    """Whole rows of a day that happened before a time, in order, behind a place."""
+    """Whole rows of a day that happened before a time, in order, behind a place, as a majority holds them."""
     until = min(next_day_of(day), before)
     window: list[Filter] = [{"Timestamp": {"$gte": day if after is None else after[0], "$lt": until}}]
     if after is not None:
         stamp, identifier = after
         window.append({"$or": [{"Timestamp": {"$gt": stamp}}, {"Timestamp": stamp, "_id": {"$gt": identifier}}]})
-    return Find(EVENTS, _all([*window, *conditions]), (("Timestamp", 1), ("_id", 1)), size, raw=raw, as_stored=True)
+    order = (("Timestamp", 1), ("_id", 1))
+    return Find(EVENTS, _all([*window, *conditions]), order, size, durable=True, raw=raw, as_stored=True)
 
 
 def by_month(since: str, before: str, conditions: Sequence[Filter]) -> Aggregate:

@@ -474,6 +474,27 @@ def test_an_event_that_changes_while_it_is_archived_is_not_lost(
     assert kept["derived"]["changed"] == 2
 
 
+@pytest.mark.parametrize(
+    "wrongly",
+    [lambda some: some[1:], lambda some: [*some, some[0]], lambda some: [{**some[0], "Subject": "x"}, *some[1:]]],
+    ids=["one less", "one twice", "one otherwise"],
+)
+def test_what_was_written_wrongly_never_counts(
+    store: Any, directory: Directory, wrongly: Callable[[list[Any]], list[Any]]
+) -> None:
+    """A fault of the writer is found in what it wrote, before anything is deleted."""
+    fill(store, 20)
+    everything = in_database(store)
+    archive = Archive(store, directory)
+    kind = archive._kind
+    archive._kind = kind._replace(write=lambda file, several: kind.write(file, map(wrongly, several)))
+    with pytest.raises(ArchiveError):
+        archive.run(BEFORE)
+
+    assert in_database(store) == everything
+    assert list(directory.list("")) == []
+
+
 @pytest.mark.parametrize("lie", ["half", "other"])
 def test_a_place_that_gives_back_something_else_is_found_out(
     store: Any, place: Place, monkeypatch: pytest.MonkeyPatch, lie: str

@@ -2,9 +2,10 @@
 
 The walk of a part: spool the next events of a day into a file; put it; fetch it again and compare every document with
 what the database holds now; claim the day's next number with a manifest; delete what is in it from the database, each
-row only if it is still the same. A crash before the manifest leaves a file that nobody counts, and that the next run
-deletes; one behind it leaves events in both places, and the next run finds them archived and deletes them. Whoever is
-not the first to claim a number begins the part again, so two at once archive each event once. No clock decides.
+row only if it is still the same, to the byte. A crash before the manifest leaves a file that nobody counts, and that
+the next run deletes; one behind it leaves events in both places, and the next run finds them archived and deletes
+them. Whoever is not the first to claim a number begins the part again, so two at once archive each event once. No
+clock decides.
 
 `Archive.rewrite` is for whoever must change what was archived, such as an erasure. For asyncio run it in a
 thread with a store of its own. Next: :mod:`sesevent.contrib.archive.changing`.
@@ -43,6 +44,7 @@ from sesevent.contrib.archive.manifest import (
 from sesevent.contrib.archive.places import Place, digest, on_own_disk
 from sesevent.errors import ArchiveError, ConfigurationError, SesEventError
 from sesevent.moments import format_moment
+from sesevent.plans.keeping import PAGE
 from sesevent.storage.keeping import EVERYTHING, FIRST_DAY, Chosen, next_day_of
 from sesevent.storage.keeping import Place as Standing
 
@@ -54,6 +56,7 @@ __all__ = ["Archive", "Archived", "Flaw", "Restored", "Verified"]
 
 Document = dict[str, Any]
 _TRIES: Final = 20  # others may be faster, or change what is being archived, that often
+_ID_FIRST: Final = b"\x07_id\x00"  # how a row begins, behind its length, whose id is an ObjectId
 _CODEC: Final[CodecOptions[Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
@@ -400,7 +403,7 @@ class _Day:
         self._done.events += part.rows
         self._done.size += part.size
         self._archive._note("written", part)
-        deleted = sum(self._take_out(there) for _, there in self._beside(spool))
+        deleted = sum(self._take_out(rows) for rows in ahead(self._unchanged(spool)))
         self._done.left += part.rows - deleted
         self._archive._note("deleted here", part, deleted=deleted)
         return True
@@ -419,19 +422,28 @@ class _Day:
         self._place.delete(part.data)
         return None
 
-    def _beside(self, spool: _Spool) -> Iterator[tuple[list[Document], list[Document]]]:
-        """Archived documents, and what the database has of them that is the same, to the byte."""
-        for some, found in ahead(self._with_rows(spool)):
-            there = {_key(one): one for one in found}
-            same = [row for one in some if (row := there.get(_key(one))) is not None and _same(one, row)]
-            yield some, same
-
-    def _with_rows(self, spool: _Spool) -> Iterator[tuple[list[Document], list[Document]]]:
-        for some in spool.read_back():
-            yield some, self._keeping.documents([document["_id"] for document in some], raw=True)
-
     def _is_as_stored(self, spool: _Spool) -> bool:
-        return all(len(some) == len(there) for some, there in self._beside(spool))
+        """Whether the file that came back holds each document, to the byte, that the database holds; and no other."""
+        missing, number = {key: mark for key, (_, mark) in spool.read.items()}, 0
+        for some in ahead(spool.read_back()):
+            number += len(some)
+            differing = [one for one in some if missing.pop(_key(one), None) != _mark(one)]
+            if differing and not self._are_as_stored(differing):
+                return False
+        there = sum(len(rows) for rows in ahead(self._unchanged(spool)))
+        return not missing and number == there == len(spool.read)
+
+    def _are_as_stored(self, some: Sequence[Document]) -> bool:
+        """What no reading keeps, such as a name that is there twice, is no difference."""
+        there = {_key(row): row for row in self._keeping.documents([one["_id"] for one in some], raw=True)}
+        return all((row := there.get(_key(one))) is not None and _same(one, row) for one in some)
+
+    def _unchanged(self, spool: _Spool) -> Iterator[list[Document]]:
+        """Rows that are in the database as they were read from it, to the byte."""
+        identifiers = [identifier for identifier, _ in spool.read.values()]
+        for start in range(0, len(identifiers), PAGE):
+            rows = self._keeping.documents(identifiers[start : start + PAGE], raw=True)
+            yield [row for row in rows if spool.read[_key(row)][1] == _mark(row)]
 
     def _settle(self, part: Manifest, contents: _Contents) -> bool:
         """See to those of the spooled that a part holds already; True where there were any.
@@ -504,6 +516,8 @@ class _Spool:
         self.kind = kind
         self.contents = _Contents()
         self.last: Standing | None = None
+        self.read: dict[bytes, tuple[Any, int]] = {}
+        """What was read of the database, in order: by its key, the id of a row and the mark of its bytes."""
 
     def __enter__(self) -> _Spool:
         self._folder = tempfile.TemporaryDirectory(prefix="sesevent-archive-")
@@ -524,6 +538,11 @@ class _Spool:
         for some in ahead(several):
             read = [_decoded(one) for one in some]
             self.contents.add(read)
+            self.read.update(
+                (_key(row), (one["_id"], _mark(row)))
+                for one, row in zip(read, some, strict=True)
+                if isinstance(row, RawBSONDocument)
+            )
             if read:
                 self.last = read[-1].get("Timestamp", ""), read[-1]["_id"]
             yield read
@@ -535,8 +554,15 @@ def _next_number(everything: Sequence[Manifest]) -> int:
 
 def _key(document: Document) -> bytes:
     """An id of any type, by which two of them compare as MongoDB compares them."""
+    if isinstance(document, RawBSONDocument) and (row := _encoded(document))[4:9] == _ID_FIRST:
+        return row[9:21]
     identifier = document["_id"]
     return identifier.binary if type(identifier) is ObjectId else bson.encode({"_id": identifier})
+
+
+def _mark(document: Document) -> int:
+    """By which the bytes of a row are known again, as long as this process lives."""
+    return hash(_encoded(document))
 
 
 def _decoded(document: Document) -> Document:
