@@ -682,6 +682,19 @@ def test_without_the_shared_key_dead_letters_and_events_are_counted(databases: D
     databases(body)
 
 
+@pytest.mark.parametrize("per_person", [False], ids=["one key"])
+def test_without_the_one_key_for_all_what_may_be_the_persons_is_counted(databases: Databases) -> None:
+    """No fact leads there, and the address does not any more."""
+    databases(lambda face: face.get(receive([payloads.send(**alone), payloads.send(to=BEN, sent=SENT)])))
+    databases.tables["ses_key"].delete_many({"keyAltNames": {"$regex": "^sesevent:events"}})
+
+    async def body(face: Face) -> None:
+        counts, paper, _ = await exported(face)
+        assert (counts["events"], [one["count"] for one in paper["unreadable"]]) == (0, [1])
+
+    databases(body)
+
+
 @keys_of_people
 def test_an_archive_tells_of_what_may_be_the_persons(databases: Databases, tmp_path: Path) -> None:
     """Its events cannot be read either."""
