@@ -376,6 +376,24 @@ def test_rows_that_nobody_can_open_are_not_undone(databases: Databases, per_pers
     assert all("derived" not in row and isinstance(row["Message"], str) for row in given_back(databases).values())
 
 
+@pytest.mark.parametrize("per_person", [True], ids=["people's keys"])
+def test_a_row_whose_text_is_in_the_clear_is_undone_whoever_is_sealed_beside_it(databases: Databases) -> None:
+    """Of its five strings nothing is lost, and what only it told is forgotten."""
+    databases.tables["ses_event"].insert_one(older(payloads.complaint(**alone), "a"))
+    before = given_back(databases)
+    databases(lambda face: face.get(lambda store: store.migration.run()))
+    lose_key_of(databases, ANN)
+
+    async def body(face: Face) -> None:
+        assert not (await face.get(lambda store: store.suppression.check(ANN))).allowed
+        done = await face.get(lambda store: store.migration.undo())
+        assert (done.rows, done.left) == (1, 0)
+        assert (await face.get(lambda store: store.suppression.check(ANN))).allowed
+
+    databases(body)
+    assert given_back(databases) == before
+
+
 def test_what_its_application_writes_while_a_row_is_undone_stays(databases: Databases) -> None:
     """A row that is not any more what was opened is left to the next run."""
     from sesevent.ops import ask
@@ -459,7 +477,8 @@ def test_hygiene_counts_what_is_sealed_as_what_is_not(databases: Databases) -> N
 def test_who_is_kept_in_several_ways_counts_once(databases: Databases) -> None:
     """In the clear, by one data key and the next, under a pseudonym; what was seen of them in any of these counts."""
     pseudonymous = Protection(PrivacyPolicy.of("transactional"), keys=PRIVACY_KEYS)
-    databases(lambda face: face.get(receive(deliveries(ANN, "idle@example.com", months=8))), encryption=None)
+    seen = payloads.opened(to=ANN, sent=datetime.now(timezone.utc) - timedelta(days=250))
+    databases(lambda face: face.get(receive([seen, *deliveries(ANN, "idle@example.com", months=8)])), encryption=None)
     databases(lambda face: face.get(receive(deliveries(ANN, months=7))), encryption=None, privacy=pseudonymous)
 
     async def rotated(face: Face) -> None:
