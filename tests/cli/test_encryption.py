@@ -12,6 +12,7 @@ from payloads import payload
 
 
 @pytest.mark.timeout(900)  # many processes
+@pytest.mark.in_clear("it has an encryption of its own")
 def test_from_a_key_to_a_shredded_person(sesevent: Any, tmp_path: Path, tables: Any) -> None:
     """A file, events, what is kept, rotation, an end; commands that are told no key can read nothing."""
     for name in ("old", "new"):
@@ -50,6 +51,7 @@ def test_from_a_key_to_a_shredded_person(sesevent: Any, tmp_path: Path, tables: 
     assert (status["provider"], status["people"], status["erased"], status["in_clear"]) == ("local:new", 0, 1, "")
 
 
+@pytest.mark.in_clear("it has an encryption of its own")
 def test_a_settings_file_names_the_master_key(sesevent: Any, tmp_path: Path) -> None:
     """Beside itself, as it does the policy."""
     sesevent("encryption", "key", str(tmp_path / "master.key"))
