@@ -172,6 +172,18 @@ def test_only_what_is_chosen_goes(store: Any, directory: Directory) -> None:
     ]  # fmt: skip
 
 
+def test_a_store_without_a_server_is_archived_as_any_other(directory: Directory) -> None:
+    """For tests of your own."""
+    store = testing.memory_store()
+    fill(store, 60)
+    everything = in_database(store)
+    archive = Archive(store, directory)
+    done = archive.run(BEFORE)
+
+    assert (done.events, done.deleted, in_database(store)) == (len(everything), len(everything), {})
+    assert dict(in_archive(archive)) == everything
+
+
 # ── late, repeated, richer ──────────────────────────────────────────────────────────────────────────────────────────
 
 

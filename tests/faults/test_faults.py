@@ -18,9 +18,12 @@ from payloads import genuine, payload
 from sesevent import EventStore, local
 from sesevent.local import ReplicaSet
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("SESEVENT_MONGODB_URI") is not None, reason="a server is given; this machine may have no mongod"
-)
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(
+        os.environ.get("SESEVENT_MONGODB_URI") is not None, reason="a server is given; this machine may have no mongod"
+    ),
+]
 
 EVENTS = 1000
 

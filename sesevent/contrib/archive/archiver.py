@@ -424,7 +424,7 @@ class _Day:
 
     def _is_as_stored(self, spool: _Spool) -> bool:
         """Whether the file that came back holds each document, to the byte, that the database holds; and no other."""
-        missing, number = {key: mark for key, (_, mark) in spool.read.items()}, 0
+        missing, number = dict(spool.read), 0
         for some in ahead(spool.read_back()):
             number += len(some)
             differing = [one for one in some if missing.pop(_key(one), None) != _mark(one)]
@@ -440,10 +440,10 @@ class _Day:
 
     def _unchanged(self, spool: _Spool) -> Iterator[list[Document]]:
         """Rows that are in the database as they were read from it, to the byte."""
-        identifiers = [identifier for identifier, _ in spool.read.values()]
-        for start in range(0, len(identifiers), PAGE):
-            rows = self._keeping.documents(identifiers[start : start + PAGE], raw=True)
-            yield [row for row in rows if spool.read[_key(row)][1] == _mark(row)]
+        keys = [*spool.read]
+        for start in range(0, len(keys), PAGE):
+            rows = self._keeping.documents([_id_with(key) for key in keys[start : start + PAGE]], raw=True)
+            yield [row for row in rows if spool.read[_key(row)] == _mark(row)]
 
     def _settle(self, part: Manifest, contents: _Contents) -> bool:
         """See to those of the spooled that a part holds already; True where there were any.
@@ -516,8 +516,8 @@ class _Spool:
         self.kind = kind
         self.contents = _Contents()
         self.last: Standing | None = None
-        self.read: dict[bytes, tuple[Any, int]] = {}
-        """What was read of the database, in order: by its key, the id of a row and the mark of its bytes."""
+        self.read: dict[bytes, int] = {}
+        """What was read of the database, in order: a row's key and the mark of its bytes."""
 
     def __enter__(self) -> _Spool:
         self._folder = tempfile.TemporaryDirectory(prefix="sesevent-archive-")
@@ -538,11 +538,7 @@ class _Spool:
         for some in ahead(several):
             read = [_decoded(one) for one in some]
             self.contents.add(read)
-            self.read.update(
-                (_key(row), (one["_id"], _mark(row)))
-                for one, row in zip(read, some, strict=True)
-                if isinstance(row, RawBSONDocument)
-            )
+            self.read.update((_key(one), _mark(one)) for one in some)
             if read:
                 self.last = read[-1].get("Timestamp", ""), read[-1]["_id"]
             yield read
@@ -558,6 +554,12 @@ def _key(document: Document) -> bytes:
         return row[9:21]
     identifier = document["_id"]
     return identifier.binary if type(identifier) is ObjectId else bson.encode({"_id": identifier})
+
+
+def _id_with(key: bytes) -> Any:
+    """The id that has this key."""
+    # Of others only a regular expression's key is as short, and no row's id may be one.
+    return ObjectId(key) if len(key) == 12 else bson.decode(key)["_id"]
 
 
 def _mark(document: Document) -> int:
