@@ -27,6 +27,11 @@ PURE_TESTS = [
     "contrib/test_absent.py",
 ]
 
+ENCRYPTED = [
+    f"tests/{room}"
+    for room in ("analytics", "cli", "faces", "monitoring", "plans", "privacy", "storage", "suppression", "testing")
+]
+
 
 @nox.session(**HERE)
 def lint(session: nox.Session) -> None:
@@ -67,6 +72,17 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The whole suite, documentation examples included, on this Python."""
     session.run("pytest", "-n", "auto", *session.posargs, external=True)
+
+
+@nox.session(**HERE)
+def encrypted(session: nox.Session) -> None:
+    """The suite of stores that encrypt, people with keys of their own: ``-- shared tests/faces`` for one key, one room.
+
+    What asks for rows in the clear is left out, each test with its reason (the mark `in_clear`).
+    """
+    keys, *rooms = session.posargs if session.posargs[:1] in (["shared"], ["person"]) else ["person", *session.posargs]
+    told = {"SESEVENT_TEST_ENCRYPTION": keys}
+    session.run("pytest", "-n", "auto", *(rooms or ENCRYPTED), env=told, external=True)
 
 
 @nox.session(python=PYTHONS)

@@ -23,6 +23,17 @@ hypothesis.settings.load_profile("any speed")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "says_personal(why): logs or raises what a person could be known by, on purpose")
+    config.addinivalue_line("markers", "in_clear(why): left out where the fixtures' stores encrypt")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where stores encrypt, tests that ask for rows in the clear are left out; in memory nothing is encrypted."""
+    if not encrypted():
+        return
+    for item in items:
+        mark = item.get_closest_marker("in_clear")
+        if mark is not None and "memory-" not in item.name:
+            item.add_marker(pytest.mark.skip(reason=mark.args[0]))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ nobody. Next: :mod:`sesevent.plans.compliance`, which does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,11 +19,13 @@ from sesevent.addresses import mask
 from sesevent.moments import format_moment
 
 __all__ = [
-    "EXAMPLES", "KINDS", "Finding", "Hygiene", "Kind", "domains_pipeline", "people_pipeline", "read_people",
-    "role_pattern", "slips",
+    "EXAMPLES", "KINDS", "MERGED", "Finding", "Hygiene", "Kind", "Mailed", "domains_pipeline", "found_of",
+    "mailed_pipeline", "people_pipeline", "read_people", "role_pattern", "slips",
 ]  # fmt: skip
 
 EXAMPLES: Final = 3
+MERGED: Final = 100_000
+"""So many people at most are held in memory, to see who of them is the same."""
 _DOMAINS: Final = 5_000  # that never took a mail
 _LARGE: Final = 200  # domains that take the most
 
@@ -97,9 +100,12 @@ class Hygiene:
     """False where no open and no click was stored since then: then nobody is called unengaged."""
     findings: tuple[Finding, ...]
     """One of each kind, also where nobody is of it. An address may be of several."""
-    hidden: int
-    """Of the people those who are kept encrypted or under a pseudonym: whether theirs are role addresses is not seen.
-    Somebody who is kept in two ways, as while rows from before are being encrypted, counts twice."""
+    hidden: int = 0
+    """Of the people those who are kept encrypted or under a pseudonym, and whose address is not known: whether theirs
+    are role addresses is not seen."""
+    counted_once: bool = True
+    """False where somebody who is kept in two ways may count twice: keys are missing that tell who is who, or
+    pseudonyms are by several keys, or there are more people than can be compared (100,000)."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON knows it."""
@@ -107,9 +113,10 @@ class Hygiene:
         return told | {"findings": [asdict(one) for one in self.findings]}
 
 
-def finding(kind: Kind, people: int, examples: Iterable[str]) -> Finding:
-    """A finding; its examples are masked here."""
-    return Finding(kind.name, people, tuple(mask(one) for one in examples), kind.words, kind.do, kind.why)
+def finding(kind: Kind, people: int, examples: Iterable[Any]) -> Finding:
+    """A finding; its examples are masked here, and those that nobody can read left out."""
+    shown = tuple(mask(one) for one in examples if isinstance(one, str))
+    return Finding(kind.name, people, shown, kind.words, kind.do, kind.why)
 
 
 # ── asked of the log ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -187,6 +194,65 @@ def read_people(rows: Sequence[Mapping[str, Any]]) -> People:
     known = count("engaged") > 0
     found = {name: (count(name), [row["_id"] for row in told[f"{name}_some"]]) for name in ("unengaged", "role")}
     return People(count("people"), count("hidden"), known, found if known else found | {"unengaged": (0, [])})
+
+
+# ── where one person may be kept in several ways ────────────────────────────────────────────────────────────────────
+
+
+def mailed_pipeline(since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """A row for each name that somebody is kept under: for no more people than `MERGED`."""
+    return [*_people(since, until), {"$limit": MERGED}]
+
+
+@dataclass(slots=True)
+class Mailed:
+    """What arrived at one person, over all names."""
+
+    name: str
+    """The address, or what stands for it; empty where nobody can read it."""
+    domain: str
+    delivered: int = 0
+    first: str | None = None
+    engaged: str | None = None
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Add what arrived under another name."""
+        self.delivered += row["delivered"]
+        self.first = min((one for one in (self.first, row["first"]) if one), default=None)
+        self.engaged = max((one for one in (self.engaged, row["engaged"]) if one), default=None)
+
+    def is_idle(self, since: str) -> bool:
+        """Whether somebody is unengaged, as `people_pipeline` says."""
+        first, engaged = self.first, self.engaged
+        return self.delivered > 1 and first is not None and first < since and (engaged is None or engaged < since)
+
+
+def found_of(people: Iterable[Mailed], border: datetime) -> tuple[bool, dict[str, tuple[int, list[str]]]]:
+    """What the pipelines tell, of people who were put together: whether anybody looks, and who is of which kind."""
+    everybody, old = sorted(people, key=lambda one: one.name), format_moment(border)
+    known = any(one.engaged for one in everybody)
+    role = re.compile(role_pattern())
+    told = {
+        "unengaged": [one for one in everybody if known and one.is_idle(old)],
+        "role": [one for one in everybody if role.match(one.name)],
+    }
+    found = {name: (len(some), [one.name for one in some if one.name][:EXAMPLES]) for name, some in told.items()}
+    return known, found | {"typo_domain": slips([_by_domain(everybody)])}
+
+
+def _by_domain(people: Iterable[Mailed]) -> dict[str, list[dict[str, Any]]]:
+    """As the answer of `domains_pipeline`."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in people:
+        row = rows.setdefault(one.domain, {"_id": one.domain, "people": 0, "delivered": 0, "one": one.name})
+        row["people"] += 1
+        row["delivered"] += one.delivered
+    large = sorted((row for row in rows.values() if row["delivered"]), key=lambda row: (-row["delivered"], row["_id"]))
+    never = sorted((row for row in rows.values() if not row["delivered"]), key=lambda row: (-row["people"], row["_id"]))
+    return {"large": large[:_LARGE], "never": never[:_DOMAINS]}
+
+
+# ── domains ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def domains_pipeline(since: datetime, until: datetime) -> list[dict[str, Any]]:

@@ -46,6 +46,8 @@ def hygiene(
         note("nobody is called unengaged: no open or click is known")
     if told.hidden:
         note(f"of {told.hidden:,} people addresses are hidden: whether theirs are role addresses is not seen")
+    if not told.counted_once:
+        note("somebody may count twice: not all that stands for an address can be compared with the rest")
 
 
 def _print_csv(told: Hygiene) -> None:

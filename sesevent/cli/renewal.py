@@ -39,7 +39,13 @@ def migrate(
                 done = store.migration.undo(
                     rows_per_second=rows_per_second, on_progress=lambda so_far: told(so_far.rows)
                 )
-            print_counts({"rows": done.rows}, as_json=json)
+            print_counts({"rows": done.rows, "reworded": done.reworded, "left": done.left}, as_json=json)
+            if done.reworded:
+                note("of reworded rows display names are gone, and addresses are spelled in normal form")
+            if done.left:
+                note("rows are left whose text cannot be decrypted: tell the command its keys (--encryption FILE), or "
+                     "restore the key vault (ses_key), and run it again")  # fmt: skip
+                raise typer.Exit(1)
             return
         store.ensure_indexes()
         with progress("rows looked at") as told:

@@ -31,6 +31,9 @@ def export(
         str | None, typer.Option(help="Where the JSON goes; by default standard output, but no terminal.")
     ] = None,
     html: Annotated[str | None, typer.Option(help="Where the page for the person goes.", show_default=False)] = None,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Read the whole log for events under keys that are lost.")
+    ] = False,
     archive: Archives = None,
     why: Why = "",
     by: options.By = None,
@@ -47,8 +50,12 @@ def export(
     paper: Any = file or (None if html or sys.stdout.isatty() else sys.stdout)
     with options.opened_store(uri, database, collection, timeout) as store, progress("things") as told:
         archives = [archive_of(store, one, region, endpoint_url, by=who) for one in archive or ()]
-        counts = store.privacy.export(named, paper, page=html, by=who, why=why, archives=archives, on_progress=told)
+        counts = store.privacy.export(
+            named, paper, page=html, by=who, why=why, thorough=thorough, archives=archives, on_progress=told
+        )
     note(", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items()))
+    if counts["unreadable"]:
+        note("keys are gone: what that hides, and whether it may be the person's, stands under unreadable")
     if paper is None and html is None:
         note("nothing was written: say --file FILE or --html FILE")
 

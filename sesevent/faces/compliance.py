@@ -52,7 +52,8 @@ class Compliance:
         By standings, who bounced, complained, left or is suppressed. By the log of twice as many *months*: who was
         delivered to more than once and did not look for that long (people, not machines; only where opens or clicks
         are known at all), role addresses, and domains that never took a mail and are one slip from one that does.
-        It reads all events of that time.
+        It reads all events of that time. Who is kept in several ways, in the clear, encrypted or under a pseudonym,
+        counts once where the store has the keys; ``counted_once`` says whether that was possible.
         """
         told: Hygiene = self._perform(compliance.hygiene_report(months, self._clock()))
         return told
@@ -104,7 +105,8 @@ class AsyncCompliance:
         By standings, who bounced, complained, left or is suppressed. By the log of twice as many *months*: who was
         delivered to more than once and did not look for that long (people, not machines; only where opens or clicks
         are known at all), role addresses, and domains that never took a mail and are one slip from one that does.
-        It reads all events of that time.
+        It reads all events of that time. Who is kept in several ways, in the clear, encrypted or under a pseudonym,
+        counts once where the store has the keys; ``counted_once`` says whether that was possible.
         """
         told: Hygiene = await self._perform(compliance.hygiene_report(months, self._clock()))
         return told

@@ -107,16 +107,22 @@ class Migration:
 
         Facts that only they told are forgotten, and standings and rollups follow. What was deleted stays deleted. Rows
         of this library stay as they are. Killed, it is simply run again.
+
+        What is encrypted in them is written back in the clear, as the other application wrote it. A row of which
+        something cannot be opened is left as it is and counted (``left``): restore the key vault, or give the store
+        its encryption, and run it again. Of texts that name several people who have keys of their own display names
+        are gone (``reworded``).
         """
         pace, done = Pace(rows_per_second), Migrated()
-        taken = renewing.PAGE
-        while taken == renewing.PAGE:
-            taken = self._perform(renewing.take_back_some(self._policy))
-            done.rows += taken
+        after = None
+        while True:
+            page = self._perform(renewing.take_back_some(self._policy, after))
+            after, looked_at = page.after, done.take(page)
             if on_progress is not None:
                 on_progress(done)
-            time.sleep(pace.pause(taken))
-        return done
+            if after is None:
+                return done
+            time.sleep(pace.pause(looked_at))
 
 
 class AsyncMigration:
@@ -190,13 +196,19 @@ class AsyncMigration:
 
         Facts that only they told are forgotten, and standings and rollups follow. What was deleted stays deleted. Rows
         of this library stay as they are. Killed, it is simply run again.
+
+        What is encrypted in them is written back in the clear, as the other application wrote it. A row of which
+        something cannot be opened is left as it is and counted (``left``): restore the key vault, or give the store
+        its encryption, and run it again. Of texts that name several people who have keys of their own display names
+        are gone (``reworded``).
         """
         pace, done = Pace(rows_per_second), Migrated()
-        taken = renewing.PAGE
-        while taken == renewing.PAGE:
-            taken = await self._perform(renewing.take_back_some(self._policy))
-            done.rows += taken
+        after = None
+        while True:
+            page = await self._perform(renewing.take_back_some(self._policy, after))
+            after, looked_at = page.after, done.take(page)
             if on_progress is not None:
                 on_progress(done)
-            await asyncio.sleep(pace.pause(taken))
-        return done
+            if after is None:
+                return done
+            await asyncio.sleep(pace.pause(looked_at))

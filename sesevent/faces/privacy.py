@@ -6,6 +6,7 @@ The story is told in :mod:`sesevent.plans.privacy`. An archive is handed in, whe
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from sesevent.plans import keeping, personal, privacy
 from sesevent.plans.privacy import Work
 from sesevent.privacy.papers import SECTIONS, JsonPaper, PagePaper, Thing
 from sesevent.storage.erasures import ErasureReceipt, Person, receipt_of, spellings
-from sesevent.storage.personal import concerns, event_thing
+from sesevent.storage.personal import ARCHIVED, OWN, concerns, event_thing, perhaps, unreadable_thing
 from sesevent.storage.sealing import holds_sealed
 from sesevent.suppression.files import Target, writing
 from sesevent.suppression.policy import Policy
@@ -61,18 +62,22 @@ class Papers:
     ) -> None:
         self._person, self._papers, self._on_progress = person, papers, on_progress
         self._seen: set[str] = set()
+        self._unreadable: Counter[tuple[str, str]] = Counter()
         self.counts: dict[str, int] = dict.fromkeys(SECTIONS, 0)
 
     def add(self, things: Sequence[Thing]) -> None:
         """Write some things down."""
         for thing in things:
+            if thing.section == "unreadable":  # it is told at the end, in one sum
+                self._unreadable[thing.what["what"], thing.what["reason"]] += thing.what["count"]
+                continue
             if thing.section == "events":  # what is in two places is told once
                 if thing.what["id"] in self._seen:
                     continue
                 self._seen.add(thing.what["id"])
-            self.counts[thing.section] += 1
-            for paper in self._papers:
-                paper.add(thing)
+                if thing.what["unreadable"]:
+                    self._unreadable[OWN, thing.what["unreadable"]] += 1
+            self._write(thing)
         if self._on_progress is not None and things:
             self._on_progress(sum(self.counts.values()))
 
@@ -80,7 +85,20 @@ class Papers:
         """Write an archived event down, if it concerns the person; it stays as it is."""
         if concerns(document, self._person):
             self.add([event_thing(document, self._person, archived=True)])
+        elif mark := perhaps(document, self._person):
+            self._unreadable[ARCHIVED, mark.reason] += 1
         return document
+
+    def end(self) -> None:
+        """Write down how much nobody can read."""
+        for (what, reason), count in sorted(self._unreadable.items()):
+            self._write(unreadable_thing(what, reason, count))
+            self.counts["unreadable"] += count - 1
+
+    def _write(self, thing: Thing) -> None:
+        self.counts[thing.section] += 1
+        for paper in self._papers:
+            paper.add(thing)
 
 
 @contextmanager
@@ -99,7 +117,9 @@ def writing_down(
             for kind, target in kinds
             if target is not None
         ]
-        yield Papers(person, papers, on_progress)
+        told = Papers(person, papers, on_progress)
+        yield told
+        told.end()
         for paper in papers:
             paper.end()
 
@@ -159,6 +179,7 @@ class Privacy:
         by: str,
         why: str = "",
         page: Target | None = None,
+        thorough: bool = False,
         archives: Sequence[Changeable] = (),
         on_progress: Callable[[int], object] | None = None,
     ) -> dict[str, int]:
@@ -170,6 +191,11 @@ class Privacy:
         things there are of each kind; *on_progress* is told of how many so far. That it was asked for is written into
         the audit trail, without the address.
 
+        Where the store encrypts and a key is gone, ``unreadable`` counts what nobody can read: events that are the
+        person's for sure, of which type and time are told, and those at the person's domain that may be. For these the
+        whole log is read where the person has no key; with *thorough* also where there is one, since somebody whose
+        key was lost is given another.
+
         Raises ConfigurationError for what is no address, or where it is not said who asks.
         """
         now = self._clock()
@@ -179,7 +205,7 @@ class Privacy:
                 self._find(find, person, told)
             for archive in archives:
                 archive.change(self._unsealing(told.archived), texts=spellings(person), dry_run=True)
-            for find in personal.finds_after:
+            for find in personal.finds_after(thorough):
                 self._find(find, person, told)
         return told.counts
 
@@ -313,6 +339,7 @@ class AsyncPrivacy:
         by: str,
         why: str = "",
         page: Target | None = None,
+        thorough: bool = False,
         archives: Sequence[Changeable] = (),
         on_progress: Callable[[int], object] | None = None,
     ) -> dict[str, int]:
@@ -324,6 +351,11 @@ class AsyncPrivacy:
         things there are of each kind; *on_progress* is told of how many so far. That it was asked for is written into
         the audit trail, without the address.
 
+        Where the store encrypts and a key is gone, ``unreadable`` counts what nobody can read: events that are the
+        person's for sure, of which type and time are told, and those at the person's domain that may be. For these the
+        whole log is read where the person has no key; with *thorough* also where there is one, since somebody whose
+        key was lost is given another.
+
         Raises ConfigurationError for what is no address, or where it is not said who asks.
         """
         now = self._clock()
@@ -334,7 +366,7 @@ class AsyncPrivacy:
             for archive in archives:
                 change = self._unsealing(told.archived)
                 await asyncio.to_thread(archive.change, change, texts=spellings(person), dry_run=True)
-            for find in personal.finds_after:
+            for find in personal.finds_after(thorough):
                 await self._find(find, person, told)
         return told.counts
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from sesevent.addresses import is_pseudonym
 from sesevent.analytics import hygiene
-from sesevent.analytics.hygiene import KINDS, Hygiene
+from sesevent.analytics.hygiene import KINDS, Hygiene, Mailed
 from sesevent.analytics.processing import HELD, Kept, ProcessingRecord, Who
 from sesevent.errors import ConfigurationError
 from sesevent.jsonvalues import as_json
@@ -16,7 +17,8 @@ from sesevent.plans import doctor, keeping, tokens
 from sesevent.retention import Retention, Rule, read_age
 from sesevent.storage.connection import Settings
 from sesevent.storage.layout import COLLECTIONS, EVENTS, PLURAL, SUPPRESSION
-from sesevent.storage.operations import Aggregate, Command, Count, Find
+from sesevent.storage.operations import Aggregate, AskPseudonyms, Command, Count, Find
+from sesevent.storage.sealing import Unreadable
 from sesevent.storage.tokens import SCOPES
 
 __all__ = ["hygiene_report", "record"]
@@ -32,13 +34,55 @@ def hygiene_report(months: int, now: datetime) -> Plan[Hygiene]:
     people, hidden, known, found = hygiene.read_people(
         (yield from ask(Aggregate(EVENTS, hygiene.people_pipeline(since, border, now))))
     )
-    found["typo_domain"] = hygiene.slips((yield from ask(Aggregate(EVENTS, hygiene.domains_pipeline(since, now)))))
+    once = not hidden
+    if hidden and people <= hygiene.MERGED:
+        mailed = yield from _mailed(since, now)
+        people, hidden, once = len(mailed.people), mailed.hidden, mailed.once
+        known, found = hygiene.found_of(mailed.people, border)
+    else:
+        found["typo_domain"] = hygiene.slips((yield from ask(Aggregate(EVENTS, hygiene.domains_pipeline(since, now)))))
     findings = []
     for kind in KINDS:
         if kind.rules:
             found[kind.name] = yield from _held_by(kind.rules, now)
         findings.append(hygiene.finding(kind, *found[kind.name]))
-    return Hygiene(now, since, months, people, known, tuple(findings), hidden)
+    return Hygiene(now, since, months, people, known, tuple(findings), hidden, once)
+
+
+class _Mailed(NamedTuple):
+    """Everybody who was mailed, as far as can be told who is the same."""
+
+    people: list[Mailed]
+    hidden: int
+    once: bool
+
+
+def _mailed(since: datetime, now: datetime) -> Plan[_Mailed]:
+    """Put together what is kept of one person in the clear, encrypted, and under pseudonyms."""
+    rows = yield from ask(Aggregate(EVENTS, hygiene.mailed_pipeline(since, now)))
+    pseudonyms = yield from ask(AskPseudonyms())
+    known: dict[str, Mailed] = {}
+    pseudonymous: list[Any] = []
+    sealed: list[Mailed] = []
+    for row in rows:
+        name, domain = row["_id"], str(row["at"]).rpartition("@")[2]
+        if not isinstance(name, str) or isinstance(name, Unreadable):
+            sealed.append(Mailed("", domain))
+            sealed[-1].add(row)
+        elif is_pseudonym(name):
+            pseudonymous.append(row)
+        else:
+            known.setdefault(name, Mailed(name, domain)).add(row)
+    names = {} if pseudonyms is None else {form: one for one in known for form in pseudonyms.forms(one)}
+    others: dict[str, Mailed] = {}
+    for row in pseudonymous:
+        name = row["_id"]
+        found = known[names[name]] if name in names else others.setdefault(name, Mailed(name, name.rpartition("@")[2]))
+        found.add(row)
+    keys = {name.split(".", 2)[1] for name in others}
+    apart = len(sealed) + len(others) + len(known) > 1
+    once = not (sealed and apart) and len(keys) <= 1 and (not others or not known or pseudonyms is not None)
+    return _Mailed([*known.values(), *others.values(), *sealed], len(others) + len(sealed), once)
 
 
 def _held_by(rules: Sequence[str], now: datetime) -> Plan[tuple[int, list[str]]]:

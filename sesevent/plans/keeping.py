@@ -118,9 +118,11 @@ def thin(some: Sequence[Document]) -> Plan[int]:
 
     Rows of older shapes keep it until they have `derived`: nothing would be left of them.
     """
-    free = yield from _free()
+    free, thinned = (yield from _free()), 0
     ready = [document for document in some if document.get("derived") and "Message" in document]
-    return (yield from ask(keeping.thin_events(ready, free))).matched if ready else 0
+    for update in keeping.thin_events(ready, free):
+        thinned += yield from ask(update)
+    return thinned
 
 
 def put_back(some: Sequence[Document]) -> Plan[int]:

@@ -117,7 +117,7 @@ class Known:
 
 def _unreadable(reason: str, sealed: Binary) -> Unreadable:
     mark = Unreadable("erased@erased.invalid" if reason == ERASED else "unreadable@erased.invalid")
-    mark.reason, mark.sealed = reason, sealed
+    mark.reason, mark.sealed, mark.domain = reason, sealed, ""
     return mark
 
 

@@ -17,6 +17,7 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit, keeping
+from sesevent.plans.renewing import TakenBack
 from sesevent.storage import renewal
 from sesevent.storage.layout import EVENTS, PLURAL
 from sesevent.storage.older import Inspection, look_at
@@ -43,6 +44,18 @@ class Migrated:
     """Rows whose mark was changed."""
     deleted: int = 0
     """Duplicates that were deleted."""
+    reworded: int = 0
+    """Of the rows that were undone those whose text is what it was but for display names and how addresses are spelled:
+    they name several people, and were kept encrypted with keys of theirs."""
+    left: int = 0
+    """Rows that were not undone, since what is encrypted in them cannot be opened."""
+
+    def take(self, page: TakenBack) -> int:
+        """Count a page of an undoing; returns how many rows were looked at."""
+        self.rows += page.rows
+        self.reworded += page.reworded
+        self.left += page.left
+        return page.rows + page.left
 
 
 class _Same(NamedTuple):

@@ -19,12 +19,14 @@ from sesevent.plans.marking import mark
 from sesevent.plans.suppress import follow, rederive, touch
 from sesevent.storage import renewal
 from sesevent.storage.codec import DERIVED_VERSION, legacy_derived
-from sesevent.storage.operations import Document, Now
+from sesevent.storage.operations import Document, Now, Unseal
 from sesevent.storage.renewal import Place
 from sesevent.suppression.policy import Policy
 from sesevent.suppression.standing import Standing
 
-__all__ = ["PAGE", "Reindexed", "adopt_some", "begin", "finish_others", "reindex_page", "renew", "take_back_some"]
+__all__ = [
+    "PAGE", "Reindexed", "TakenBack", "adopt_some", "begin", "finish_others", "reindex_page", "renew", "take_back_some",
+]  # fmt: skip
 
 PAGE: Final = 500  # rows
 
@@ -119,20 +121,38 @@ def renew(policy: Policy, rows: Sequence[Document]) -> Plan[Reindexed]:
 # ── taken back ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def take_back_some(policy: Policy, size: int = PAGE) -> Plan[int]:
+@dataclass
+class TakenBack:
+    """What became of rows of older shapes from which `derived` was taken back."""
+
+    rows: int = 0
+    reworded: int = 0
+    """Those of them whose text is what it was but for display names and the spelling of addresses."""
+    left: int = 0
+    """Rows that stay as they are: what is sealed in them cannot be opened."""
+    after: renewal.Behind | None = None
+    """The row that the walk stands behind; None at its end."""
+
+
+def take_back_some(policy: Policy, after: renewal.Behind | None = None, size: int = PAGE) -> Plan[TakenBack]:
     """Take back what the next rows of older shapes were given, and what followed from it.
 
-    Returns how many rows: fewer than *size* where none is left, nor anything that somebody else left undone.
+    At the end nothing is left of those that were there, nor anything that somebody else left undone.
     """
-    rows = yield from ask(renewal.adopted(size))
-    if rows:
-        page = yield from _note("take", rows)
-        yield from ask(renewal.take_derived(rows))
-        yield from _unfollow(policy, _with_todays(rows))
+    kept = yield from ask(renewal.adopted(after, size))
+    found = [renewal.GivenBack(*pair) for pair in zip(kept, (yield from ask(Unseal(kept))), strict=True)]
+    taken = [row for row in found if row.is_readable]
+    if taken:
+        opened = [{name: value for name, value in row.opened.items() if name != "unreadable"} for row in taken]
+        page = yield from _note("take", opened)
+        yield from ask(renewal.take_derived(taken))
+        yield from _unfollow(policy, _with_todays(opened))
         yield from ask(renewal.drop_page(page))
-    if len(rows) < size:
-        yield from finish_others(policy)
-    return len(rows)
+    reworded = sum(row.is_reworded for row in taken)
+    if len(kept) == size:
+        return TakenBack(len(taken), reworded, len(kept) - len(taken), (kept[-1]["derived"]["key"], kept[-1]["_id"]))
+    yield from finish_others(policy)
+    return TakenBack(len(taken), reworded, len(kept) - len(taken))
 
 
 # ── what follows ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,6 +27,7 @@ from sesevent.plans.keys import Key, Keyring, Known, destroy, load, load_people,
 from sesevent.storage.layout import DEAD_LETTERS, EVENTS, HOLDS
 from sesevent.storage.operations import (
     Aggregate,
+    AskKeys,
     Change,
     Count,
     Delete,
@@ -39,6 +40,7 @@ from sesevent.storage.operations import (
     Shred,
     Unseal,
     Update,
+    UpdateAll,
 )
 from sesevent.storage.sealing import (
     DOMAINS,
@@ -113,7 +115,7 @@ def _find(operation: Find, known: Known, seals: Seals) -> Plan[Any]:
     return (yield from _open_all(rows, known, seals))
 
 
-def _count(operation: Count | Delete, known: Known, seals: Seals) -> Plan[Any]:
+def _count(operation: Count | Delete | UpdateAll, known: Known, seals: Seals) -> Plan[Any]:
     yield from load_people(_addresses_in(operation.filter), known, seals, create=False)
     return (
         yield replace(
@@ -148,6 +150,8 @@ def _insert(operation: Insert, known: Known, seals: Seals) -> Plan[Any]:
 
 def _update(operation: Update, known: Known, seals: Seals) -> Plan[Any]:
     name = operation.collection
+    if operation.as_given:
+        return (yield operation)
     changes = [part for update in operation.updates for part in _parts(update)]
     yield from prepare(name, changes, known, seals)
     for update in operation.updates:
@@ -202,6 +206,12 @@ def _shred(operation: Shred, known: Known, seals: Keyring) -> Plan[Any]:
     return (yield from destroy(seals, operation.forms, operation.by, operation.why, dry_run=operation.dry_run))
 
 
+def _ask_keys(operation: AskKeys, known: Known, seals: Keyring) -> Plan[bool]:
+    yield from load_people(operation.forms, known, seals, create=False)
+    shared = all(one in known.keys for one in known.events)
+    return shared and (not seals.per_person or any(known.of(form) is not None for form in operation.forms))
+
+
 def _next_change(operation: NextChange, known: Known, seals: Seals) -> Plan[Any]:
     change: Change = yield operation
     if change.document is not None:
@@ -215,6 +225,7 @@ _PERFORMED: Final[dict[type, Callable[[Any, Known, Seals], Plan[Any]]]] = {
     Find: _find,
     Count: _count,
     Delete: _count,
+    UpdateAll: _count,
     Remove: _remove,
     Aggregate: _aggregate,
     Insert: _insert,
@@ -223,6 +234,7 @@ _PERFORMED: Final[dict[type, Callable[[Any, Known, Seals], Plan[Any]]]] = {
     Unseal: _unseal,
     Reseal: _reseal,
     Shred: _shred,
+    AskKeys: _ask_keys,
 }
 
 
@@ -409,7 +421,10 @@ def _finish(row: Document, known: Known) -> Document:
     del known
     people = row.pop(SEALED, None)
     derived = row.get("derived")
-    if isinstance(derived, dict) and derived.pop(DOMAINS, None) is not None:
+    if isinstance(derived, dict) and (domains := derived.pop(DOMAINS, None)) is not None:
+        for one, domain in zip(derived.get("recipients", ()), domains, strict=False):
+            if isinstance(one, Unreadable):
+                one.domain = domain.lstrip("@")
         _finish_derived(derived, row)
     for name in ("Message", "Subject", "content", "note"):
         if isinstance(mark := row.get(name), Unreadable):

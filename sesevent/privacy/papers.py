@@ -43,6 +43,8 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "audit": Section("What was done with it", "Entries of our audit trail.",
                      (("When", "at"), ("What", "act"), ("By", "by"), ("Why", "why"))),
     "erasures": Section("What was erased", "At an earlier wish of yours.", (("When", "at"), ("By", "by"))),
+    "unreadable": Section("What is kept, and nobody can read", "It is encrypted, and what opens it is gone.",
+                          (("How many", "count"), ("What", "what"), ("Why", "sentence"))),
 }  # fmt: skip
 """In the order in which things are added."""
 
@@ -162,7 +164,8 @@ class PagePaper(_Paper):
         if not self._rows:
             self._write(self._row)
         self._rows += 1
-        told = dict(what) | {"words": _HAPPENED.get(str(what.get("type")), what.get("type"))}
+        words = _HAPPENED.get(str(what.get("type")), what.get("type"))
+        told = dict(what) | {"words": f"{words} (nobody can read the rest)" if what.get("unreadable") else words}
         cells = "".join(f"<td>{_text(_short(told.get(name)))}</td>" for _, name in self._told.columns)
         whole = "\n".join(_lines(what))
         self._write(f"<tr>{cells}<td><details><summary>show</summary><pre>{_text(whole)}</pre></details></td></tr>\n")

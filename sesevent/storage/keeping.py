@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import bson
 from bson import ObjectId
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel
 
 from sesevent import addresses
 from sesevent.errors import ConfigurationError
@@ -25,8 +25,9 @@ from sesevent.storage.operations import (
     Document,
     Find,
     Insert,
-    Update,
+    UpdateAll,
 )
+from sesevent.storage.sealing import SEALED
 
 __all__ = [
     "EVERYTHING", "EXPIRY", "FIRST_DAY", "Chosen", "Filter", "Hold", "HoldKind", "Place", "all_indexes", "by_any_name",
@@ -241,14 +242,16 @@ def whole_events(identifiers: Sequence[Any], *, raw: bool = False) -> Find:
 
 
 def remove_events(documents: Sequence[Document], free: Filter) -> Iterator[Delete]:
-    """Delete rows that are still what they were when they were read, and that nothing holds.
-
-    Whoever changes a row changes its `derived`, and to none that another of these rows had. So it is enough to ask
-    whether it is among theirs, in one command for many rows: that is several times as fast as one for each.
-    """
+    """Delete rows that are still what they were when they were read, and that nothing holds."""
     for some in _fitting(documents):
-        same = {"_id": {"$in": [one["_id"] for one in some]}, "derived": {"$in": [one.get("derived") for one in some]}}
-        yield Delete(EVENTS, {**same, **free})
+        yield Delete(EVENTS, {**_same(some), **free})
+
+
+def thin_events(documents: Sequence[Document], free: Filter) -> Iterator[UpdateAll]:
+    """Drop the `Message` of such rows, and say so in them: `derived`, which was made of it, is all that is left."""
+    change = {"$unset": {"Message": "", SEALED: ""}, "$set": {"thin": True}}
+    for some in _fitting(documents):
+        yield UpdateAll(EVENTS, {**_same(some), **free}, change)
 
 
 def _fitting(documents: Sequence[Document]) -> Iterator[list[Document]]:
@@ -265,14 +268,13 @@ def _fitting(documents: Sequence[Document]) -> Iterator[list[Document]]:
         yield some
 
 
-def _same(document: Document) -> dict[str, Any]:
-    return {"_id": document["_id"], "derived": document.get("derived")}
+def _same(some: Sequence[Document]) -> dict[str, Any]:
+    """Rows that are still what they were.
 
-
-def thin_events(documents: Sequence[Document], free: Filter) -> Update:
-    """Drop the `Message` of rows, and say so in them: `derived`, which was made of it, is all that is left."""
-    change = {"$unset": {"Message": ""}, "$set": {"thin": True}}
-    return Update(EVENTS, [UpdateOne({**_same(document), **free}, change) for document in documents])
+    Whoever changes a row changes its `derived`, and to none that another of these rows had. So it is enough to ask
+    whether it is among theirs, in one command for many rows: that is several times as fast as one for each.
+    """
+    return {"_id": {"$in": [one["_id"] for one in some]}, "derived": {"$in": [one.get("derived") for one in some]}}
 
 
 def _all(conditions: Sequence[Filter]) -> Filter:

@@ -19,9 +19,10 @@ from pymongo.read_concern import ReadConcern
 from sesevent.storage.failures import DUPLICATE_KEY, refused
 
 __all__ = [
-    "CLOCK", "PATIENCE", "PSEUDONYMS", "SEALS", "AdminCommand", "Aggregate", "AskPseudonyms", "Change", "CloseStream",
-    "Command", "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert", "ListIndexes",
-    "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "Updated", "UseMaster",
+    "CLOCK", "PATIENCE", "PSEUDONYMS", "SEALS", "AdminCommand", "Aggregate", "AskKeys", "AskPseudonyms", "Change",
+    "CloseStream", "Command", "Count", "CreateIndexes", "DatabaseCommand", "Delete", "Document", "Find", "Insert",
+    "ListIndexes", "NextChange", "Now", "OpenStream", "Remove", "Reseal", "Shred", "Unseal", "Update", "UpdateAll",
+    "Updated", "UseMaster",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -93,6 +94,8 @@ class Update:
 
     collection: str
     updates: Sequence[UpdateOne]
+    as_given: bool = False
+    """Also a store that encrypts writes what is given, in the clear."""
 
     def start(self, collections: Any) -> Any:
         return collections[self.collection].bulk_write(list(self.updates), ordered=False)
@@ -101,6 +104,21 @@ class Update:
         lost = tuple(_duplicates(outcome))
         counts = outcome.details if isinstance(outcome, BulkWriteError) else outcome.bulk_api_result
         return Updated(counts["nMatched"] + counts["nUpserted"], lost)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAll:
+    """Change documents alike, in a way that holds nothing to be sealed. The result is how many were changed by it."""
+
+    collection: str
+    filter: Mapping[str, Any]
+    change: Mapping[str, Any]
+
+    def start(self, collections: Any) -> Any:
+        return collections[self.collection].update_many(self.filter, self.change)
+
+    def finish(self, outcome: Any) -> int:
+        return int(outcome.modified_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +352,20 @@ class Shred:
 
     def finish(self, outcome: Any) -> int:  # noqa: ARG002
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskKeys:
+    """Whether the keys are at hand that events of somebody are found by; True where nothing is encrypted."""
+
+    forms: Sequence[str]
+    """Everything that the address may be stored as."""
+
+    def start(self, collections: Any) -> Any:
+        return collections[CLOCK]()
+
+    def finish(self, outcome: Any) -> bool:  # noqa: ARG002
+        return True
 
 
 PSEUDONYMS: Final = "pseudonyms"

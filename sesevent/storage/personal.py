@@ -5,8 +5,12 @@ Next: :mod:`sesevent.plans.personal`, which finds it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
+
+from bson import Binary, ObjectId
 
 from sesevent import addresses
 from sesevent.audit import AuditEntry
@@ -15,22 +19,18 @@ from sesevent.privacy.papers import Thing
 from sesevent.privacy.rewriting import Rewriter
 from sesevent.storage.erasures import Person, event_in, letter_names, payload_of
 from sesevent.storage.keeping import Hold
-from sesevent.storage.layout import AUDIT
+from sesevent.storage.layout import AUDIT, EVENTS
 from sesevent.storage.operations import Find
+from sesevent.storage.renewal import Place, next_page
+from sesevent.storage.sealing import DOMAINS, ERASED, LOST, Unreadable
 from sesevent.storage.standings import FACT, standings_in
 from sesevent.suppression.rules import rule_named
 
 __all__ = [
-    "about_letter",
-    "audit_thing",
-    "audited_about",
-    "concerns",
-    "erasure_thing",
-    "event_thing",
-    "hold_thing",
-    "said_thing",
-    "standing_things",
-]
+    "ARCHIVED", "LETTERS", "OWN", "PERHAPS", "about_letter", "audit_thing", "audited_about", "concerns",
+    "erasure_thing", "event_thing", "hold_thing", "only_unreadable", "perhaps", "said_thing", "sealed_rows",
+    "standing_things", "told_by", "unreadable_thing", "unreadable_things",
+]  # fmt: skip
 
 _HIDDEN: Final = "someone.else@hidden.invalid"
 _SENDERS: Final = ("from", "sender", "replyTo", "returnPath")
@@ -62,8 +62,75 @@ def event_thing(document: Mapping[str, Any], person: Person, *, archived: bool =
         "derived": {name: rewriter.written(value, name) for name, value in derived.items() if name != "group"},
         "received": document.get("received"),
         "archived": archived,
+        "unreadable": _why_unreadable(document, person),
     }
     return Thing("events", as_json(told))
+
+
+def _why_unreadable(document: Mapping[str, Any], person: Person) -> str | None:
+    """Why somebody's event cannot be read; of another one in it that does not count."""
+    read = "Message" in document or "thin" in document
+    reason: str | None = None if read and concerns(document, person) else document.get("unreadable")
+    return reason
+
+
+# ── what nobody can read ────────────────────────────────────────────────────────────────────────────────────────────
+
+OWN: Final = "events about you; all that can be told of them stands above"
+PERHAPS: Final = "events that may be about you, or about others at your domain"
+ARCHIVED: Final = "archived events that may be about you, or about others at your domain"
+LETTERS: Final = "messages that may name you"
+_REASONS: Final = {
+    LOST: "their key is lost: they can be read, and be found, once the key vault is restored",
+    ERASED: "their key was destroyed for good, as somebody asked",
+}
+
+
+def unreadable_things(what: str, reasons: Iterable[str]) -> list[Thing]:
+    """How much of something nobody can read, and why."""
+    return [unreadable_thing(what, reason, count) for reason, count in sorted(Counter(reasons).items())]
+
+
+def unreadable_thing(what: str, reason: str, count: int) -> Thing:
+    """That so much of something cannot be read."""
+    told = {"what": what, "count": count, "reason": reason, "sentence": _REASONS.get(reason, _DAMAGED)}
+    return Thing("unreadable", told)
+
+
+_DAMAGED: Final = "what is kept is damaged, or was changed"
+
+
+def told_by(keys: Sequence[str]) -> Find:
+    """The rows that hold these events."""
+    own = [ObjectId(key) for key in keys if ObjectId.is_valid(key)]
+    return Find(
+        EVENTS, {"$or": [{"_id": {"$in": own}}, {"derived.key": {"$in": list(keys)}}]}, projection={"derived": 1}
+    )
+
+
+def only_unreadable(document: Mapping[str, Any], person: Person) -> Binary | None:
+    """What somebody, of whom a row tells for sure, is sealed as in it; None where it can be read, or be another's."""
+    derived = document["derived"]
+    found = {mark.sealed for mark in _at_their_domain(derived, person)}
+    in_clear = not set(person.forms).isdisjoint(derived.get("recipients", ()))
+    return None if in_clear or "erased" in derived or len(found) != 1 else found.pop()
+
+
+def perhaps(document: Mapping[str, Any], person: Person) -> Unreadable | None:
+    """Whoever in a row may be the person."""
+    return next(iter(_at_their_domain(document.get("derived") or {}, person)), None)
+
+
+def _at_their_domain(derived: Mapping[str, Any], person: Person) -> Iterable[Unreadable]:
+    domains = {form.rpartition("@")[2] for form in person.forms}
+    recipients = derived.get("recipients", ())
+    return (one for one in recipients if isinstance(one, Unreadable) and (not one.domain or one.domain in domains))
+
+
+def sealed_rows(place: Place, size: int) -> Find:
+    """Any row whose recipients are sealed, by id."""
+    told = {"derived.recipients": 1, f"derived.{DOMAINS}": 1}
+    return replace(next_page({"derived.recipients": {"$type": "binData"}}, place, size), projection=told)
 
 
 def _hiding(event: Mapping[str, Any], person: Person) -> Callable[[str], str | None]:

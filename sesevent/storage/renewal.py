@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from math import inf
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from bson import ObjectId, json_util
 from pymongo import UpdateOne
@@ -20,12 +20,13 @@ from sesevent.bounces import CLASSIFIED
 from sesevent.storage.codec import DERIVED_VERSION, legacy_derived
 from sesevent.storage.layout import EVENTS, SUPPRESSION_ACTS, UNFINISHED
 from sesevent.storage.operations import Delete, Document, Find, Update
+from sesevent.storage.sealing import SEALED, is_sealed
 from sesevent.storage.standings import fact_document, facts_in
 
 __all__ = [
-    "BRACKETS", "DUPLICATE_OF", "Place", "Task", "adopted", "adopted_in_order", "below_today", "drop_page",
-    "fact_ids", "forget_facts", "give_derived", "keep_page", "leave_derived", "mark_duplicates", "next_page",
-    "ours_with", "place_behind", "read_place", "renew_derived", "same_as", "take_derived", "text_of_place",
+    "BRACKETS", "DUPLICATE_OF", "Behind", "GivenBack", "Place", "Task", "adopted", "adopted_in_order", "below_today",
+    "drop_page", "fact_ids", "forget_facts", "give_derived", "keep_page", "leave_derived", "mark_duplicates",
+    "next_page", "ours_with", "place_behind", "read_place", "renew_derived", "same_as", "take_derived", "text_of_place",
     "unfinished", "unlike", "with_ids", "without_derived",
 ]  # fmt: skip
 
@@ -84,20 +85,34 @@ def without_derived(size: int) -> Find:
     return Find(EVENTS, {"derived": None}, (("Type", 1), ("Timestamp", 1), ("_id", 1)), size)
 
 
-def adopted(size: int) -> Find:
-    """Rows of older shapes that were given theirs, and still hold what it was made of: nobody was erased from them."""
-    return Find(EVENTS, {"derived.key": {"$exists": True}, "derived.erased": None, "thin": None}, limit=size)
+Behind = tuple[str, Any]
+"""Key and id of the row that a walk over rows of older shapes stands behind."""
 
 
-def adopted_in_order(after: tuple[str, Any] | None, size: int) -> Find:
+def adopted(after: Behind | None, size: int) -> Find:
+    """Rows of older shapes that were given theirs, as they are kept.
+
+    Those that still hold what it was made of: nobody was erased from them.
+    """
+    whole = {"derived.erased": None, "thin": None}
+    return Find(EVENTS, _with_keys(after) | whole, _BY_KEY, size, as_stored=True)
+
+
+def adopted_in_order(after: Behind | None, size: int) -> Find:
     """Rows of older shapes that have `derived`, those of one event beside each other, the least id first."""
-    where: dict[str, Any] = {"derived.key": {"$exists": True}}
-    if after is not None:
-        key, last = after
-        behind = [{"derived.key": {"$gt": key}}, {"derived.key": key, "_id": {"$gt": last}}]
-        where = {"$and": [{"derived.key": {"$exists": True, "$gte": key}}, {"$or": behind}]}
     wanted = {"Type": 1, "derived": 1, DUPLICATE_OF: 1}
-    return Find(EVENTS, where, (("derived.key", 1), ("_id", 1)), size, wanted, as_stored=True)
+    return Find(EVENTS, _with_keys(after), _BY_KEY, size, wanted, as_stored=True)
+
+
+_BY_KEY: Final = (("derived.key", 1), ("_id", 1))
+
+
+def _with_keys(after: Behind | None) -> dict[str, Any]:
+    if after is None:
+        return {"derived.key": {"$exists": True}}
+    key, last = after
+    behind = [{"derived.key": {"$gt": key}}, {"derived.key": key, "_id": {"$gt": last}}]
+    return {"$and": [{"derived.key": {"$exists": True, "$gte": key}}, {"$or": behind}]}
 
 
 def same_as(keys: Iterable[str]) -> Find:
@@ -155,12 +170,45 @@ def _renew(row: Mapping[str, Any]) -> UpdateOne:
     return UpdateOne({"_id": row["_id"], **same}, {"$set": {"derived": legacy_derived(row)}})
 
 
-def take_derived(documents: Sequence[Mapping[str, Any]]) -> Update:
-    """Take back what rows of older shapes were given: they are as their application wrote them."""
-    taken = {"$unset": {"derived": "", DUPLICATE_OF: ""}}
-    return Update(
-        EVENTS, [UpdateOne({"_id": row["_id"], "derived.key": row["derived"]["key"]}, taken) for row in documents]
-    )
+class GivenBack(NamedTuple):
+    """A row of an older shape, as it is kept, and as its application is to have it again."""
+
+    kept: Document
+    opened: Document
+
+    @property
+    def sealed(self) -> list[str]:
+        """Those of the five strings that are kept sealed."""
+        return [name for name in _TEXTS if is_sealed(self.kept.get(name))]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether what is sealed can be opened, and everybody in it: else it would not be what was written."""
+        return all(isinstance(self.opened.get(name), str) for name in self.sealed) and not (
+            self.is_reworded and "unreadable" in self.opened
+        )
+
+    @property
+    def is_reworded(self) -> bool:
+        """Whether its text names people who have keys of their own: it was kept without their display names."""
+        return SEALED in self.kept and "Message" in self.sealed
+
+
+_TEXTS: Final = ("Message", "Subject")
+"""What may be sealed of the five strings."""
+
+
+def take_derived(rows: Sequence[GivenBack]) -> Update:
+    """Take back what rows of older shapes were given: they are as their application wrote them, in the clear."""
+    return Update(EVENTS, [_take(row) for row in rows], as_given=True)
+
+
+def _take(row: GivenBack) -> UpdateOne:
+    change: dict[str, Any] = {"$unset": {"derived": "", DUPLICATE_OF: "", SEALED: ""}}
+    if row.sealed:
+        change["$set"] = {name: row.opened[name] for name in row.sealed}
+    same = {"_id": row.kept["_id"], "derived.key": row.kept["derived"]["key"]}
+    return UpdateOne(same | {name: row.kept[name] for name in row.sealed}, change)
 
 
 def mark_duplicates(marks: Mapping[Any, Any]) -> Update:

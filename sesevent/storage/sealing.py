@@ -83,10 +83,12 @@ _BY_COLLECTION: Final[dict[str, dict[str, SealedField]]] = {
 class Unreadable(str):
     """Stands where nobody can read any more what was there."""
 
-    __slots__ = ("reason", "sealed")
+    __slots__ = ("domain", "reason", "sealed")
     reason: str
     sealed: Binary
     """What was there: who writes the mark back writes that, and another key may open it one day."""
+    domain: str
+    """Of a recipient: what is in the clear beside it. Empty where nothing is."""
 
 
 ERASED: Final = "erased"

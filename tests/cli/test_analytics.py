@@ -55,6 +55,7 @@ ASKED = {
 }  # fmt: skip
 
 
+@pytest.mark.in_clear("it asks in this process, which is told no key")
 def test_every_question_can_be_asked(filled: Any, mongodb_uri: str, database: str, monkeypatch: Any) -> None:
     """It answers with so many rows of JSON, and with a table where a person looks at it."""
     place = ("--uri", mongodb_uri, "--database", database)

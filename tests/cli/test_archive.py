@@ -7,6 +7,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sesevent import testing, trusted
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
@@ -49,6 +51,7 @@ def test_what_is_no_age_or_no_policy_is_told(sesevent: Any, store: Any, tmp_path
     assert (told.returncode, "cannot be read" in told.stderr) == (2, True)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_a_policy_is_looked_at_and_done(sesevent: Any, store: Any, tables: Any, tmp_path: Path) -> None:
     """And what is held stays; an address comes by standard input, so that it stays out of lists of processes."""
     receive(store, 200)

@@ -12,6 +12,7 @@ from payloads import payload
 
 
 @pytest.mark.timeout(900)  # many processes
+@pytest.mark.in_clear("it has an encryption of its own")
 def test_from_a_key_to_a_shredded_person(sesevent: Any, tmp_path: Path, tables: Any) -> None:
     """A file, events, what is kept, rotation, an end; commands that are told no key can read nothing."""
     for name in ("old", "new"):
@@ -43,10 +44,14 @@ def test_from_a_key_to_a_shredded_person(sesevent: Any, tmp_path: Path, tables: 
     gone = [sesevent("encryption", "shred", "ANN@example.com", "--why", "asked", "--by", "ann", **new) for _ in "12"]
     assert [one.returncode for one in gone] == [0, 1]
     assert sesevent("events", "--recipient", "ann@example.com", **new).stdout == ""
+    told = sesevent("privacy", "export", "ann@example.com", "--by", "desk", **new)
+    assert "keys are gone" in told.stderr
+    assert [(one["count"], one["reason"]) for one in json.loads(told.stdout)["unreadable"]] == [(2, "erased")]
     status = json.loads(sesevent("encryption", "status", **new).stdout)
     assert (status["provider"], status["people"], status["erased"], status["in_clear"]) == ("local:new", 0, 1, "")
 
 
+@pytest.mark.in_clear("it has an encryption of its own")
 def test_a_settings_file_names_the_master_key(sesevent: Any, tmp_path: Path) -> None:
     """Beside itself, as it does the policy."""
     sesevent("encryption", "key", str(tmp_path / "master.key"))

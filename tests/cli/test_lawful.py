@@ -68,6 +68,7 @@ def test_the_record_of_processing_is_markdown_with_its_open_points(store: Any, s
     assert json.loads(sesevent("compliance", "record", "--json").stdout)["controller"] == ""
 
 
+@pytest.mark.in_clear("it has an encryption of its own")
 def test_the_record_tells_of_the_privacy_policy_and_of_encryption(store: Any, sesevent: Any, tmp_path: Path) -> None:
     """As all commands are told them: by an option before the command, the environment or a settings file."""
     (tmp_path / "privacy.toml").write_text('preset = "transactional"\n')

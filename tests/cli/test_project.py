@@ -60,6 +60,7 @@ def test_what_would_be_changed_and_then_is(home: Path, store: Any, tables: Any, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.in_clear("it starts processes of its own, which are told no key")
 def test_a_signal_ends_it_cleanly(
     home: Path, store: Any, tables: Any, mongodb_uri: str, database: str, number: int
 ) -> None:

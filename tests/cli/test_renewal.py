@@ -34,7 +34,7 @@ def test_migrate_looks_says_what_is_to_be_done_does_it_and_takes_it_back(seseven
         "marked": 1,
         "deleted": 0,
     }
-    assert lines(sesevent("migrate", "--undo")) == [{"rows": 2}]
+    assert lines(sesevent("migrate", "--undo")) == [{"rows": 2, "reworded": 0, "left": 0}]
     assert list(rows.find()) == before
     assert lines(sesevent("migrate", "--duplicates", "delete", "--by", "lea"))[-1]["deleted"] == 1
     assert store.audit.latest(limit=1)[0].by == "lea"

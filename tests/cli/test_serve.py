@@ -85,6 +85,7 @@ def test_a_server_serves_until_it_is_told_to_stop(mongodb_uri: str, database: st
     assert "Traceback" not in logged
 
 
+@pytest.mark.in_clear("it starts processes of its own, which are told no key")
 def test_a_server_lets_people_unsubscribe(store: Any, mongodb_uri: str, database: str, tmp_path: Any) -> None:
     """Where the links lead, below the prefix that a proxy takes off; and the log names neither link nor person."""
     from sesevent.unsubscribe import OneClick, new_key, read_keys

@@ -102,6 +102,7 @@ def test_a_commons_name_at_the_top_is_not_another_option_of_that_name(run: Run, 
     assert "Missing option" in run("suppression", "simulate").stderr
 
 
+@pytest.mark.in_clear("it is told its settings by a file alone")
 def test_settings_reach_the_command(run: Run, tmp_path: Path, store: Any, mongodb_uri: str, database: str) -> None:
     """A real store, named by the file alone; the policy lies beside the file."""
     folder = tmp_path / "conf"

@@ -86,6 +86,7 @@ def test_a_reactivation_needs_a_reason_and_for_a_persons_own_word_an_override(co
     assert (all_the_same.returncode, lines(all_the_same.stdout)[0]["allowed"]) == (0, True)
 
 
+@pytest.mark.in_clear("sealed addresses are listed in the order of what they are sealed as")
 def test_the_list_can_be_limited_continued_and_asked_by_rule_and_tenant(command: Any, events: None) -> None:
     """By address."""
     command("add", "ann@example.com", "--tenant", "t-1")
@@ -133,6 +134,7 @@ def test_lists_are_imported_and_a_second_time_say_nothing_new(command: Any, tmp_
     assert command("import", "-", "--format", "xls").returncode == 2
 
 
+@pytest.mark.in_clear("sealed addresses are listed in the order of what they are sealed as")
 def test_the_list_is_exported_to_a_file_or_standard_output(command: Any, events: None, tmp_path: Path) -> None:
     """As CSV, JSON lines, or for Amazon SES, which takes two reasons only."""
     command("add", "=ann@example.com")
@@ -197,6 +199,7 @@ def test_on_a_terminal_there_are_tables_and_text_commands_nothing(mongodb_uri: s
         assert "\x1b[2J" not in shown(*arguments)
 
 
+@pytest.mark.in_clear("it starts processes of its own, which are told no key")
 def test_rows_go_to_the_pipe_while_progress_is_shown_on_the_terminal(
     mongodb_uri: str, database: str, events: None, lenient: str, tmp_path: Path
 ) -> None:

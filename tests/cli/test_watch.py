@@ -50,6 +50,7 @@ def watching(uri: str, database: str, *arguments: str, **settings: Any) -> Itera
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("polling", [(), ("--polling",)], ids=["stream", "polling"])
+@pytest.mark.in_clear("it starts processes of its own, which are told no key")
 def test_in_a_pipe_each_event_is_a_line_at_once_and_a_signal_ends_it_cleanly(
     store: Any, sesevent: Any, mongodb_uri: str, database: str, number: int, polling: tuple[str, ...]
 ) -> None:
@@ -144,6 +145,7 @@ def test_what_a_filter_leaves_out_counts_as_seen(store: Any, sesevent: Any) -> N
     assert (filtered.stdout, again.stdout) == ("", "")
 
 
+@pytest.mark.in_clear("it starts processes of its own, which are told no key")
 def test_on_a_terminal_addresses_are_masked_unless_asked_for(store: Any, mongodb_uri: str, database: str) -> None:
     """One line an event, and no control characters of strangers."""
     for options, shown in (((), "a…@example.com"), (("--show-addresses",), "ann@example.com")):

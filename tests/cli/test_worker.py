@@ -93,6 +93,7 @@ def test_one_poll_takes_ten_at_most(worker: Any, queue: Queue) -> None:
     assert 0 < counts["deleted"] <= 10
 
 
+@pytest.mark.in_clear("it starts processes of its own, which are told no key")
 def test_three_workers_in_two_processes_have_no_double_effects(
     worker: Any, queue: Queue, rows: Any, store: Any
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_signal_is_not_kept_waiting_by_a_long_poll(worker: Any, queue: Queue, 
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.in_clear("it starts processes of its own, which are told no key")
 def test_a_killed_worker_loses_nothing(worker: Any, queue: Queue, rows: Any, store: Any) -> None:
     """kill -9 in the middle: what it had in hand comes again to another, and counts once."""
     queue.send(*bounces(150))

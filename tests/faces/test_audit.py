@@ -78,6 +78,7 @@ def test_the_doctor_tells_what_became_last_of_a_subscription(
     with_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_each_act_about_a_person_is_in_the_trail_and_names_nobody(with_store: Any, tables: Any) -> None:
     """Who, why and on which stream; the id leads to the act."""
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+from both import encrypted
 from payloads import genuine, payload
 from sesevent import AsyncCachedChecks, AsyncEventStore, CachedChecks, EventStore, Policy, testing
 
@@ -26,7 +27,10 @@ class Counting:
 def test_a_change_by_another_process_is_followed(store: EventStore, mongodb_uri: str, database: str) -> None:
     """Asked once, then answered from memory, until somebody elsewhere receives a bounce."""
     counting = store.suppression.check = Counting(store.suppression)  # type: ignore[method-assign]
-    with CachedChecks(store, seconds=3600) as cache, EventStore.connect(mongodb_uri, database=database) as other:
+    with (
+        CachedChecks(store, seconds=3600) as cache,
+        EventStore.connect(mongodb_uri, database=database, **encrypted()) as other,
+    ):
         assert cache.following
         assert [cache.check(spelling).allowed for spelling in (ANN, "Ann <ANN@example.com>", ANN)] == [True] * 3
         assert counting.asked == 1
@@ -43,7 +47,7 @@ def test_the_same_for_asyncio(store: EventStore, mongodb_uri: str, database: str
     """Asked once, and again after a change."""
 
     async def main() -> None:
-        async with AsyncEventStore.connect(mongodb_uri, database=database) as asking:
+        async with AsyncEventStore.connect(mongodb_uri, database=database, **encrypted()) as asking:
             counting = asking.suppression.check = Counting(asking.suppression)  # type: ignore[method-assign]
             async with AsyncCachedChecks(asking, seconds=3600) as cache:
                 assert cache.following

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from both import encrypted
 from sesevent import AsyncEventStore, ConfigurationError, EventStore, testing, trusted
 from sesevent.analytics import hygiene
 from sesevent.analytics.processing import HELD
@@ -25,11 +26,11 @@ def asked(request: pytest.FixtureRequest, mongodb_uri: str, database: str, store
 
     def call(ask: Callable[[Any], Any]) -> Any:
         if request.param == "sync":
-            with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW) as own:
+            with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW, **encrypted()) as own:
                 return ask(own)
 
         async def main() -> Any:
-            async with AsyncEventStore.connect(mongodb_uri, database=database, clock=lambda: NOW) as own:
+            async with AsyncEventStore.connect(mongodb_uri, database=database, clock=lambda: NOW, **encrypted()) as own:
                 return await ask(own)
 
         return asyncio.run(main())
@@ -163,6 +164,7 @@ def test_every_collection_is_in_the_record() -> None:
     assert all(all(row) for row in HELD.values())
 
 
+@pytest.mark.in_clear("who reads what is encrypted has the key, and is told of")
 def test_the_record_says_what_is_configured(store: Any, asked: Callable[[Any], Any], database: str) -> None:
     """How long by the retention policy, what by the privacy policy, who by the tokens; and what is still open."""
     happened(store, testing.bounce(to="gone@example.com"))

@@ -491,6 +491,7 @@ def test_a_cached_check_forgets_whom_others_speak_of(mongodb_uri: str, database:
         assert not checks.check(ANN).allowed
 
 
+@pytest.mark.in_clear("the store is to encrypt nothing")
 def test_a_store_that_encrypts_nothing_says_so(store: Any) -> None:
     """Its keys cannot be asked for."""
     with pytest.raises(ConfigurationError, match="encrypts nothing"):

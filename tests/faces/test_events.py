@@ -17,6 +17,7 @@ def at(hour: int, minute: int = 0) -> datetime:
     return datetime(2024, 5, 1, hour, minute, tzinfo=timezone.utc)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_what_is_received_is_stored_in_the_five_strings(with_store: Any, rows: Any) -> None:
     """Exactly the columns of the Mongoose schema, and the text exactly as received."""
     raw = notification(payload("Bounce"))

@@ -9,8 +9,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from both import encrypted
 from payloads import all_genuine, notification, payload
 from sesevent import EventStore
+from sesevent.drivers.sync import perform
+from sesevent.ops import ask
+from sesevent.storage.operations import Find
 
 PEOPLE = ["ann@example.com", "Bob@example.com", "cora@example.com"]
 
@@ -43,11 +47,9 @@ def identity(event: dict[str, Any]) -> dict[str, Any]:
 
 def state(store: Any) -> tuple[Any, Any]:
     """What the database holds, but for when and how it arrived, white space in its text included."""
-    collections = store._collections
-    rows = [row | {"received": None, "Message": json.loads(row["Message"])} for row in collections["ses_event"].find()]
-    standings = [
-        {name: value for name, value in row.items() if name != "rev"} for row in collections["ses_suppression"].find()
-    ]
+    held = {name: perform(ask(Find(name, {})), store._collections) for name in ("ses_event", "ses_suppression")}
+    rows = [row | {"received": None, "Message": json.loads(row["Message"])} for row in held["ses_event"]]
+    standings = [{name: value for name, value in row.items() if name != "rev"} for row in held["ses_suppression"]]
     return sorted(rows, key=lambda row: row["_id"]), sorted(standings, key=lambda row: row["_id"])
 
 
@@ -81,7 +83,7 @@ def test_several_writers_at_once_leave_the_state_of_one(store: Any, mongodb_uri:
 
     def write(turn: int) -> None:
         try:
-            with EventStore.connect(mongodb_uri, database=database) as own:
+            with EventStore.connect(mongodb_uri, database=database, **encrypted()) as own:
                 own.receive_many(all_genuine(history[turn * 10 :] + history[: turn * 10]), batch_size=3)
         except BaseException as error:  # noqa: BLE001  # a thread's error must reach the test
             failures.append(error)

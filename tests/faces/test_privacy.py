@@ -96,6 +96,7 @@ def naming(tables: Any, *texts: str) -> list[str]:
 # ── what goes, and what stays ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_nothing_in_the_database_names_an_erased_person(in_store: Any) -> None:
     """No collection, however it was spelled; and nothing that is about Bob alone has changed."""
 
@@ -114,6 +115,7 @@ def test_nothing_in_the_database_names_an_erased_person(in_store: Any) -> None:
     in_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_an_event_keeps_what_is_counted_of_it_and_parses_as_the_same(in_store: Any) -> None:
     """Its id, kind, mail and time, the figures by provider, who else got the mail, and what happened to them."""
 
@@ -135,6 +137,7 @@ def test_an_event_keeps_what_is_counted_of_it_and_parses_as_the_same(in_store: A
     in_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_what_is_the_persons_own_goes_though_it_does_not_name_them(in_store: Any) -> None:
     """Subject and headers of mails to nobody else; where from, and by what, they were opened, and which link."""
 
@@ -156,6 +159,7 @@ def test_what_is_the_persons_own_goes_though_it_does_not_name_them(in_store: Any
     in_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_two_who_are_erased_stay_two(in_store: Any) -> None:
     """Or a mail to both would count as a mail to one."""
 
@@ -171,6 +175,7 @@ def test_two_who_are_erased_stay_two(in_store: Any) -> None:
     in_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_a_domain_that_few_have_goes_too(in_store: Any) -> None:
     """It may tell who somebody is; at a provider it tells nothing."""
 
@@ -222,6 +227,7 @@ def test_each_of_many_who_were_erased_stays_so(in_store: Any) -> None:
     in_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_nothing_that_comes_later_brings_the_person_back(in_store: Any) -> None:
     """Not late events, nor new mail, acts, imported lists, a rebuild; and none of it lets mail through."""
 
@@ -258,6 +264,7 @@ def test_nothing_that_comes_later_brings_the_person_back(in_store: Any) -> None:
     in_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_without_do_not_mail_nothing_is_kept_and_only_old_mail_is_erased_again(in_store: Any) -> None:
     """A customer who leaves may come back; what a backup holds of before does not."""
 
@@ -277,6 +284,7 @@ def test_without_do_not_mail_nothing_is_kept_and_only_old_mail_is_erased_again(i
     in_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_who_is_readmitted_is_as_anybody_and_a_complaint_is_not_forgotten(in_store: Any) -> None:
     """The rows of before stay erased."""
 
@@ -310,6 +318,7 @@ def test_rows_that_are_put_back_come_without_the_person(in_store: Any) -> None:
 # ── everything else ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_dead_letters_are_rewritten(in_store: Any) -> None:
     """In any spelling; the same that comes again is the same dead letter, and brings nobody back."""
 
@@ -331,6 +340,7 @@ def test_dead_letters_are_rewritten(in_store: Any) -> None:
     in_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_rows_of_older_shapes_are_found_too(in_store: Any) -> None:
     """Without `derived`, SNS's envelope around the event, or an object in place of the text."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from both import Face
 from payloads import all_genuine, genuine, payload
 from sesevent.bounces import rules_version
@@ -33,6 +35,7 @@ def test_a_stored_bounce_tells_its_reason_and_which_rules_told_it(with_store: An
     assert derived["rules"] == rules_version()
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_recipients_with_different_reasons_have_a_list_in_their_order(with_store: Any, rows: Any) -> None:
     """Any of them is found."""
     both = payload("Bounce", body={"bouncedRecipients": [

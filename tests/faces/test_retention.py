@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from both import Face, encrypted
 from sesevent import AsyncEventStore, ConfigurationError, EventStore, testing, trusted
+from sesevent.ops import ask
+from sesevent.plans import keeping
 from sesevent.retention import Retention
+from sesevent.storage.operations import Find
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 NOW = START + timedelta(days=100)
@@ -38,11 +42,11 @@ def retained(request: pytest.FixtureRequest, mongodb_uri: str, database: str, st
 
     def call(asked: Callable[[Any], Any]) -> Any:
         if request.param == "sync":
-            with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW) as own:
+            with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW, **encrypted()) as own:
                 return asked(own)
 
         async def main() -> Any:
-            async with AsyncEventStore.connect(mongodb_uri, database=database, clock=lambda: NOW) as own:
+            async with AsyncEventStore.connect(mongodb_uri, database=database, clock=lambda: NOW, **encrypted()) as own:
                 return await asked(own)
 
         return asyncio.run(main())
@@ -137,6 +141,7 @@ def test_a_row_of_which_nobody_knows_whom_it_concerns_is_held_where_a_person_is(
     assert rows.count_documents({}) == 0
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_a_thin_row_can_still_be_asked_for(store: Any, rows: Any, retained: Callable[[Any], Any]) -> None:
     """By all that queries need; and no rule of today tells it anew."""
     fill(store)
@@ -148,6 +153,26 @@ def test_a_thin_row_can_still_be_asked_for(store: Any, rows: Any, retained: Call
     rows.update_many({}, {"$set": {"derived.rules": "older"}})
     store.reclassify()
     assert rows.find_one({"_id": thin["_id"]})["derived"] == thin["derived"] | {"rules": "older"}
+
+
+def test_only_rows_that_are_what_they_were_are_thinned(with_store: Any, tables: Any) -> None:
+    """Whoever changes a row changes its `derived`; the others go in one command, and count once, whoever thins too."""
+    rows = tables["ses_event"]
+
+    async def body(face: Face) -> None:
+        raws = [testing.bounce(to=f"p{number}@example.com") for number in range(9)]
+        await face.get(lambda store: store.receive_many(trusted(raw, because="a test's own") for raw in raws))
+        read = await face.get(lambda store: store.keeping._perform(everything()))
+        rows.update_many({"_id": read[4]["_id"]}, {"$set": {"derived.rules": "of tomorrow"}})
+        done = [await face.get(lambda store: store.keeping._perform(keeping.thin(read))) for _ in "12"]
+        assert done == [8, 0]
+
+    def everything() -> Any:
+        return (yield from ask(Find("ses_event", {}, as_stored=True)))
+
+    with_store(body)
+    assert sum("Message" in row for row in rows.find({}).to_list()) == 1
+    assert rows.count_documents({"thin": True}) == 8
 
 
 def test_a_policy_that_archives_needs_an_archive(store: Any, rows: Any, retained: Callable[[Any], Any]) -> None:
@@ -219,6 +244,7 @@ def expiry(rows: Any) -> Any:
 
 
 @pytest.mark.timeout(300)  # MongoDB looks once a minute, and a shorter time holds from its next look on
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_mongodb_deletes_by_itself_where_that_is_chosen(store: Any, rows: Any, tables: Any, mongo_client: Any) -> None:
     """Events go, and with them nothing else: standings and the facts behind them stay."""
     old, new = START - timedelta(days=900), datetime.now(timezone.utc)

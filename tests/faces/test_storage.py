@@ -46,6 +46,7 @@ def fill(store: Any, mails: int = 1500) -> None:
     store.receive_many(trusted(raw, because="a test's own") for raw in raws)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_bytes_are_told_by_collection_index_field_type_and_month(
     store: Any, rows: Any, asked: Callable[[Any], Any]
 ) -> None:

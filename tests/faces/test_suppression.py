@@ -132,6 +132,7 @@ def test_of_several_refusals_of_a_mailbox_the_strongest_is_told(with_store: Any)
     with_store(body)
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_each_is_forgiven_by_deliveries_of_their_own_time_only(with_store: Any, tables: Any) -> None:
     """People of one batch are asked about together: the earliest needs the delivery that is too early for the latest."""
 

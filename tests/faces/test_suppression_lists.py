@@ -18,6 +18,7 @@ from sesevent.moments import UTC
 EARLIER, LATER = datetime(2024, 1, 1, tzinfo=UTC), datetime(2124, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.in_clear("sealed addresses are listed in the order of what they are sealed as")
 def test_whom_one_may_not_mail_is_listed_for_a_tenant_as_it_is_decided(with_store: Any) -> None:
     """What is known for all holds for each tenant, also for one of which nothing of its own is known."""
 
@@ -96,6 +97,7 @@ def test_a_reactivation_answers_a_bounce_and_needs_an_override_for_a_persons_own
     with_store(body)
 
 
+@pytest.mark.in_clear("sealed addresses are listed in the order of what they are sealed as")
 def test_the_list_is_by_address_and_continues_behind_one(with_store: Any) -> None:
     """Over many pages, with a limit, and by rule."""
     people = [f"p{n:04}@example.com" for n in range(1100)]
@@ -214,6 +216,7 @@ def test_a_list_can_be_for_a_stream_and_a_tenant_and_have_an_end(with_store: Any
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.in_clear("sealed addresses are listed in the order of what they are sealed as")
 def test_what_is_exported_can_be_imported_elsewhere(with_store: Any, tmp_path: Path, form: str) -> None:
     """The same people are refused on the same streams, since the same time."""
     path = tmp_path / "list"
@@ -240,6 +243,7 @@ def test_what_is_exported_can_be_imported_elsewhere(with_store: Any, tmp_path: P
     with_store(body)
 
 
+@pytest.mark.in_clear("sealed addresses are listed in the order of what they are sealed as")
 def test_for_amazon_ses_bounces_and_complaints_are_exported_and_the_rest_counted(with_store: Any) -> None:
     """By rule, too."""
 
@@ -258,6 +262,7 @@ def test_for_amazon_ses_bounces_and_complaints_are_exported_and_the_rest_counted
     with_store(body)
 
 
+@pytest.mark.in_clear("it forges a standing in the clear")
 def test_a_rebuild_changes_nothing_but_what_is_wrong(with_store: Any, tables: Any) -> None:
     """A standing that was lost, forged, or made under another policy is derived again."""
 
