@@ -136,8 +136,9 @@ def encrypt_page(seals: Keyring, so_far: Encrypted) -> Plan[Encrypted]:
 
 
 _TEXT: Final = {"$type": "string"}
+_READABLE: Final = {"$type": ["string", "object", "array"]}
 _IN_CLEAR: Final[dict[str, dict[str, Any]]] = {
-    EVENTS: {"derived": {"$type": "object"}, "$or": [{"Message": _TEXT}, {"derived.recipients": _TEXT}]},
+    EVENTS: {"derived": {"$type": "object"}, "$or": [{"Message": _READABLE}, {"derived.recipients": _TEXT}]},
     SUPPRESSION_ACTS: {"_id": _TEXT},
     SUPPRESSION: {"_id": _TEXT},
     DEAD_LETTERS: {"content": {"$exists": True}},

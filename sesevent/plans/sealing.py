@@ -47,6 +47,7 @@ from sesevent.storage.sealing import (
     KEYED,
     SEALED,
     Unreadable,
+    as_was,
     behind_in,
     fields_of,
     guarded_in,
@@ -58,6 +59,7 @@ from sesevent.storage.sealing import (
     seal_filter,
     seal_pipeline,
     sealed_in,
+    text_of,
     with_tokens,
     without_tokens,
 )
@@ -318,13 +320,16 @@ def _sealed_event(
     shared = known.required(known.events[-1])
     people = people_in(fields) if seals.per_person else []
     owner = (known.of(people[0]) or shared) if len(people) == 1 else shared
-    if isinstance(text := told.get("Message"), str):
+    message = told.get("Message")
+    if (text := text_of(message)) is not None:
         gone = {mark: one for place, one in enumerate(before) if (mark := mark_of(place)) in text and is_sealed(one)}
         if len(people) > 1 or gone:
-            told["Message"] = shared.random(with_tokens(text, identifier, [*people, *gone]))
+            told["Message"] = shared.random(as_was(message, with_tokens(text, identifier, [*people, *gone])))
             told[SEALED] = [*[(known.of(person) or shared).random(person) for person in people], *gone.values()]
         else:
-            told["Message"] = owner.random(text)
+            told["Message"] = owner.random(message)
+    elif isinstance(message, (dict, list)):
+        told["Message"] = owner.random(message)
     if isinstance(subject := told.get("Subject"), str):
         told["Subject"] = owner.random(subject)
     if isinstance(derived := told.get("derived"), Mapping):
@@ -389,7 +394,7 @@ def _sealed_update(
         }
         original: Any = update._doc
         written = original.get("$set", {})
-        anew = isinstance(written.get("Message"), str) or "Message" in change.get("$unset", ())
+        anew = isinstance(written.get("Message"), (str, dict, list)) or "Message" in change.get("$unset", ())
         if name == EVENTS and anew and SEALED not in change.get("$set", {}):
             change["$unset"] = {**change.get("$unset", {}), SEALED: ""}  # whom the text before named
     return UpdateOne(condition, change, upsert=bool(update._upsert))
@@ -430,9 +435,10 @@ def _finish(row: Document, known: Known) -> Document:
         if isinstance(mark := row.get(name), Unreadable):
             del row[name]
             row["unreadable"] = mark.reason
-    if people and isinstance(text := row.get("Message"), str):
+    message = row.get("Message")
+    if people and (text := text_of(message)) is not None:
         named = [mark_of(place) if isinstance(one, Unreadable) else one for place, one in enumerate(people)]
-        row["Message"] = without_tokens(text, row.get("_id"), named)
+        row["Message"] = as_was(message, without_tokens(text, row.get("_id"), named))
         if isinstance(row.get("received"), dict):
             row["received"].setdefault("protected", SEALED)  # the text is not the one that the key was made of
         _mark(row, people)

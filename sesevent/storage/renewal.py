@@ -184,9 +184,8 @@ class GivenBack(NamedTuple):
     @property
     def is_readable(self) -> bool:
         """Whether what is sealed can be opened, and everybody in it: else it would not be what was written."""
-        return all(isinstance(self.opened.get(name), str) for name in self.sealed) and not (
-            self.is_reworded and "unreadable" in self.opened
-        )
+        opened = all(name in self.opened and not is_sealed(self.opened[name]) for name in self.sealed)
+        return opened and not (self.is_reworded and "unreadable" in self.opened)
 
     @property
     def is_reworded(self) -> bool:

@@ -20,9 +20,10 @@ from sesevent.storage.codec import MARK
 from sesevent.storage.layout import DEAD_LETTERS, EVENTS, HOLDS, SUPPRESSION, SUPPRESSION_ACTS
 
 __all__ = [
-    "DOMAINS", "ENCRYPTED", "ERASED", "KEYED", "LOST", "SEALED", "TABLE", "SealedField", "Unreadable",
+    "DOMAINS", "ENCRYPTED", "ERASED", "KEYED", "LOST", "SEALED", "TABLE", "SealedField", "Unreadable", "as_was",
     "behind_in", "fields_of", "guarded_in", "holds_sealed", "is_sealed", "key_of", "mark_of", "page_of_link",
-    "people_in", "seal_filter", "seal_pipeline", "sealed_in", "token", "uuid_of", "with_tokens", "without_tokens",
+    "people_in", "seal_filter", "seal_pipeline", "sealed_in", "text_of", "token", "uuid_of", "with_tokens",
+    "without_tokens",
 ]  # fmt: skip
 
 ENCRYPTED: Final = 6
@@ -138,8 +139,8 @@ def people_in(fields: Mapping[str, Any]) -> list[str]:
     Marks of those who were erased are nobody's, and have no key.
     """
     found = dict.fromkeys(_of(fields, "derived.recipients") or fields.get("derived.recipients") or ())
-    text = fields.get("Message")
-    if isinstance(text, str):
+    text = text_of(fields.get("Message"))
+    if text is not None:
         found |= dict.fromkeys(_named(text))
     return [one for one in found if type(one) is str and not MARK.fullmatch(one)]
 
@@ -183,6 +184,21 @@ def mark_of(place: int) -> str:
 
 
 _FIRST_MARK: Final = 1000  # a mail has fifty recipients, https://docs.aws.amazon.com/ses/latest/dg/quotas.html
+
+
+def text_of(message: Any) -> str | None:
+    """A `Message` as text: of an object, as some applications wrote them, its JSON. None where there is none."""
+    if not isinstance(message, (dict, list)):
+        return message if isinstance(message, str) else None
+    try:
+        return jsontext.encode(message)
+    except (TypeError, ValueError):  # of what only BSON knows
+        return None
+
+
+def as_was(message: Any, text: str) -> Any:
+    """A text of `text_of`, changed since, in the form that its `Message` had."""
+    return text if isinstance(message, str) else jsontext.decode(text)
 
 
 def with_tokens(text: str, identifier: Any, people: Sequence[str]) -> str:

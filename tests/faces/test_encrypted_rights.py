@@ -336,6 +336,28 @@ def test_rows_that_are_undone_are_as_they_were_written(databases: Databases, per
     assert json.loads(after["b"]["Message"])["mail"]["destination"] == [ANN, BEN] if per_person else True
 
 
+def test_an_object_where_text_should_be_is_sealed_as_text_is(databases: Databases, per_person: bool) -> None:
+    """As some applications wrote them; they are read as ever, and given back as objects."""
+    rows = databases.tables["ses_event"]
+    written = {"a": older(payloads.click(**alone), "a"), "b": older(payloads.bounce(**both), "b")}
+    rows.insert_many([row | {"Message": json.loads(row["Message"])} for row in written.values()])
+    before = given_back(databases)
+
+    async def body(face: Face) -> None:
+        await face.get(lambda store: store.migration.run())
+        await face.get(lambda store: store.encryption.encrypt_existing())
+        assert databases.named(ANN, BEN, "Ann.Lee@Gmail.com", "Dear Ann") == []
+        assert sorted(one.event.type for one in await face.get(everything)) == ["Bounce", "Click"]
+        assert (await face.get(lambda store: store.encryption.status())).in_clear == ()
+        done = await face.get(lambda store: store.migration.undo())
+        assert (done.rows, done.reworded, done.left) == (2, per_person, 0)
+
+    databases(body)
+    after = given_back(databases)
+    assert after["a"] == before["a"]
+    assert after["b"]["Message"]["mail"]["destination"] == ([ANN, BEN] if per_person else both["to"])
+
+
 def test_rows_that_nobody_can_open_are_not_undone(databases: Databases, per_person: bool, mongodb_uri: str) -> None:
     """They are counted, and found as ever; once there are keys again they are undone as well."""
     rows, vault = databases.tables["ses_event"], databases.tables["ses_key"]
