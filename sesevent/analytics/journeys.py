@@ -64,12 +64,23 @@ class Links(Answer):
         return {"window": self.window.to_dict(), "tz": self.tz, "queries": self.queries, "rows": self.records()}
 
 
-def links_of(rows: Iterable[Mapping[str, Any]], window: Window, tz: str, *, queries: bool) -> Links:
-    """The answer in what the log says."""
-    found = (
-        Link(str(row["_id"]), row["mails"], row["clicks"], row["machine_mails"], row["machine_clicks"]) for row in rows
-    )
-    return Links(window, tz, tuple(found), queries)
+def links_of(
+    rows: Iterable[Mapping[str, Any]], window: Window, tz: str, *, queries: bool, limit: int | None = None
+) -> Links:
+    """The answer in what the log says, which may tell of a link in several rows: encrypted and in the clear."""
+    found: dict[str, Link] = {}
+    for row in rows:
+        link = str(row["_id"])
+        before = found.get(link, Link(link, 0, 0, 0, 0))
+        found[link] = Link(
+            link,
+            before.mails + row["mails"],
+            before.clicks + row["clicks"],
+            before.machine_mails + row["machine_mails"],
+            before.machine_clicks + row["machine_clicks"],
+        )
+    ranked = sorted(found.values(), key=lambda one: one[1:], reverse=True)
+    return Links(window, tz, tuple(ranked[:limit]), queries)
 
 
 # ── Funnel ───────────────────────────────────────────────────────────────────────────────────

@@ -144,6 +144,10 @@ def _look_up(name: str, equal: dict[str, Any], match: dict[str, Any], then: dict
     return {"$lookup": {"from": LOG, "let": {"key": "$derived.key"}, "pipeline": pipeline, "as": name}}
 
 
+_FURTHER: Final = 500
+"""Links beyond those asked for: of one that is there encrypted and in the clear the rows are put together later."""
+
+
 def links(window: Window, where: Where, limit: int, *, queries: bool) -> list[Mapping[str, Any]]:
     """The links that were followed in most mails, each with its mails and clicks; without *queries* up to its `?`."""
     match = in_window(window) | where.filter() | _of_types("Click")
@@ -166,7 +170,7 @@ def links(window: Window, where: Where, limit: int, *, queries: bool) -> list[Ma
             "machine_clicks": {"$sum": "$machine_clicks"}, "machine_mails": {"$sum": _any("$machine_clicks")},
         }},
         {"$sort": {"mails": -1, "clicks": -1, "machine_mails": -1, "machine_clicks": -1, "_id": 1}},
-        {"$limit": limit},
+        {"$limit": limit + _FURTHER},
     ]  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def top_links(asked: Asked, since: Moment, until: Moment | None, limit: int, que
     window = asked.window(since, until)
     asked.of_mails()
     rows = yield from ask(Aggregate(EVENTS, pipelines.links(window, asked.where, limit, queries=queries)))
-    return journeys.links_of(rows, window, asked.tz, queries=queries)
+    return journeys.links_of(rows, window, asked.tz, queries=queries, limit=limit)
 
 
 def funnel(asked: Asked, message_id: str | None, since: Moment, until: Moment | None) -> Plan[journeys.Funnel]:

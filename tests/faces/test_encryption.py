@@ -173,6 +173,27 @@ def test_figures_are_the_same(run: Run, encryption: Encryption) -> None:
     assert clear[3] == 7
 
 
+def test_a_link_that_was_followed_before_and_after_is_one(run: Run, encryption: Encryption) -> None:
+    """A store begins to encrypt while people click: one row for the link, and the first of two stays so."""
+
+    def followed(person: str, *links: str) -> Any:
+        clicks = [payload("Click", to=person, message_id=f"{mail(person)}{number}", at="2024-05-01T13:00:00.000Z",
+                          body={"link": f"https://example.com/{link}"}) for number, link in enumerate(links)]  # fmt: skip
+        return lambda face: face.get(received(*clicks))
+
+    async def body(face: Face) -> Any:
+        window = {
+            "since": datetime(2024, 5, 1, tzinfo=timezone.utc),
+            "until": datetime(2024, 5, 2, tzinfo=timezone.utc),
+        }
+        tops = await face.get(lambda store: store.analytics.top_links(**window, limit=1))
+        return [(one.link, one.machine_mails, one.machine_clicks) for one in tops]
+
+    run(followed(ANN, "offer", "offer", "terms"), None)
+    run(followed(BEN, "terms", "terms", "help"), encryption)
+    assert run(body, encryption) == [("https://example.com/terms", 3, 3)]
+
+
 def test_old_and_new_rows_are_read_side_by_side(run: Run, tables: Any, encryption: Encryption) -> None:
     """A store that begins to encrypt finds, decides and counts with what is there already; then all is encrypted."""
 
