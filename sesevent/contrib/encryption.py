@@ -30,6 +30,7 @@ from pymongo.asynchronous.mongo_client import AsyncMongoClient
 from pymongo.encryption import ClientEncryption
 
 from sesevent.errors import ConfigurationError, MissingExtra
+from sesevent.macs import mac
 from sesevent.moments import UTC
 from sesevent.plans.sealing import Seals
 from sesevent.storage.layout import KEYS
@@ -248,7 +249,7 @@ class DataKey:
         kind, plain = _bson(value)
         header = b"\x01" + self.id + kind
         told = header + _bits(header) + plain
-        return Binary(header + self._encrypt(header, hmac.digest(self._iv, told, "sha512")[:16], plain), ENCRYPTED)
+        return Binary(header + self._encrypt(header, mac(self._iv, told, "sha512")[:16], plain), ENCRYPTED)
 
     def open(self, sealed: bytes) -> Any:
         """The value again. Raises ValueError where it was not sealed with this key, or was changed since."""
@@ -283,7 +284,7 @@ class DataKey:
         return padded[: -padded[-1]]
 
     def _tag(self, header: bytes, text: bytes) -> bytes:
-        return hmac.digest(self._mac, header + text + _bits(header), "sha512")[:32]
+        return mac(self._mac, header + text + _bits(header), "sha512")[:32]
 
     def __repr__(self) -> str:
         return "<DataKey>"

@@ -7,7 +7,6 @@ Next: :mod:`sesevent.plans.sealing`, which uses keys, and :mod:`sesevent.plans.e
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from pymongo import IndexModel
 
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError, SesEventError
+from sesevent.macs import mac
 from sesevent.ops import Plan
 from sesevent.plans import audit
 from sesevent.storage.layout import ENCRYPTION, KEYS
@@ -87,7 +87,7 @@ class Known:
 
     def name(self, address: str) -> str:
         """A person's key's name in the vault: nobody can tell the address from it, nor try addresses on it."""
-        return "person:" + hmac.digest(self.naming, address.encode("utf-8", "surrogatepass"), "sha256").hex()
+        return "person:" + mac(self.naming, address.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def of(self, address: str) -> Key | None:
         """A person's key."""

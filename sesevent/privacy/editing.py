@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Union
 
 from sesevent.privacy.policy import PrivacyPolicy
@@ -33,6 +34,7 @@ class Editor(NamedTuple):
         return None
 
 
+@lru_cache(4096)  # readers open and follow more than one mail
 def _network(text: str) -> str | None:
     """The network of an IP address: /24, or /48 of IPv6. None for what is no address."""
     try:

@@ -53,6 +53,8 @@ class _Chosen(NamedTuple):
     """Whether addresses are written over as the quick way does it."""
     beyond: tuple[str, ...]
     """Edits that only the thorough way knows."""
+    rare: bool
+    """Whether nothing else is done: most events have no part that these edit."""
 
 
 class Protection:
@@ -102,6 +104,8 @@ class Protection:
         chosen = self._chosen(event.type)
         if not chosen.edits and not chosen.rewrites:
             return None
+        if chosen.rare and not _has_more(event, chosen.beyond):
+            return None
         quick = self._quickly(event, chosen) if chosen.swift else None
         return quick or self._thoroughly(event, chosen)
 
@@ -111,7 +115,8 @@ class Protection:
                  for name in EDITS if actions[name] in _CHANGES}  # fmt: skip
         alike = actions["recipients"] == actions["others"] == "pseudonymise"
         rewrites = not _CHANGES.isdisjoint((actions["recipients"], actions["others"]))
-        return _Chosen(actions, edits, rewrites, alike, tuple(edits.keys() - _DONE.keys()))
+        beyond = tuple(edits.keys() - _DONE.keys() - _OF_MAIL)
+        return _Chosen(actions, edits, rewrites, alike, beyond, not rewrites and len(beyond) == len(edits))
 
     def _thoroughly(self, event: Essentials, chosen: _Chosen) -> Protected | None:
         before = event.decoded()
@@ -155,15 +160,16 @@ class Protection:
         source, tags = mail.get("source"), mail.get("tags")
         if self.pseudonyms is None or event.body is None or event.body == "receipt":
             return None
-        if chosen.beyond and self._has_more(event, chosen.beyond):
+        if chosen.beyond and _has_more(event, chosen.beyond):
             return None
         if swift.may_hold(subject) or swift.may_hold(link) or (type(tags) is dict and swift.any_may_hold(tags)):
             return None
         sender = swift.sender_in(source) if type(source) is str else ""
         named = self._named(event, sender)
-        if named is None or not swift.is_simple(event.text):
+        text, changed = _with_mail(event, chosen.edits)
+        if named is None or text is None or not swift.is_simple(text):
             return None
-        written = swift.swapped(event.text, named, self.pseudonyms.of_normal, sender)
+        written = swift.swapped(text, named, self.pseudonyms.of_normal, sender)
         for name, editor in chosen.edits.items():
             if written is None:
                 return None
@@ -180,7 +186,7 @@ class Protection:
         if written is None or written is event.text:
             return None
         people = [self.pseudonyms.of_normal(normal) for normal in event.normals]
-        return Protected(written, people, subject, link if isinstance(link, str) else None, None)
+        return Protected(written, people, subject, link if isinstance(link, str) else None, changed)
 
     def _named(self, event: Essentials, sender: str) -> dict[str, str] | None:
         """What is written for those whom an event names, as it spells them; None where one cannot be read, or is the
@@ -197,16 +203,27 @@ class Protection:
                 named[text] = of(normal)
         return named
 
-    def _has_more(self, event: Essentials, beyond: tuple[str, ...]) -> bool:
-        """Whether this event has a part that only the thorough way edits."""
-        for name in beyond:
-            if name == "tags":
-                tags = event.mail.get("tags")
-                if type(tags) is not dict or not all(map(self.policy.keeps_tag, tags)):
-                    return True
-            elif name not in _ONLY_IN or event.body in _ONLY_IN[name]:
-                return True
-        return False
+
+def _has_more(event: Essentials, beyond: tuple[str, ...]) -> bool:
+    """Whether this event has a part that only the thorough way edits."""
+    return any(name not in _ONLY_IN or event.body in _ONLY_IN[name] for name in beyond)
+
+
+def _with_mail(event: Essentials, edits: Mapping[str, Editor]) -> tuple[str | None, dict[str, Any] | None]:
+    """An event's text with its mail's headers and tags edited, and the tags where they changed; no text where it is
+    not sure where they stand.
+    """
+    if _OF_MAIL.isdisjoint(edits):
+        return event.text, None
+    text: str | None = event.text
+    tags = event.mail.get("tags")
+    mail = dict(event.mail) | ({"tags": dict(tags)} if type(tags) is dict else {})
+    for name in _OF_MAIL & edits.keys():
+        EDITS[name]({"mail": mail}, edits[name])
+    for key, old in event.mail.items():
+        if text is not None and mail[key] != old:
+            text = swift.with_value(text, key, old, mail[key])
+    return text, mail["tags"] if type(tags) is dict and mail["tags"] != tags else None
 
 
 _CHANGES: Final = frozenset({"truncate", "pseudonymise", "drop"})
@@ -217,6 +234,8 @@ _DONE: Final[dict[str, str | None]] = {
     "links": "link",
 }
 """What the quick way edits, and under which key of a kind's own part."""
+_OF_MAIL: Final = frozenset({"headers", "tags"})
+"""What it edits of the mail."""
 _ONLY_IN: Final = {
     "link_tags": ("click",), "template_data": ("failure",), "content": ("receipt",),
     "diagnostics": ("bounce", "delivery", "deliveryDelay"),

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from typing import Final
 from sesevent import addresses
 from sesevent.addresses import is_pseudonym
 from sesevent.errors import ConfigurationError
+from sesevent.macs import mac
 
 __all__ = ["NOWHERE", "SHORTEST", "Key", "Pseudonyms", "keys_in", "noted", "written_key"]
 
@@ -76,7 +76,7 @@ class Key:
 
     def _digest(self, use: str, normal: str) -> str:
         told = f"{use}\0{normal}".encode("utf-8", "surrogatepass")
-        return hmac.digest(self.secret, told, "sha256")[:16].hex()
+        return mac(self.secret, told, "sha256")[:16].hex()
 
 
 class Pseudonyms:
