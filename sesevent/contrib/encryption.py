@@ -16,6 +16,7 @@ import hmac
 import os
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -242,7 +243,7 @@ class DataKey:
         """A value sealed so that nobody sees whether two are equal."""
         kind, plain = _bson(value)
         header = b"\x02" + self.id + kind
-        return Binary(header + self._encrypt(header, os.urandom(16), plain), ENCRYPTED)
+        return Binary(header + self._encrypt(header, _start(), plain), ENCRYPTED)
 
     def equal(self, value: Any) -> Binary:
         """A value sealed so that equal ones look equal, and can be found."""
@@ -288,6 +289,22 @@ class DataKey:
 
     def __repr__(self) -> str:
         return "<DataKey>"
+
+
+_STARTS: Final[deque[bytes]] = deque()
+"""Random bytes, drawn for many values at once: a draw lets other threads go first, and may wait long for its turn."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_STARTS.clear)  # two processes must not begin with the same
+
+
+def _start() -> bytes:
+    """What a value's encryption begins with: used once, and known to nobody before."""
+    while True:
+        try:
+            return _STARTS.popleft()
+        except IndexError:  # noqa: PERF203  # once in 256 times
+            drawn = os.urandom(16 * 256)
+            _STARTS.extend([drawn[place : place + 16] for place in range(0, len(drawn), 16)])
 
 
 def _bits(header: bytes) -> bytes:

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,35 @@ def test_libmongocrypt_opens_what_we_seal_and_we_what_it_seals(value: Any, both:
     if not isinstance(value, dict):
         same = bson.decode(theirs.encrypt(plain, ALGORITHM + "Deterministic", key_id=key.id))["v"]
         assert (key.equal(value), opened(same)) == (same, value)
+
+
+def test_no_two_values_begin_alike() -> None:
+    """However many there are, in whichever thread."""
+    key = DataKey(os.urandom(16), os.urandom(96))
+    with ThreadPoolExecutor(4) as pool:
+        sealed = list(pool.map(lambda _: key.random("x"), range(5000)))
+
+    assert len({bytes(one)[18:34] for one in sealed}) == 5000
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # pytest's has threads
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system starts processes anew")
+def test_a_forked_process_begins_otherwise() -> None:
+    """As servers fork their workers: what was drawn before is for the parent alone."""
+    key = DataKey(os.urandom(16), os.urandom(96))
+    key.random("x")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, bytes(key.random("x")))
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with open(reading, "rb") as told:
+        theirs = told.read()
+
+    assert len(theirs) > 34
+    assert theirs[18:34] != bytes(key.random("x"))[18:34]
 
 
 @pytest.mark.parametrize("place", [0, 1, 17, 18, 40, -33, -1])
