@@ -54,6 +54,7 @@ ROOMS: dict[str, Row] = {
     "jsontext.py": Row(("test_jsontext.py",)),
     "jsonvalues.py": Row(("test_jsonvalues.py",)),
     "local.py": Row(("test_local.py",)),
+    "macs.py": Row(("test_macs.py",)),
     "moments.py": Row(("test_moments.py",)),
     "monitoring": Row(("monitoring",)),
     "ops.py": Row(("faces", "plans")),
