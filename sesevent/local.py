@@ -463,10 +463,13 @@ def _remembered_port(home: Path) -> int | None:
 
 def _free_port() -> int:
     """One that systems do not lend to whoever connects: a lent one may be taken again before the server has it."""
-    while True:
+    for _ in range(100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind((_HOST, secrets.choice(range(10_000, 32_768))))
             return int(probe.getsockname()[1])
+    with socket.socket() as probe:  # as any: it raises what is wrong, where it is not only that many are taken
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def _listening(port: int) -> bool:

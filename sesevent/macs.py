@@ -15,6 +15,6 @@ def mac(key: bytes, told: bytes, digest: str) -> bytes:
     return begun.digest()
 
 
-@lru_cache(1024)
+@lru_cache(64)  # no more: what is in it outlives a key that is destroyed
 def _begun(key: bytes, digest: str) -> hmac.HMAC:
     return hmac.new(key, digestmod=digest)

@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sesevent import addresses
-from sesevent.addresses import mask
+from sesevent.addresses import PSEUDONYM, mask
 from sesevent.moments import format_moment
 
 __all__ = [
@@ -125,7 +124,7 @@ _KIND: Final = {"$ifNull": ["$derived.type", "$Type"]}
 _THEM: Final = "$derived.recipients"
 _OURS: Final = {"$ifNull": ["$derived.domains", []]}
 """Where recipients are encrypted: their domains, in the same order."""
-_HIDDEN: Final = {"$or": [{"_id": {"$type": "binData"}}, {"_id": {"$regex": f"^{addresses.PSEUDONYM}"}}]}
+_HIDDEN: Final = {"$or": [{"_id": {"$type": "binData"}}, {"_id": {"$regex": f"^{PSEUDONYM}"}}]}
 
 
 def _people(since: datetime, until: datetime) -> list[dict[str, Any]]:

@@ -166,8 +166,10 @@ class Protection:
             return None
         sender = swift.sender_in(source) if type(source) is str else ""
         named = self._named(event, sender)
+        if named is None:
+            return None
         text, changed = _with_mail(event, chosen.edits)
-        if named is None or text is None or not swift.is_simple(text):
+        if text is None or not swift.is_simple(text):
             return None
         written = swift.swapped(text, named, self.pseudonyms.of_normal, sender)
         for name, editor in chosen.edits.items():

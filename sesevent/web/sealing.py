@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import os
 from collections.abc import Awaitable, Callable
@@ -22,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sesevent import addresses
+from sesevent.macs import mac
 from sesevent.web.problems import Refused
 
 __all__ = ["Sealer"]
@@ -78,12 +78,12 @@ class Sealer:
 
         Whoever has the key can; without the key it tells nothing for ever.
         """
-        told = hmac.digest(await self._shared(), addresses.normal(address).encode(), "sha256")
+        told = mac(await self._shared(), addresses.normal(address).encode(), "sha256")
         return f"person {told[:12].hex()}"
 
     async def _opened(self) -> AESGCM:
         if self._cipher is None:
-            self._cipher = AESGCM(hmac.digest(await self._shared(), b"sealed texts", "sha256"))
+            self._cipher = AESGCM(mac(await self._shared(), b"sealed texts", "sha256"))
         return self._cipher
 
     async def _shared(self) -> bytes:

@@ -363,7 +363,7 @@ class _Day:
         tries = 0
         while tries < _TRIES:
             with _Spool(self._archive._kind) as spool:
-                spool.write(self._candidates(before, chosen, but_not, after))
+                spool.write(self._marked(self._candidates(before, chosen, but_not, after), spool))
                 if not spool.contents.rows:
                     break
                 if self._archived(spool):
@@ -385,6 +385,13 @@ class _Day:
         ):
             yield some
             after, left = (some[-1]["Timestamp"], some[-1]["_id"]), left - len(some)
+
+    @staticmethod
+    def _marked(several: Iterator[list[Document]], spool: _Spool) -> Iterator[list[Document]]:
+        """The same; by what is noted of each it is known again, as it is in the file and as it is in the database."""
+        for some in several:
+            spool.read.update((_key(one), _mark(one)) for one in some)
+            yield some
 
     def _archived(self, spool: _Spool) -> bool:
         """Whether what was spooled is archived now, and deleted here; if not, it must be spooled again."""
@@ -538,7 +545,6 @@ class _Spool:
         for some in ahead(several):
             read = [_decoded(one) for one in some]
             self.contents.add(read)
-            self.read.update((_key(one), _mark(one)) for one in some)
             if read:
                 self.last = read[-1].get("Timestamp", ""), read[-1]["_id"]
             yield read
