@@ -16,11 +16,12 @@ from sesevent.sns.trust import trusted
 from sesevent.testing import notification
 from sesevent.testing.traffic import Traffic
 
-__all__ = ["show"]
+__all__ = ["BAD", "show"]
 
 _PAST: Final = timedelta(days=29)
 """Four weeks are what today is compared with."""
-_BAD: Final = timedelta(hours=5)
+BAD: Final = timedelta(hours=10)
+"""So long that today's rate is bad at every hour, and an alarm's six hours hold mails enough at night."""
 _STEP: Final = 2.0  # seconds between two looks at the traffic
 _FASTER: Final = 60.0
 """While somebody looks more happens: about a mail each few seconds."""
@@ -50,7 +51,7 @@ def show(server: Callable[[str | None], AbstractContextManager[str]], uri: str |
 async def _alive(store: Any, port: int) -> None:
     await store.ensure_indexes()
     now = datetime.now(timezone.utc)
-    traffic = Traffic(now - _PAST, now - _BAD)
+    traffic = Traffic(now - _PAST, now - BAD)
     note("Four quiet weeks and a bad day …")
     with progress("received") as told:
         await store.receive_many(_notified(traffic.until(now)), on_progress=lambda so_far: told(so_far.items))

@@ -21,7 +21,7 @@ __all__ = ["Traffic"]
 
 _CALM: Final = 0.15
 """Of mails that would bounce, how many do on a good day."""
-_OLD_LIST: Final = 0.16
+_OLD_LIST: Final = 0.25
 """Of mails to the old list, how many bounce."""
 _ANGRY: Final = 0.012
 
@@ -58,7 +58,7 @@ class Traffic:
     def _mails_an_hour(self) -> float:
         hour = self._sent.hour + self._sent.minute / 60
         by_day = 1 + 0.7 * math.sin((hour - 8) / 24 * 2 * math.pi)
-        return self._rate * by_day * (3 if self._is_bad() else 1)
+        return self._rate * by_day * (5 if self._is_bad() else 1)
 
     def _is_bad(self) -> bool:
         return self._sent >= self._bad_from
