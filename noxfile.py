@@ -19,12 +19,12 @@ EXTRAS = (
 PURE_TOOLS = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "sybil"]
 TEST_TOOLS = [*PURE_TOOLS, "httpx", "moto[server]", "openapi-spec-validator", "schemathesis", "uvicorn"]
 PURE_TESTS = [
-    "events",
-    "sns/test_unwrap.py",
-    "sns/test_wrappings.py",
-    "test_jsontext.py",
-    "test_corpus.py",
-    "contrib/test_absent.py",
+    "tests/events",
+    "tests/sns/test_unwrap.py",
+    "tests/sns/test_wrappings.py",
+    "tests/test_jsontext.py",
+    "tests/test_corpus.py",
+    "tests/contrib/test_absent.py",
 ]
 
 ENCRYPTED = [

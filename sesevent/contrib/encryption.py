@@ -40,7 +40,7 @@ from sesevent.tomltext import decode_toml
 
 try:
     import pymongocrypt  # noqa: F401  # PyMongo imports it where it needs it; here it is missed early
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 except ImportError:
     raise MissingExtra("Encryption", "encryption") from None
 
@@ -226,13 +226,17 @@ class DataKey:
     bytes is tested. The primitives are those of `cryptography` and of OpenSSL.
     """
 
-    __slots__ = ("_aes", "_iv", "_mac", "id")
+    __slots__ = ("_cipher", "_iv", "_mac", "_openers", "_sealers", "id")
 
     def __init__(self, identifier: bytes, material: bytes) -> None:
         # https://github.com/mongodb/libmongocrypt/blob/master/src/mc-fle-blob-subtype-private.h: mac, encryption, iv
         self.id = identifier
         self._mac, encryption, self._iv = material[:32], material[32:64], material[64:96]
-        self._aes = algorithms.AES(encryption)
+        self._cipher = Cipher(algorithms.AES(encryption), modes.CBC(bytes(16)))
+        # Beginning costs more than a value, so what was begun goes on with the next one. Who uses one takes it out:
+        # that needs no lock, which a forked process might find closed.
+        self._sealers: list[tuple[CipherContext, int]] = []
+        self._openers: list[CipherContext] = []
 
     @staticmethod
     def material() -> bytes:
@@ -272,17 +276,29 @@ class DataKey:
 
     def _encrypt(self, header: bytes, start: bytes, plain: bytes) -> bytes:
         missing = 16 - len(plain) % 16
-        encryptor = Cipher(self._aes, modes.CBC(start)).encryptor()
-        text = start + encryptor.update(plain + bytes([missing]) * missing) + encryptor.finalize()
+        padded = plain + bytes([missing]) * missing
+        try:
+            sealer, before = self._sealers.pop()
+        except IndexError:
+            sealer, before = self._cipher.encryptor(), 0
+        # CBC mixes each block with the encrypted one before it; instead of that one the first shall meet the start.
+        first = int.from_bytes(padded[:16], "big") ^ int.from_bytes(start, "big") ^ before
+        made = sealer.update(first.to_bytes(16, "big") + padded[16:])
+        self._sealers.append((sealer, int.from_bytes(made[-16:], "big")))
+        text = start + made
         return text + self._tag(header, text)
 
     def _decrypt(self, header: bytes, sealed: bytes) -> bytes:
         text, tag = sealed[:-32], sealed[-32:]
         if len(text) < 32 or not hmac.compare_digest(tag, self._tag(header, text)):
             raise ValueError("it was not sealed with this key, or was changed")
-        decryptor = Cipher(self._aes, modes.CBC(text[:16])).decryptor()
-        padded = decryptor.update(text[16:]) + decryptor.finalize()
-        return padded[: -padded[-1]]
+        try:
+            opener = self._openers.pop()
+        except IndexError:
+            opener = self._cipher.decryptor()
+        padded = opener.update(text)  # what the start becomes depends on what was read before, and is left out
+        self._openers.append(opener)
+        return padded[16 : -padded[-1]]
 
     def _tag(self, header: bytes, text: bytes) -> bytes:
         return mac(self._mac, header + text + _bits(header), "sha512")[:32]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -86,6 +87,27 @@ def test_no_two_values_begin_alike() -> None:
         sealed = list(pool.map(lambda _: key.random("x"), range(5000)))
 
     assert len({bytes(one)[18:34] for one in sealed}) == 5000
+
+
+def test_threads_share_a_key() -> None:
+    """What one of them is in the middle of is not another's."""
+    often, usual = 1e-6, sys.getswitchinterval()
+    key = DataKey(os.urandom(16), os.urandom(96))
+    values = ["x" * (number % 50) for number in range(4000)]
+
+    def through(value: str) -> tuple[bytes, str, str]:
+        equal = key.equal(value)
+        return bytes(equal), key.open(equal), key.open(key.random(value))
+
+    sys.setswitchinterval(often)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            told = list(pool.map(through, values))
+    finally:
+        sys.setswitchinterval(usual)
+
+    assert [(equal, random) for _, equal, random in told] == [(value, value) for value in values]
+    assert len({sealed for sealed, _, _ in told}) == 50
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # pytest's has threads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import runpy
 import sys
 from datetime import date
 from pathlib import Path
@@ -223,3 +224,15 @@ def test_only_a_rooms_own_modules_are_told() -> None:
     found = list(reach.of_room("sns", told))
     assert found == [("sesevent/sns/a.py", 95, "3, 2→5"), ("sesevent/sns/b.py", 20, "3, 2→5")]
     assert [one.module for one in reach.too_little("sns", found)] == ["sesevent/sns/b.py"]
+
+
+# ── what the menu names ──────────────────────────────────────────────────────────────────────
+
+
+def test_no_session_asks_for_tests_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found out here, and not by whoever runs a seldom one."""
+    pytest.importorskip("nox")
+    monkeypatch.chdir(ROOT)
+    menu = runpy.run_path("noxfile.py")
+
+    assert [one for one in (*menu["PURE_TESTS"], *menu["ENCRYPTED"]) if not Path(one).exists()] == []
