@@ -17,7 +17,15 @@ EXTRAS = (
     "encryption"
 )
 PURE_TOOLS = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "sybil"]
-TEST_TOOLS = [*PURE_TOOLS, "httpx", "moto[server]", "openapi-spec-validator", "schemathesis", "uvicorn"]
+TEST_TOOLS = [
+    *PURE_TOOLS,
+    "httpx",
+    "moto[server]",
+    "openapi-spec-validator",
+    "opentelemetry-sdk",
+    "schemathesis",
+    "uvicorn",
+]
 PURE_TESTS = [
     "tests/events",
     "tests/sns/test_unwrap.py",

@@ -675,7 +675,10 @@ _ROOMS = {
     "events | sns": (_PURE, "what it says | what arrived, and can it be trusted?"),
     "payloads | jsonvalues": (_PURE, "what of a payload is needed at once | values as JSON has them"),
     "addresses | moments | jsontext | tomltext | csvtext": (_GROUND, "the only readers of each"),
-    "ops | vitals | macs": (_GROUND, "operations as values | how well is it? | keyed hashes"),
+    "ops | vitals | macs | arguments": (
+        _GROUND,
+        "operations as values | how well is it? | keyed hashes | what callers hand in",
+    ),
     "errors | version": (_GROUND, "import nothing"),
 }
 _house()

@@ -29,6 +29,7 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent.analytics.status import MessageStatus
+from sesevent.arguments import at_least_one, given
 from sesevent.drivers.aio import Items, awaited, batches, in_turn, perform
 from sesevent.faces.histories import AsyncRecipientHistory
 from sesevent.faces.watch import AsyncWatch
@@ -168,7 +169,12 @@ class AsyncEventRepository:
     ) -> AsyncResults:
         """Events of one mail, by SES's message id."""
         return self.find(
-            message_id=message_id, since=since, until=until, newest_first=newest_first, limit=limit, after=after
+            message_id=given(message_id, "message_id"),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
         )
 
     def by_type(
@@ -181,7 +187,14 @@ class AsyncEventRepository:
         after: Cursor | None = None,
     ) -> AsyncResults:
         """Events of these types, in SES's own words, such as ``Bounce`` and ``Rendering Failure``."""
-        return self.find(types=types, since=since, until=until, newest_first=newest_first, limit=limit, after=after)
+        return self.find(
+            types=at_least_one(types, "types"),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
+        )
 
     def between(
         self,
@@ -207,7 +220,12 @@ class AsyncEventRepository:
     ) -> AsyncResults:
         """Events that concern this person, however the address is spelled."""
         return self.find(
-            recipient=address, since=since, until=until, newest_first=newest_first, limit=limit, after=after
+            recipient=given(address, "address"),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
         )
 
     def by_reason(
@@ -220,7 +238,14 @@ class AsyncEventRepository:
         after: Cursor | None = None,
     ) -> AsyncResults:
         """Bounces for these reasons, in the words of `sesevent.bounces`, such as ``mailbox_full``."""
-        return self.find(reasons=reasons, since=since, until=until, newest_first=newest_first, limit=limit, after=after)
+        return self.find(
+            reasons=at_least_one(reasons, "reasons"),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
+        )
 
     def find(
         self,
@@ -256,7 +281,7 @@ class AsyncEventRepository:
 
     async def timeline(self, message_id: str) -> list[StoredEvent]:
         """Everything that happened to one mail, in order; an event kept in two rows stands there once."""
-        return await perform(read.timeline(message_id), self._collections)
+        return await perform(read.timeline(given(message_id, "message_id")), self._collections)
 
 
 class AsyncSuppressionList:
@@ -272,7 +297,7 @@ class AsyncSuppressionList:
 
         Where the database cannot be asked the policy decides, and the decision says so (`Decision.failed`).
         """
-        plan = suppress.check_or_fail(self._policy, [address], stream, tenant, self._clock())
+        plan = suppress.check_or_fail(self._policy, [given(address, "address")], stream, tenant, self._clock())
         return next(await perform(plan, self._collections))
 
     async def check_many(

@@ -13,9 +13,10 @@ import inspect
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from email import message_from_bytes, policy
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from sesevent.addresses import bare
+from sesevent.arguments import several
 from sesevent.errors import ConfigurationError, Suppressed
 from sesevent.suppression.decision import Decision
 from sesevent.suppression.facts import ALL_STREAMS
@@ -25,6 +26,7 @@ __all__ = ["LETTERS", "TOLD", "AsyncGuard", "Guard", "Guarded", "Mail", "address
 TOLD: Final = "SesEventGuard"
 """What the guard adds to a response: ``{"refused": [decision, …]}``."""
 
+C = TypeVar("C")
 OnRefused = Callable[[list[Decision]], object]
 
 _log = logging.getLogger("sesevent.guard")
@@ -104,7 +106,7 @@ class Mail(NamedTuple):
     @property
     def recipients(self) -> list[str]:
         """Everybody this call would mail, as spelled, in order."""
-        return [person for letter in self.letters for place, name in letter for person in place[name]]
+        return [person for letter in self.letters for place, name in letter for person in several(place[name], name)]
 
     def without(self, refused: Sequence[bool]) -> Mail:
         """The same without those *refused*, told in the order of `recipients`."""
@@ -295,7 +297,7 @@ class Guard:
 
     def split(self, addresses: Iterable[str]) -> Guarded:
         """Part *addresses* into those that may be mailed, as they are spelled, and a decision for each other."""
-        asked = list(addresses)
+        asked = list(several(addresses, "addresses"))
         return self._rules.part(asked, self._decide(asked))
 
     def require(self, address: str) -> Decision:
@@ -305,13 +307,13 @@ class Guard:
             raise Suppressed(guarded.refused)
         return decisions[0]
 
-    def wrap(self, client: Any) -> Any:
+    def wrap(self, client: C) -> C:
         """*client*, a boto3 client of SES or SESv2, with its sending calls guarded; all else is as before.
 
         The response of a guarded call holds, under ``SesEventGuard``, a decision for each recipient that
         was dropped. Letters of a bulk call that have nobody left are told as failed, in their place.
         """
-        return _Client(client, self._guarded)
+        return cast("C", _Client(client, self._guarded))
 
     def _guarded(self, name: str, member: Callable[..., Request]) -> Callable[..., Request]:
         def send(**request: Any) -> Request:
@@ -355,7 +357,7 @@ class AsyncGuard:
 
     async def split(self, addresses: Iterable[str]) -> Guarded:
         """Part *addresses* into those that may be mailed, as they are spelled, and a decision for each other."""
-        asked = list(addresses)
+        asked = list(several(addresses, "addresses"))
         return self._rules.part(asked, await self._decide(asked))
 
     async def require(self, address: str) -> Decision:

@@ -58,6 +58,8 @@ class Hooks:
         """Have *handler* called for events of *kind*; unless *may_await* it must not be a coroutine function."""
         if Event not in getattr(kind, "__mro__", ()):
             raise ConfigurationError("A handler is for a kind of event, such as sesevent.Bounce; Event is all of them.")
+        if not callable(handler):
+            raise ConfigurationError("A handler is a function that is called with an event.")
         if not may_await and inspect.iscoroutinefunction(handler):
             raise ConfigurationError("EventStore calls no coroutine functions.", hint="Use AsyncEventStore for them.")
         self._hooks = (*self._hooks, _Hook(kind, handler, on_failure))

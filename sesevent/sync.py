@@ -18,6 +18,7 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from sesevent.analytics.status import MessageStatus
+from sesevent.arguments import at_least_one, given
 from sesevent.drivers.sync import in_turn, perform
 from sesevent.faces.histories import RecipientHistory
 from sesevent.faces.watch import Watch
@@ -154,7 +155,12 @@ class EventRepository:
     ) -> Results:
         """Events of one mail, by SES's message id."""
         return self.find(
-            message_id=message_id, since=since, until=until, newest_first=newest_first, limit=limit, after=after
+            message_id=given(message_id, "message_id"),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
         )
 
     def by_type(
@@ -167,7 +173,14 @@ class EventRepository:
         after: Cursor | None = None,
     ) -> Results:
         """Events of these types, in SES's own words, such as ``Bounce`` and ``Rendering Failure``."""
-        return self.find(types=types, since=since, until=until, newest_first=newest_first, limit=limit, after=after)
+        return self.find(
+            types=at_least_one(types, "types"),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
+        )
 
     def between(
         self,
@@ -193,7 +206,12 @@ class EventRepository:
     ) -> Results:
         """Events that concern this person, however the address is spelled."""
         return self.find(
-            recipient=address, since=since, until=until, newest_first=newest_first, limit=limit, after=after
+            recipient=given(address, "address"),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
         )
 
     def by_reason(
@@ -206,7 +224,14 @@ class EventRepository:
         after: Cursor | None = None,
     ) -> Results:
         """Bounces for these reasons, in the words of `sesevent.bounces`, such as ``mailbox_full``."""
-        return self.find(reasons=reasons, since=since, until=until, newest_first=newest_first, limit=limit, after=after)
+        return self.find(
+            reasons=at_least_one(reasons, "reasons"),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
+        )
 
     def find(
         self,
@@ -242,7 +267,7 @@ class EventRepository:
 
     def timeline(self, message_id: str) -> list[StoredEvent]:
         """Everything that happened to one mail, in order; an event kept in two rows stands there once."""
-        return perform(read.timeline(message_id), self._collections)
+        return perform(read.timeline(given(message_id, "message_id")), self._collections)
 
 
 class SuppressionList:
@@ -258,7 +283,7 @@ class SuppressionList:
 
         Where the database cannot be asked the policy decides, and the decision says so (`Decision.failed`).
         """
-        plan = suppress.check_or_fail(self._policy, [address], stream, tenant, self._clock())
+        plan = suppress.check_or_fail(self._policy, [given(address, "address")], stream, tenant, self._clock())
         return next(perform(plan, self._collections))
 
     def check_many(

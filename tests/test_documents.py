@@ -28,6 +28,8 @@ def test_llms_text_names_every_page_with_what_it_is_about() -> None:
 @pytest.mark.parametrize("name", ["SECURITY.md", "CONTRIBUTING.md", "README.md"])
 def test_files_and_commands_that_are_named_exist(name: str) -> None:
     """Paths of this repository, and sessions of nox."""
+    if not (ROOT / "sesevent").exists():
+        pytest.skip("the source is not here")
     text = (ROOT / name).read_text(encoding="utf-8")
     paths = re.findall(r"(?:`|\()((?:docs|tests|sesevent)/[\w./-]+?)(?:`|\))", text)
     assert [path for path in paths if not (ROOT / path).exists()] == []

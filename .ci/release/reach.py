@@ -38,6 +38,7 @@ ROOMS: dict[str, Row] = {
     "addresses.py": Row(("test_addresses.py",)),
     "aio.py": Row(("faces", "storage")),
     "analytics": Row(("analytics",)),
+    "arguments.py": Row(("test_arguments.py",)),
     "audit.py": Row(("test_audit.py", "faces/test_audit.py")),
     "bounces": Row(("bounces",)),
     "cache.py": Row(("faces/test_cache.py",)),

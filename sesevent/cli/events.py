@@ -10,14 +10,12 @@ import typer
 from sesevent.bounces.priority import REASON_ORDER
 from sesevent.cli import options
 from sesevent.cli.output import clean, event_row, for_people, note, print_json, print_rows
-from sesevent.events.parse import EVENT_CLASSES
+from sesevent.events.parse import word_of
 
 if TYPE_CHECKING:
     from sesevent.storage.codec import StoredEvent
 
 __all__ = ["event", "events", "row", "timeline", "words"]
-
-_WORDS = {word.casefold(): word for word in EVENT_CLASSES}  # a word that is new to us is taken as it stands
 
 
 def events(
@@ -100,7 +98,7 @@ def _reason(word: str) -> str:
 
 def words(types: list[str] | None) -> list[str]:
     """SES's words, however they are written."""
-    return [_WORDS.get(word.casefold(), word) for word in types or ()]
+    return [word_of(word) for word in types or ()]
 
 
 def row(stored: StoredEvent, *, short: bool) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from sesevent.events.send import Send
 from sesevent.events.subscription import Subscription
 from sesevent.events.unknown import UnknownEvent
 
-__all__ = ["EVENT_CLASSES", "class_of", "event_of", "read_essentials", "read_event"]
+__all__ = ["EVENT_CLASSES", "class_of", "event_of", "read_essentials", "read_event", "word_of"]
 
 EVENT_CLASSES: Final[dict[str, type[Event]]] = {
     "Send": Send,
@@ -72,6 +72,19 @@ def read_event(text: str, payload: dict[str, Any]) -> Event:
 def class_of(word: str) -> type[Event]:
     """The class of the events that SES calls *word*."""
     return EVENT_CLASSES.get(word, UnknownEvent)
+
+
+def word_of(text: str) -> str:
+    """SES's word for a type of events, as people spell it: ``bounce``, ``rendering_failure``; other texts stay."""
+    return _SPELLED.get(_plain(text), text)
+
+
+def _plain(text: str) -> str:
+    return text.translate(_NO_SIGNS).casefold()
+
+
+_NO_SIGNS: Final = str.maketrans("", "", " _-")
+_SPELLED: Final = {_plain(word): word for word in EVENT_CLASSES}
 
 
 def _maker(cls: type[Event]) -> Callable[[dict[str, Any]], Event]:

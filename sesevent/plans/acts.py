@@ -6,9 +6,10 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sesevent import addresses
+from sesevent.arguments import given
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
@@ -72,9 +73,11 @@ def _under_other_names(names: Mapping[str, str], acts: Sequence[tuple[str, Act]]
 def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     """Write one act down, and answer whether the address may be mailed now.
 
-    Raises ConfigurationError where it is not one address: it would be said of nobody.
+    Raises ConfigurationError where it is not one address: it would be said of nobody; and where an operator's act does
+    not say whose it is, or an address is let be mailed again without a reason.
     """
     _require_one(address)
+    _require_signed(act)
     normal = addresses.normal(address)
     stored, _ = yield from names_of([normal])
     stored |= yield from erased.hashes_of([normal])
@@ -115,8 +118,18 @@ def note_recorded(done: int, changed: int, now: datetime) -> Plan[None]:
 
 
 def _require_one(address: str) -> None:
-    if not addresses.is_one(address):
+    if not addresses.is_one(given(address, "address")):
         raise ConfigurationError("What was given is not one e-mail address.", hint="Nothing was written down.")
+
+
+def _require_signed(act: Act) -> None:
+    wanted = _SIGNED.get(act.act, ())
+    if not all(getattr(act, name).strip() for name in wanted):
+        raise ConfigurationError("Say who does this" + (", and why." if len(wanted) > 1 else "."))
+
+
+_SIGNED: Final[dict[str, tuple[str, ...]]] = {"suppress": ("by",), "reactivate": ("by", "note")}
+"""What must be said of an operator's acts: the audit trail is kept for it."""
 
 
 def reactivate(policy: Policy, address: str, act: Act) -> Plan[Decision]:

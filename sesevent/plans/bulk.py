@@ -10,6 +10,7 @@ from operator import itemgetter
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
 
+from sesevent.arguments import several
 from sesevent.errors import Problem
 from sesevent.events.event import Event
 from sesevent.events.parse import EVENT_CLASSES
@@ -138,11 +139,12 @@ def batches(items: Items[T], size: int) -> Iterator[list[T]]:
     """Cut *items* into lists of *size*. What was taken before *items* raised is still a list.
 
     Of a queue: what is there, then an empty list, which says that nothing is, then what comes next. None ends it.
+    Raises ConfigurationError for one text, which would be taken letter by letter.
     """
     if isinstance(items, Queue):
         yield from _batches_of_queue(items, size)
         return
-    source = iter(items)
+    source = iter(several(items, "What is handed in"))
     taken: list[T] = []
     try:
         while True:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from sesevent import addresses
-from sesevent.errors import StoreConflict, StoreError
+from sesevent.errors import ConfigurationError, StoreConflict, StoreError
 from sesevent.ops import Plan, ask
 from sesevent.plans.gather import gather, let_go, todays
 from sesevent.storage import reads, writes
@@ -55,7 +55,10 @@ def allowed(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now:
 
 def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime) -> Plan[Iterator[Decision]]:
     """One decision for each address, in order; made when asked for, so that a thousand never pile up."""
-    normals = addresses.normals_of(asked)
+    try:
+        normals = addresses.normals_of(asked)
+    except TypeError:
+        raise ConfigurationError("Addresses must be texts, and one is none.") from None
     known = dict.fromkeys([normal for normal in normals if normal is not None])  # the server likes them in order
     mailboxes = {normal: mailbox for normal in known if (mailbox := policy.mailbox(normal))} if policy.plus_tags else {}
     pseudonyms: Pseudonyms | None = yield from ask(AskPseudonyms())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from sesevent.arguments import several
 from sesevent.errors import ConfigurationError
 from sesevent.sns.message import SnsFacts, UnverifiedMessage
 from sesevent.sns.unwrap import Raw, unwrap
@@ -74,9 +75,9 @@ def trusted(raw: Raw, *, because: str) -> VerifiedMessage:
 def trusted_each(raws: Iterable[Raw], *, because: str) -> Iterator[VerifiedMessage]:
     """`trusted`, for each of many, lazily: the messages of a batch, or the lines of an open file.
 
-    Raises ConfigurationError where no reason is given.
+    Raises ConfigurationError where no reason is given, and for one text or mapping: `trusted` takes one.
     """
-    return (trusted(raw, because=because) for raw in raws)
+    return (trusted(raw, because=because) for raw in several(raws, "raws"))
 
 
 def vouched(raw: Raw, because: str, messages: list[UnverifiedMessage] | None = None) -> VerifiedMessage:

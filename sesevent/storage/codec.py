@@ -24,10 +24,10 @@ from sesevent.analytics.groups import group_of
 from sesevent.analytics.providers import OTHER, provider_of
 from sesevent.errors import PayloadError
 from sesevent.events.essentials import Essentials, tag_values
-from sesevent.events.event import Event
+from sesevent.events.event import Event, kind_of
 from sesevent.events.identity import event_key, key_of
 from sesevent.events.machines import machine_of
-from sesevent.events.parse import read_event
+from sesevent.events.parse import class_of, read_event, word_of
 from sesevent.events.part import read_part
 from sesevent.events.subscription import TopicPreferences
 from sesevent.moments import format_moment, read_moment
@@ -383,6 +383,9 @@ def _event_of(document: Mapping[str, Any]) -> Event:
     if (event := event_inside(document)) is not None:
         return event
     payload = _payload_from_columns(document)
+    part = _part_in_message(document, payload["eventType"])
+    with suppress(PayloadError):
+        return read_event(jsontext.encode(payload | part), payload | part)
     return read_event(jsontext.encode(payload), payload)
 
 
@@ -409,7 +412,22 @@ def _payload_from_columns(document: Mapping[str, Any]) -> dict[str, Any]:
     mail |= {"source": derived["source"]} if "source" in derived else {}
     tags = {one["name"]: one["values"] for one in derived.get("tags", ())}
     tags |= {"ses:configuration-set": [derived["configurationSet"]]} if "configurationSet" in derived else {}
-    return {"eventType": _text(document, "Type") or "Unknown", "mail": mail | ({"tags": tags} if tags else {})}
+    word = word_of(_text(document, "Type") or "Unknown")
+    return {"eventType": word, "mail": mail | ({"tags": tags} if tags else {})}
+
+
+def _part_in_message(document: Mapping[str, Any], word: str) -> dict[str, Any]:
+    """What is particular to a kind of event, where ``Message`` holds that instead of all: SES's ``bounce`` object."""
+    message, (body, (_, people, _), *_) = document.get("Message"), kind_of(class_of(word))
+    if isinstance(message, str):
+        try:
+            message = jsontext.decode(message)
+        except ValueError:
+            return {}
+    if body is None or not isinstance(message, Mapping):
+        return {}
+    part = message.get(body, message if people in message else None)
+    return {body: dict(part)} if isinstance(part, Mapping) else {}
 
 
 def _text(document: Mapping[str, Any], name: str) -> str | None:

@@ -13,6 +13,7 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.client_options import ClientOptions
 from pymongo.errors import InvalidName
 
+from sesevent.arguments import given
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC
 from sesevent.storage.layout import COLLECTIONS, DATABASE, EVENTS, UNFINISHED
@@ -101,7 +102,7 @@ def client_options(uri: str, timeout_seconds: float, options: Mapping[str, Any])
 
     Raises ConfigurationError for what cannot be a URI: PyMongo would take it for a host name.
     """
-    if not uri.startswith(("mongodb://", "mongodb+srv://")):
+    if not given(uri, "The MongoDB URI").startswith(("mongodb://", "mongodb+srv://")):
         raise ConfigurationError("The MongoDB URI is wrong.", hint="It begins with mongodb:// or mongodb+srv://.")
     if timeout_seconds <= 0:
         raise ConfigurationError("timeout_seconds must be more than 0.")
@@ -118,8 +119,10 @@ def collections_of(
     """The collections of a store, by the names that operations use.
 
     Whatever the URI says of reading, they ask the primary: what follows from what was just written must see it.
-    Raises ConfigurationError for a name that MongoDB does not allow.
+    Raises ConfigurationError for a name that MongoDB does not allow, and for what is no client.
     """
+    if isinstance(client, str):
+        raise ConfigurationError("A store is made of a client.", hint="Of a URI, connect() makes one.")
     names = {name: name for name in COLLECTIONS} | {EVENTS: events_collection}
     names[UNFINISHED] = UNFINISHED.replace(EVENTS, events_collection)
     try:

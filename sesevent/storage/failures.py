@@ -5,6 +5,7 @@ No message quotes the server's: it may hold a document's values.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from pymongo import errors
@@ -28,6 +29,7 @@ _HISTORY_LOST: Final = (280, 286)
 NO_STREAMS: Final = (20, 115, 136, 303, 40324, 40573)
 """How servers say that they have no change streams, when one is opened: a stand-alone mongod (40573), engines that
 do not know them (20, 115, 303, 40324), and Amazon DocumentDB where they are not switched on (136)."""
+_UNKNOWN_OPTION: Final = re.compile(r"Unknown option: (\w+)")
 _TOO_OLD: Final = "wire version"  # PyMongo has no class of its own for it
 
 
@@ -81,6 +83,8 @@ def _by_code(code: Any) -> SesEventError:
 def _configuration(error: Exception) -> SesEventError:
     if _TOO_OLD in str(error):
         return ConfigurationError("The MongoDB server is too old for this driver.", hint="Use MongoDB 4.2 or newer.")
+    if (unknown := _UNKNOWN_OPTION.search(str(error))) is not None:
+        return ConfigurationError(f"Neither a store nor PyMongo's client has an option {unknown[1]}.")
     return ConfigurationError("The MongoDB URI or an option is wrong.", hint=f"({type(error).__name__})")
 
 

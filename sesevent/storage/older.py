@@ -18,7 +18,7 @@ from bson import ObjectId
 
 from sesevent.events.event import Event
 from sesevent.events.identity import event_key
-from sesevent.events.parse import EVENT_CLASSES
+from sesevent.events.parse import EVENT_CLASSES, word_of
 from sesevent.moments import read_moment
 from sesevent.sns.unwrap import unwrap
 from sesevent.storage.codec import event_inside, stored_event
@@ -64,6 +64,11 @@ class Named(NamedTuple):
     holds: Callable[[Seen], bool]
 
 
+def _is_of_ses(told: object) -> bool:
+    """Whether a column names one of SES's types, however it is spelled."""
+    return isinstance(told, str) and word_of(told) in EVENT_CLASSES
+
+
 def _is_handshake(seen: Seen) -> bool:
     return seen.type in ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 
@@ -74,8 +79,8 @@ SHAPES: Final = (
           lambda seen: seen.type == "Notification" and seen.inside is not None),
     Named("normalised", "taken apart: `Type` is SES's word, and the SES event is in `Message`",
           lambda seen: seen.inside is not None),
-    Named("columns", "`Message` holds no SES event: the columns tell what happened, and to nobody in particular",
-          lambda seen: seen.type in EVENT_CLASSES),
+    Named("columns", "`Message` holds no SES event: the columns tell what happened, and SES's part of it to whom",
+          lambda seen: _is_of_ses(seen.type)),
     Named("handshake", "a subscription's handshake: tells nothing of a mail", _is_handshake),
     Named("foreign", "neither an SES event nor one of its types: kept, and counts as nothing", lambda _: True),
 )  # fmt: skip
@@ -93,11 +98,12 @@ def _mixed(seen: Seen) -> bool:
         return False
     if seen.type == "Notification":
         return bool(_SES_ID.fullmatch(told)) and not _UUID.fullmatch(told)
-    return seen.type in EVENT_CLASSES and bool(_UUID.fullmatch(told))
+    return _is_of_ses(seen.type) and bool(_UUID.fullmatch(told))
 
 
 def _other_type(seen: Seen) -> bool:
-    return seen.inside is not None and seen.type not in ("Notification", seen.inside.type)
+    told = word_of(seen.type) if isinstance(seen.type, str) else seen.type
+    return seen.inside is not None and told not in ("Notification", seen.inside.type)
 
 
 def _several(seen: Seen) -> bool:

@@ -15,10 +15,11 @@ from typing import Any, Final
 from bson import ObjectId
 from bson.errors import InvalidId
 
-from sesevent import addresses
+from sesevent import addresses, arguments
 from sesevent.analytics.providers import OTHER, providers
 from sesevent.bounces import CLASSIFIED
 from sesevent.errors import ConfigurationError
+from sesevent.events.parse import word_of
 from sesevent.moments import format_moment
 from sesevent.storage.codec import StoredEvent
 from sesevent.storage.layout import AUDIT, BOOKMARKS, DEAD_LETTERS, EVENTS, SUPPRESSION, SUPPRESSION_ACTS
@@ -93,16 +94,29 @@ _LONGEST_ID: Final = 150
 
 
 def of_types(types: Iterable[str]) -> Filter:
-    """Events of these types, in SES's words; rows that hold an SNS envelope as in `of_message`."""
-    words = list(types)
+    """Events of these types, however spelled; rows that hold an SNS envelope as in `of_message`, and those of an
+    application that spells types otherwise, until they have `derived`.
+    """
+    words = [word_of(one) for one in types]
     pattern = rf'(eventType|notificationType)\\*"\s*:\s*\\*"({"|".join(map(re.escape, words))})\\*"'
     inside = {"derived": None, "Type": "Notification", "Message": {"$regex": pattern}}
-    return {"$or": [{"Type": {"$in": words}}, {"derived.type": {"$in": words}}, inside]}
+    spelled = {"derived": None, "Type": {"$in": sorted({other for word in words for other in _spellings(word)})}}
+    return {"$or": [{"Type": {"$in": words}}, {"derived.type": {"$in": words}}, inside, spelled]}
+
+
+def _spellings(word: str) -> set[str]:
+    parts = _PARTS.findall(word)
+    return {
+        other for sign in ("", " ", "_", "-") for one in [sign.join(parts)] for other in (one, one.lower(), one.upper())
+    }
+
+
+_PARTS: Final = re.compile("[A-Z][a-z]*|[^A-Z ]+")
 
 
 def in_time(since: datetime | None, until: datetime | None) -> Filter:
     """Events at or after *since* and before *until*; naive datetimes are UTC."""
-    bounds = {"$gte": since, "$lt": until}
+    bounds = {"$gte": arguments.moment(since, "since"), "$lt": arguments.moment(until, "until")}
     texts = {name: format_moment(bound) for name, bound in bounds.items() if bound is not None}
     return {"Timestamp": texts} if texts else {}
 
@@ -333,8 +347,11 @@ def filters(
     recipient_domain: str | None = None,
     provider: str | None = None,
 ) -> list[Filter]:
-    """A filter for each thing that is asked. Raises ConfigurationError for a provider there is none of."""
-    words, whys = list(types), list(reasons)
+    """A filter for each thing that is asked.
+
+    Raises ConfigurationError for a provider there is none of, and for one text where several are asked for.
+    """
+    words, whys = list(arguments.several(types, "types")), list(arguments.several(reasons, "reasons"))
     return [
         *([of_message(message_id)] if message_id is not None else ()),
         *([of_types(words)] if words else ()),

@@ -483,3 +483,73 @@ def test_a_pace_is_held_and_lost_time_is_not_caught_up_with() -> None:
     assert Pace(None).pause(10_000) == 0
     with pytest.raises(ConfigurationError):
         Pace(0)
+
+
+# ── rows whose columns tell ─────────────────────────────────────────────────────────────────────────────────────────
+
+SPOKEN = {
+    "Send": "send", "Delivery": "delivery", "Bounce": "bounce", "Complaint": "COMPLAINT", "Reject": "reject",
+    "Rendering Failure": "rendering_failure", "DeliveryDelay": "delivery-delay",
+}  # fmt: skip
+
+
+def spoken(word: str, number: int, message: Any) -> dict[str, Any]:
+    """A row of an application that spells types in its own way, and keeps less than the whole event."""
+    return {
+        "_id": ObjectId(f"{number:024x}"), "Type": word, "MessageId": f"m-{number}", "Subject": "Hi",
+        "Message": message, "Timestamp": "2024-05-01T12:00:00.000Z", "__v": 0,
+    }  # fmt: skip
+
+
+def test_types_in_an_applications_own_spelling_count_as_sess(with_store: Any, rows: Any) -> None:
+    """Found by SES's word and by theirs, before and after the migration; the columns stay as they were."""
+    before = [spoken(word, number, "550 5.1.1 user unknown") for number, word in enumerate(SPOKEN.values())]
+    rows.insert_many(before)
+
+    async def found(face: Face) -> dict[str, list[str]]:
+        return {
+            word: [
+                one.message_id for one in await face.get(lambda store, word=word: store.events.by_type(word).to_list())
+            ]
+            for word in SPOKEN
+        }
+
+    async def body(face: Face) -> None:
+        wanted = {word: [f"m-{number}"] for number, word in enumerate(SPOKEN)}
+        told = await face.get(lambda store: store.migration.inspect())
+        assert dict(told.shapes) == {"columns": len(SPOKEN)}
+        assert await found(face) == wanted
+        await face.get(lambda store: store.migration.run())
+        assert await found(face) == wanted
+
+    with_store(body)
+    assert [{name: value for name, value in row.items() if name != "derived"} for row in plain(rows)] == before
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["its part alone", "its part by its name"])
+@pytest.mark.parametrize("as_text", [True, False], ids=["text", "object"])
+def test_who_a_row_is_about_is_told_by_sess_part_of_it(wrapped: bool, as_text: bool, store: Any, rows: Any) -> None:
+    """An application may have kept the `bounce` or `complaint` of a notification, without its `mail`."""
+    bounce, complaint = payloads.bounce(to="ann@example.com"), payloads.complaint(to="ben@example.com")
+    for number, (payload, name) in enumerate([(bounce, "bounce"), (complaint, "complaint")]):
+        part = {name: payload[name]} if wrapped else payload[name]
+        rows.insert_one(spoken(name, number, jsontext.encode(part) if as_text else part))
+    store.migration.run()
+
+    summary = store.analytics.summary(SENT - timedelta(days=1), SENT + timedelta(days=1))
+    assert (summary.counts["complaints"], summary.counts["sends"]) == (1, 0)
+    told = {one.address: one for one in store.suppression.check_many(["ann@example.com", "ben@example.com"])}
+    assert (told["ann@example.com"].allowed, told["ben@example.com"].allowed) == (False, False)
+    assert [one.type for one in store.events.for_recipient("ann@example.com")] == ["Bounce"]
+
+
+@pytest.mark.parametrize(
+    "message", ['{"bouncedRecipients": 7}', '{"bouncedRecipients": [{}]}', '{"a": 1}', "[]", "{", None]
+)
+def test_what_is_no_part_of_sess_is_left_aside(message: Any, store: Any, rows: Any) -> None:
+    """The columns tell what they tell."""
+    rows.insert_one(spoken("bounce", 1, message))
+    assert store.migration.run().rows == 1
+
+    (event,) = store.events.by_type("Bounce").to_list()
+    assert (event.message_id, event.event.recipients) == ("m-1", ())

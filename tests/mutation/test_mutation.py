@@ -133,6 +133,7 @@ def test_it_tells_what_is_noticed_from_what_is_not(tmp_path: Path) -> None:
     assert "2 of 5 killed, 1 survived, 1 explained, 1 not reached; 5 in all" in told.stdout
 
 
+@pytest.mark.skipif(not (ROOT / "sesevent").exists(), reason="the source is not here")
 def test_each_explanation_is_of_a_change_that_there_is() -> None:
     """Code that went takes its explanation with it; and each says why."""
     explained = run.explained(ROOT / "tests/mutation/explained.toml")
@@ -142,6 +143,7 @@ def test_each_explanation_is_of_a_change_that_there_is() -> None:
     assert all(because for because in explained.values())
 
 
+@pytest.mark.skipif(not (ROOT / "sesevent").exists(), reason="the source is not here")
 @pytest.mark.parametrize(("file", "tests"), run.SERVED.items())
 def test_who_asks_a_server_of_a_module_is_there(file: str, tests: tuple[str, ...]) -> None:
     """A test that was renamed would ask nothing, and no change would be noticed."""
