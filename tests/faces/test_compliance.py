@@ -122,22 +122,6 @@ def test_role_addresses_and_slips_of_the_fingers_are_found(store: Any, asked: Ca
     assert set(told["typo_domain"].examples) == {"a…@exmaple.com", "b…@example.co"}
 
 
-@pytest.mark.parametrize(
-    ("typed", "near"),
-    [
-        ("gmail.com", False), ("gmial.com", True), ("gmai.com", True), ("gmaill.com", True), ("gmaik.com", True),
-        ("gmail.co", True), ("gmail.comm", True), ("mail.com", True), ("gmx.com", False), ("liamg.com", False),
-        ("gamil.com", True), ("gmali.com", True), ("g.com", False), ("", False),
-    ],
-)  # fmt: skip
-def test_a_slip_is_one_letter(typed: str, near: bool) -> None:
-    """Missing, too much, another, or two that changed places."""
-    large = [{"_id": "gmail.com", "delivered": 1000}]
-    never = [{"_id": typed, "people": 3, "one": f"a@{typed}"}]
-
-    assert hygiene.slips([{"large": large, "never": never}])[0] == (3 if near else 0)
-
-
 def test_people_under_pseudonyms_are_told_as_those_of_whom_less_is_seen(
     store: Any, asked: Callable[[Any], Any]
 ) -> None:
