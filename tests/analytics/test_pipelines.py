@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from sesevent.analytics import hygiene, pipelines
+from sesevent.analytics.cells import DAY
 from sesevent.analytics.measures import Window
 from sesevent.analytics.pipelines import DIMENSIONS, TAG, Where
 from sesevent.events.parse import EVENT_CLASSES
@@ -22,7 +23,7 @@ ASKED = {
     "links": pipelines.links(WINDOW, WHERE, 5, queries=False),
     "links with queries": pipelines.links(WINDOW, WHERE, 5, queries=True),
     "funnel": pipelines.funnelled(pipelines.in_window(WINDOW) | WHERE.filter(), WINDOW),
-    "cohorts": pipelines.cohorts({}, WINDOW, pipelines.DAY, [1000, 2000]),
+    "cohorts": pipelines.cohorts({}, WINDOW, DAY, [1000, 2000]),
     "people": hygiene.people_pipeline(WINDOW.since, WINDOW.since, WINDOW.until),
     "mailed": hygiene.mailed_pipeline(*WINDOW),
     "domains": hygiene.domains_pipeline(*WINDOW),
