@@ -109,7 +109,7 @@ def as_pipelines_group(kind: str, hour: str, mail: str, told: dict[str, Any]) ->
     """The group of an event by what it is made of, as the pipeline makes it."""
     short = {"campaign": "c", "configurationSet": "cs", "source": "so", "ipPool": "ip", "template": "te", "bounce": "b",
              "complaint": "y", "machine": "m"}  # fmt: skip
-    group = {"h": hour, "t": kind, "d": [person.split("@")[1] for person in told.get("recipients", ())]}
+    group: dict[str, Any] = {"h": hour, "t": kind, "d": [person.split("@")[1] for person in told.get("recipients", ())]}
     group |= {ours: told[theirs] for theirs, ours in short.items() if theirs in told}
     if "out" in told.get("subscription", ()):
         group["u"] = told["subscription"]["out"]
