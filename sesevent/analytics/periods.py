@@ -60,7 +60,7 @@ class Periods:
 
     def of(self, slot: str) -> Period | None:
         """The period that the beginning of a time, as `slot` says, is in."""
-        moment = datetime.fromisoformat(f"{slot}:00" if len(slot) == HOUR else slot).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(slot).replace(tzinfo=UTC)
         place = bisect_right(self._begins, moment) - 1
         return self.all[place] if place >= 0 and moment < self.all[place].until else None
 

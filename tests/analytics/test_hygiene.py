@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import product
 from typing import Any
 
@@ -15,6 +15,8 @@ from sesevent.analytics import hygiene
 from sesevent.analytics.hygiene import KINDS, Hygiene, Mailed
 from sesevent.suppression import RULES
 
+START = datetime(2024, 5, 1, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
 BORDER = datetime(2024, 5, 3, tzinfo=timezone.utc)
 DAYS = [f"2024-05-{day:02}T00:00:00.000Z" for day in range(1, 6)]
 LETTERS = "ab."
@@ -120,6 +122,17 @@ def test_it_is_plain_data_too() -> None:
     assert [row["examples"] for row in whole["findings"]] == [("a…@example.com",)] * 2
 
 
+def test_the_log_is_read_from_the_beginning_to_the_end_that_are_asked_for() -> None:
+    """As its own stamps tell."""
+    for pipeline in (
+        hygiene.people_pipeline(START, START + DAY, START + 2 * DAY),
+        hygiene.domains_pipeline(START, START + 2 * DAY),
+    ):
+        assert pipeline[0] == {
+            "$match": {"Timestamp": {"$gte": "2024-05-01T00:00:00.000Z", "$lt": "2024-05-03T00:00:00.000Z"}}
+        }
+
+
 # ── who was mailed ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 moments = st.none() | st.sampled_from(DAYS)
@@ -174,6 +187,16 @@ def test_the_domain_with_most_people_is_told_first() -> None:
               (("z", "abx"), ("y", "abd"), ("c", "ab"), ("b", "ab"), ("x", "abz"), ("w", "aabc"))]  # fmt: skip
 
     assert hygiene.found_of(crowd, BORDER)[1]["typo_domain"] == (6, ["b@ab", "w@aabc", "y@abd"])
+
+
+def test_only_so_many_domains_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that take mail the largest, of those that never did the ones with most people."""
+    crowd = [Mailed("a@xyz", "xyz", 30), Mailed("a@abc", "abc", 20), Mailed("a@abd", "abd"), Mailed("a@xyy", "xyy")]
+    assert hygiene.found_of(crowd, BORDER)[1]["typo_domain"][0] == 2
+    monkeypatch.setattr(hygiene, "_LARGE", 1)
+    assert hygiene.found_of(crowd, BORDER)[1]["typo_domain"] == (1, ["a@xyy"])
+    monkeypatch.setattr(hygiene, "_DOMAINS", 1)
+    assert hygiene.found_of(crowd, BORDER)[1]["typo_domain"] == (0, [])
 
 
 rows = st.lists(

@@ -100,6 +100,7 @@ def test_a_series_shows_rates_above_and_sends_below() -> None:
     assert (below.get_xlabel(), below.get_ylabel()) == ("day, UTC", "sends")
     assert [text.get_text() for text in above.get_legend().get_texts()] == [line.get_label() for line in above.lines]
     assert len({line.get_color() for line in above.lines}) == 2
+    assert above.get_xlim() == below.get_xlim()
 
 
 def test_as_many_rates_can_be_drawn_as_there_are() -> None:

@@ -298,6 +298,7 @@ def test_everything_can_be_written_as_json() -> None:
     assert told["recipients"][0]["since"] == "2024-05-01T09:00:04.000Z"
     assert told["timeline"][1]["changes"] == [{"address": ANN, "before": "sent", "after": "bounced"}]
     assert {"since", "settled", "sentence", "evidence"} <= set(told["recipients"][0])
+    assert (told["settled"], told["sentence"]) == (True, mail.sentence)
 
 
 def test_representations_hold_no_address() -> None:
@@ -307,6 +308,7 @@ def test_representations_hold_no_address() -> None:
 
     assert ANN not in shown
     assert "bounced" in shown
+    assert repr(mail) == "<MessageStatus m bounced, 1 recipients>"
 
 
 def test_the_table_has_a_row_for_each_state_and_no_other() -> None:

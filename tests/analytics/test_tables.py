@@ -6,7 +6,9 @@ import csv
 import io
 import sys
 from datetime import date, datetime, timedelta, timezone
+from math import sqrt
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import pytest
@@ -16,8 +18,19 @@ from sesevent.analytics.families import FAMILIES, MOST_ROWS, family_of, fold, pa
 from sesevent.analytics.groups import group_of, parts_of, read_prefix
 from sesevent.analytics.measures import Window
 from sesevent.analytics.periods import MOST, moment_of, periods, window_of, zone_of
-from sesevent.analytics.results import NONE, REST, Breakdown, Comparison, Overview, Series, reasons_of, row_of, table_of
-from sesevent.analytics.spans import Spans
+from sesevent.analytics.results import (
+    NONE,
+    REST,
+    Breakdown,
+    Comparison,
+    Overview,
+    Percentiles,
+    Series,
+    reasons_of,
+    row_of,
+    table_of,
+)
+from sesevent.analytics.spans import Spans, milliseconds_of
 from sesevent.analytics.uniques import Uniques, mark_of
 from sesevent.errors import ConfigurationError, MissingExtra
 
@@ -173,7 +186,7 @@ def test_a_family_is_the_smallest_that_tells_apart_what_is_asked() -> None:
 
 def filled() -> Cell:
     made = Cell()
-    made.counts, made.reasons = {"sends": 2, "opens": 1}, {"mailbox_full": 3}
+    made.counts, made.reasons = {"sends": 2, "opens": 1}, {"virus": 1, "mailbox_full": 3}
     made.took, made.opened_after = Spans({9: 1, 8: 2}), Spans({7: 1})
     made.uniques = {"opens": Uniques([2, 1])}
     return made
@@ -191,13 +204,13 @@ def test_rows_of_rollups_stay_what_they_were() -> None:
         {
             "k": ["c", "cs", "so", "ip", "te", "a.example", "other"],
             "c": {"opens": 1, "sends": 2},
-            "r": {"mailbox_full": 3},
+            "r": {"mailbox_full": 3, "virus": 1},
             "t": eight(8, 2, 9, 1),
             "o": eight(7, 1),
             "u": {"opens": b"m" + eight(1, 2)},
         },
     ]
-    assert list(rows[1]["c"]) == ["opens", "sends"]
+    assert (list(rows[1]["c"]), list(rows[1]["r"])) == (["opens", "sends"], ["mailbox_full", "virus"])
     assert dict(unpack(rows))[Key("c", "cs", "so", "ip", "te", "a.example", "other")] == filled()
 
 
@@ -248,6 +261,7 @@ def test_rows_are_ordered_by_sends_then_by_what_happened_then_by_name() -> None:
     assert [(row.name, row.counts["sends"]) for row in limited] == [(NONE, 5), ("c", 1), (REST, 2)]
     assert [row.name for row in table_of(cells, WEEK, 4)] == [NONE, "c", "a", "b"]
     assert (NONE, REST) == ("(none)", "(other)")
+    assert [row.name for row in table_of({"read": sends(1, opens=9), "sent": sends(2)}, WEEK, None)] == ["sent", "read"]
 
 
 def test_reasons_have_their_share_and_what_to_do() -> None:
@@ -321,7 +335,31 @@ def test_two_windows_are_compared_as_far_as_chance_allows(
     written = Comparison(*rows, "UTC").to_dict()["changes"]["hard_bounce"]
     assert written == change.to_dict()
     assert (written["overlap"], written["significant"]) == (overlap, significant)
+    if change.p_value is not None:  # both tails beyond the difference, in its own spread
+        whole = (before[0] + after[0]) / (before[1] + after[1])
+        chance = NormalDist(sigma=sqrt(whole * (1 - whole) * (1 / before[1] + 1 / after[1])))
+        assert change.p_value == pytest.approx(2 * chance.cdf(-abs(before[0] / before[1] - after[0] / after[1])))
     assert change.difference == (None if not before[1] else pytest.approx(after[0] / after[1] - before[0] / before[1]))
+
+
+def test_a_comparison_says_the_same_as_json_and_in_rows() -> None:
+    """A row for each measure: rates in rows, whole results in JSON."""
+    rows = [row_of("x", sends(1000, hard_bounces=some), WEEK) for some in (50, 100)]
+    told = Comparison(*rows, "UTC")
+
+    assert [row["name"] for row in told.records()] == list(told.changes) == list(told.to_dict()["changes"])
+    for row, change in zip(told.records(), told.changes.values(), strict=True):
+        same = {name: getattr(change, name) for name in
+                ("name", "difference", "overlap", "p_value", "significant", "sentence")}  # fmt: skip
+        assert row == same | {"before": change.before.rate, "after": change.after.rate}
+        assert change.to_dict() == same | {"before": change.before.to_dict(), "after": change.after.to_dict()}
+
+
+def test_percentiles_are_of_half_nine_of_ten_and_nearly_all() -> None:
+    """Of a thousand different spans."""
+    told = Percentiles.of(Spans(dict.fromkeys(range(1, 1001), 1)))
+
+    assert told == tuple(map(milliseconds_of, (500, 900, 990)))
 
 
 def test_a_table_as_csv_has_no_formula_and_one_row_a_line(tmp_path: Path) -> None:
@@ -422,7 +460,7 @@ def test_as_many_periods_as_there_may_be_are_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sesevent.analytics.periods.MOST", 7)
 
     assert len(periods(WEEK, "day", UTC).all) == 7
-    with pytest.raises(ConfigurationError, match="more than 7 such periods"):
+    with pytest.raises(ConfigurationError, match=r"more than 7 such periods.*longer ones"):
         periods(Window(START, WEEK.until + timedelta(minutes=1)), "day", UTC)
 
 

@@ -109,7 +109,11 @@ def test_families_add_up_to_the_same_whatever_is_shared() -> None:
     at_once = fold([one for some in hours for one in some])
     assert by_hour == at_once
     assert by_hour["total"][Key()].counts == {"opens": 18}
-    assert fold(hours[0])["total"][Key()].counts == {"opens": 6}
+    folded = fold(hours[0])
+    assert folded["total"][Key()].counts == {"opens": 6}
+    assert folded["provider"][Key(provider="gmail")] is folded["total"][Key()]  # what tells nothing apart
+    # …and what tells all apart.
+    assert {id(one) for one in folded["campaign"].values()} == {id(one) for one in folded["mail"].values()}
 
 
 def test_no_family_loses_what_is_in_another() -> None:
