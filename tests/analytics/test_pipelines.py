@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 WINDOW = Window(START, START + timedelta(days=1))
 WHERE = Where("spring", "set", "news@one.example", "pool", "welcome", tag=("colour", "red"))
 MOMENTS = ("2024-05-01T00:00:00.000Z", "2024-05-02T00:00:00.000Z")
-ASKED = {
+ASKED: dict[str, list[Any]] = {
     "grouped": pipelines.grouped(WINDOW, WHERE, dimensions=DIMENSIONS | {f"{TAG}colour"}),
     "by_text": [*pipelines.by_text(WINDOW, WHERE), pipelines.WITHOUT_TEXT],
     "links": pipelines.links(WINDOW, WHERE, 5, queries=False),
@@ -120,3 +121,23 @@ def test_each_row_is_asked_for_by_columns_that_it_has(name: str) -> None:
         if operator == "$match" and isinstance(told, Mapping):
             for path in told:
                 assert path.startswith("$") or path in ROW | named_in(ASKED[name]) | {"derived.tags"}
+
+
+def groups_of(pipeline: list[Any]) -> set[str]:
+    """By what the last stage groups."""
+    (stage,) = [stage["$group"]["_id"] for stage in pipeline[-1:]]
+    return set(stage)
+
+
+def test_groups_tell_apart_what_is_read_and_no_more() -> None:
+    """Or there were more of them than there is to tell."""
+    happened = {
+        "delivered", "bounced", "opened", "machine_opened", "clicked", "machine_clicked", "complained", "unsubscribed",
+    }  # fmt: skip
+    assert groups_of(ASKED["funnel"]) == happened | {"accepted"}
+    assert groups_of(ASKED["cohorts"]) == happened | {"h"}
+    campaigns = pipelines.grouped(WINDOW, Where(), dimensions=frozenset({"campaign"}))[:-1]
+    kinds = {"h", "t", "d", "b", "y", "m", "u", "i", "s", "tg"}
+    assert groups_of(campaigns) == kinds | {"c"}
+    assert groups_of(ASKED["grouped"][:-1]) == kinds | {"c", "cs", "so", "ip", "te"}
+    assert pipelines.grouped(WINDOW, Where())[-2]["$group"]["_id"]["tg"] == "$$REMOVE"

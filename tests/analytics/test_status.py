@@ -385,6 +385,12 @@ def test_what_has_one_time_is_told_in_the_order_in_which_it_happens() -> None:
         kinds = [entry.type for entry in folded(last(to=ANN), send(to=ANN)).timeline]
         assert kinds[0] == "Send"
         assert len(kinds) == 2
+    order = ["Send", "Reject", "Rendering Failure", "Delivery", "Click", "Bounce"]
+    at_once = [Happened(str(place), kind, testing.payloads.SENT) for place, kind in enumerate(order)]
+    for told in (at_once, at_once[::-1]):
+        assert [entry.type for entry in status_of("m", told).timeline] == order
+    renamed = [one._replace(key=str(9 - place)) for place, one in enumerate(at_once)]
+    assert [entry.type for entry in status_of("m", renamed).timeline] == [*order[:4], "Bounce", "Click"]
 
 
 def test_a_reason_of_another_edition_is_told_by_its_name() -> None:

@@ -295,7 +295,12 @@ def test_a_row_has_every_figure_and_every_measure() -> None:
     assert {"delivery_rate", "delivery_low", "delivery_high", "to_deliver_p50_ms", "to_open_p99_ms"} <= record.keys()
     assert (record["to_deliver_p50_ms"], record["to_open_p50_ms"]) == (1.0, Spans({7: 1}).percentile(0.5))
     assert len(row.rates) == len(list(row.rates)) == len(row.to_dict()["rates"])
-    assert "window" not in row.to_dict()["rates"]["delivery"]
+    assert row.to_dict() == {
+        "name": "x", "window": WEEK.to_dict(), "counts": row.counts, "to_deliver_ms": row.to_deliver._asdict(),
+        "to_open_ms": row.to_open._asdict(), "unique_error": 0.0,
+        "rates": {name: {key: value for key, value in rate.to_dict().items() if key != "window"}
+                  for name, rate in row.rates.items()},
+    }  # fmt: skip
     assert row.to_dict()["to_deliver_ms"] == {"p50": 1.0, "p90": row.to_deliver.p90, "p99": row.to_deliver.p99}
     assert row.rate("delivery").denominator == 2
 
