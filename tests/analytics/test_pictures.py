@@ -193,6 +193,7 @@ def test_two_windows_are_drawn_one_under_the_other() -> None:
     words = [name.rpartition(", ")[2] for name in names_of(figure)]
 
     assert words == ["before", "after"]
+    assert figure.axes[0].get_xlabel() == "(with 95 % interval; UTC)"
     assert drawn(figure)[::2] == [([0.05], [0]), ([0.1], [1])]
     assert len(names_of(Comparison(*rows, "UTC").plot())) == 6
 

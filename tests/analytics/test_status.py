@@ -133,6 +133,26 @@ def test_reasons_of_one_bounce_are_each_persons_own() -> None:
     ]  # fmt: skip
 
 
+def test_of_whom_a_column_says_nothing_no_reason_is_known() -> None:
+    """It holds one value for all, or one for each; a shorter one says nothing of the last."""
+    told = Happened("k", "Bounce", people=(ANN, BEN, CORA), reasons=("virus", "policy"), classes=("hard",))
+    mail = status_of("m", [told])
+
+    assert [one.reason for one in mail.recipients] == ["virus", "policy", None]
+    assert [one.bounce_class for one in mail.recipients] == ["hard"] * 3
+
+
+def test_a_click_is_told_with_its_link() -> None:
+    """And what is no click has none."""
+    told = click(to=ANN, link="https://shop.example/sale")
+    mail = folded(send(to=ANN), told)
+
+    assert [(entry.link, entry.machine) for entry in mail.timeline] == [
+        (None, None),
+        ("https://shop.example/sale", None),
+    ]
+
+
 def test_an_open_of_a_mail_to_several_is_nobodys_in_particular() -> None:
     """It counts for the mail, and for no person; it shows only that the mail was sent to each."""
     mail = folded(opened(to=(ANN, BEN)), click(to=(ANN, BEN)), subscription(to=(ANN, BEN)))
@@ -309,6 +329,10 @@ def test_representations_hold_no_address() -> None:
     assert ANN not in shown
     assert "bounced" in shown
     assert repr(mail) == "<MessageStatus m bounced, 1 recipients>"
+    assert repr(mail.recipients[0]) == "<RecipientStatus a…@example.com bounced>"
+    assert repr(mail.timeline[0].changes[0]) == "<Change unknown → sent>"
+    assert repr(mail.timeline[1]) == "<TimelineEntry Bounce: sent → bounced>"
+    assert repr(Happened("k1", "Send", people=(ANN,))) == "<Happened Send k1>"
 
 
 def test_the_table_has_a_row_for_each_state_and_no_other() -> None:

@@ -91,6 +91,12 @@ def test_of_nobody_and_of_one_the_domains_are_told_too() -> None:
     one = group_of("Send", "2024-05-01T10", "m", {"recipients": ["ann@gmail.com"]})
     assert one is not None
     assert read_prefix(parts_of(one)[0])["d"] == ["gmail.com"]
+    quoted = ['"ann@home"@a.example', '"ben@work"@b.example']  # RFC 5321, 4.1.2: an `@` may stand in a name too
+    for some in (quoted, quoted[:1]):
+        domains = [person[-9:] for person in some]
+        assert (
+            read_prefix(parts_of(str(group_of("Send", "2024-05-01T10", "m", {"recipients": some})))[0])["d"] == domains
+        )
     assert read_prefix(parts_of(str(group_of("Send", "2024-05-01T10", "m", {})))[0])["d"] == []
 
 
@@ -140,6 +146,14 @@ def test_an_event_that_names_nobody_counts_all_the_same() -> None:
 
     assert (key, cell.counts) == (Key(), {"auto_replies": 1})
     assert (key.recipient_domain, key.provider, SEVERAL) == (NO_DOMAIN, "", "several")
+
+
+def test_a_cell_is_of_all_that_its_group_tells() -> None:
+    """Campaign, configuration set, source, pool, template, a tag's value; of text all but the tag."""
+    told = {"h": "h", "t": "Send", "c": "c", "cs": "cs", "so": "so", "ip": "ip", "te": "te", "d": ["a.example"]}
+    ((_, key, _),) = Cells().add([{"_id": told | {"tg": "red"}, "n": 1}]).items()
+
+    assert key == Key("c", "cs", "so", "ip", "te", "a.example", "other", "red")
 
 
 def test_only_mail_to_the_simulator_is_simulated() -> None:
@@ -273,7 +287,12 @@ def test_reasons_have_their_share_and_what_to_do() -> None:
     assert [(row.reason, row.bounces, row.share.rate) for row in told] == [
         ("user_unknown", 6, 0.6), ("virus", 2, 0.2), ("gone with a release", 1, 0.1),
     ]  # fmt: skip
-    assert (told.rest, len(told), told.to_dict()["rest"]) == (1, 3, 1)
+    assert (told.rest, len(told)) == (1, 3)
+    assert told.to_dict() == {
+        "window": WEEK.to_dict(), "tz": "UTC", "rest": 1,
+        "rows": [row._asdict() | {"share": {name: value for name, value in row.share.to_dict().items() if name != "window"}}
+                 for row in told],
+    }  # fmt: skip
     assert (told["user_unknown"].bounce_class, told["user_unknown"].fault) == ("hard", "recipient")
     assert told["user_unknown"].meaning
     assert told["user_unknown"].advice
