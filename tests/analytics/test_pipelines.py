@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sesevent.analytics import hygiene, pipelines
-from sesevent.analytics.cells import DAY
+from sesevent.analytics.cells import DAY, Key
 from sesevent.analytics.measures import Window
 from sesevent.analytics.pipelines import DIMENSIONS, TAG, Where
 from sesevent.events.parse import EVENT_CLASSES
@@ -85,7 +85,7 @@ def named_in(pipeline: object) -> set[str]:
 def test_each_operator_is_mongodbs_and_given_what_it_takes(name: str) -> None:
     """So many arguments, these options; whatever the version, a word it does not know is an error."""
     for operator, told in below(ASKED[name]):
-        if operator.startswith("$"):
+        if "$" in operator:
             assert operator in OTHERS | ARGUMENTS.keys()
             if operator in OPTIONS and isinstance(told, Mapping):
                 assert told.keys() == OPTIONS[operator]
@@ -125,8 +125,10 @@ def test_each_row_is_asked_for_by_columns_that_it_has(name: str) -> None:
 
 def groups_of(pipeline: list[Any]) -> set[str]:
     """By what the last stage groups."""
-    (stage,) = [stage["$group"]["_id"] for stage in pipeline[-1:]]
-    return set(stage)
+    stage = pipeline[-1]["$group"]
+    assert stage.keys() == {"_id", "n"}
+    assert stage["n"] == {"$sum": 1}
+    return set(stage["_id"])
 
 
 def test_groups_tell_apart_what_is_read_and_no_more() -> None:
@@ -141,3 +143,27 @@ def test_groups_tell_apart_what_is_read_and_no_more() -> None:
     assert groups_of(campaigns) == kinds | {"c"}
     assert groups_of(ASKED["grouped"][:-1]) == kinds | {"c", "cs", "so", "ip", "te"}
     assert pipelines.grouped(WINDOW, Where())[-2]["$group"]["_id"]["tg"] == "$$REMOVE"
+
+
+def test_rows_are_asked_for_what_is_of_a_mail_as_a_whole() -> None:
+    """Domains and providers are each recipient's own: cells are asked for these."""
+    assert Where().filter() == {}
+    assert WHERE.filter() == {
+        "derived.campaign": "spring", "derived.configurationSet": "set", "derived.source": "news@one.example",
+        "derived.ipPool": "pool", "derived.template": "welcome",
+        "derived.tags": {"$elemMatch": {"name": "colour", "values": "red"}},
+    }  # fmt: skip
+    assert Where(tag=("colour", None), provider="gmail", recipient_domain="gmail.com").filter() == {
+        "derived.tags": {"$elemMatch": {"name": "colour"}}
+    }
+    assert WHERE.given() == {"campaign", "configuration_set", "source", "ip_pool", "template", "tag"}
+    assert Where(provider="gmail").given() == {"provider"}
+    assert (Where().given(), DIMENSIONS) == (set(), {*Key._fields} - {"tag"})
+
+
+def test_a_value_of_ours_is_no_path() -> None:
+    """A tag may be called `$x`, which is no field."""
+    named = {told for name, told in below(ASKED["grouped"]) if name == "$literal"}
+
+    assert named == {"colour"}
+    assert TAG == "tag:"
