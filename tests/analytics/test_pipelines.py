@@ -123,6 +123,15 @@ def test_each_row_is_asked_for_by_columns_that_it_has(name: str) -> None:
                 assert path.startswith("$") or path in ROW | named_in(ASKED[name]) | {"derived.tags"}
 
 
+@pytest.mark.parametrize("name", ASKED)
+def test_each_order_is_by_what_there_is(name: str) -> None:
+    """A column that is not there sorts nothing."""
+    for operator, told in below(ASKED[name]):
+        if operator == "$sort" and isinstance(told, Mapping):
+            assert told.keys() <= {"_id"} | named_in(ASKED[name])
+            assert "_id" in told  # so that it is one order
+
+
 def groups_of(pipeline: list[Any]) -> set[str]:
     """By what the last stage groups."""
     stage = pipeline[-1]["$group"]
