@@ -89,6 +89,13 @@ def test_what_a_row_says_goes_before_what_was_given() -> None:
     assert bare == Row("b@x.org", LIKE, False)
 
 
+def test_what_is_no_text_says_nothing() -> None:
+    """JSON may hold a number or a list where words stand in other files."""
+    odd = {"address": "a@x.org", "reason": 7, "note": ["x"], "stream": {}, "by": True, "tenant": 1.5}
+
+    assert rows(json.dumps(odd)) == [Row("a@x.org", LIKE, False)]
+
+
 # What other systems call what we need; the tests of `rows` above name the address.
 HEADERS = {
     "stream": ("Stream",),
