@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import bson
 from bson import Binary
@@ -241,13 +242,18 @@ class DataKey:
     @staticmethod
     def material() -> bytes:
         """For a new one."""
-        return os.urandom(_MASTER)
+        return _random(_MASTER)
+
+    @staticmethod
+    def identifier() -> bytes:
+        """For a new one: a random UUID (RFC 9562, version 4)."""
+        return UUID(bytes=_random(16), version=4).bytes
 
     def random(self, value: Any) -> Binary:
         """A value sealed so that nobody sees whether two are equal."""
         kind, plain = _bson(value)
         header = b"\x02" + self.id + kind
-        return Binary(header + self._encrypt(header, _start(), plain), ENCRYPTED)
+        return Binary(header + self._encrypt(header, _random(16), plain), ENCRYPTED)
 
     def equal(self, value: Any) -> Binary:
         """A value sealed so that equal ones look equal, and can be found."""
@@ -268,7 +274,7 @@ class DataKey:
 
     def wrap(self, material: bytes) -> bytes:
         """Another key's material, as a vault keeps it for a local master key."""
-        return self._encrypt(b"", os.urandom(16), material)
+        return self._encrypt(b"", _random(16), material)
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """Another key's material again. Raises ValueError where this is not the key that wrapped it."""
@@ -307,20 +313,21 @@ class DataKey:
         return "<DataKey>"
 
 
-_STARTS: Final[deque[bytes]] = deque()
+_BLOCK: Final = 16  # bytes
+_DRAWN: Final[deque[bytes]] = deque()
 """Random bytes, drawn for many values at once: a draw lets other threads go first, and may wait long for its turn."""
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_STARTS.clear)  # two processes must not begin with the same
+    os.register_at_fork(after_in_child=_DRAWN.clear)  # two processes must not have the same
 
 
-def _start() -> bytes:
-    """What a value's encryption begins with: used once, and known to nobody before."""
+def _random(size: int) -> bytes:
+    """So many random bytes, whole blocks, that are used once, and known to nobody before."""
     while True:
         try:
-            return _STARTS.popleft()
-        except IndexError:  # noqa: PERF203  # once in 256 times
-            drawn = os.urandom(16 * 256)
-            _STARTS.extend([drawn[place : place + 16] for place in range(0, len(drawn), 16)])
+            return b"".join([_DRAWN.popleft() for _ in range(size // _BLOCK)])
+        except IndexError:  # noqa: PERF203  # seldom
+            drawn = os.urandom(_BLOCK * 4096)
+            _DRAWN.extend([drawn[place : place + _BLOCK] for place in range(0, len(drawn), _BLOCK)])
 
 
 def _bits(header: bytes) -> bytes:

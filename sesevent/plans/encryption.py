@@ -149,10 +149,10 @@ _IN_CLEAR: Final[dict[str, dict[str, Any]]] = {
 
 def _encrypt(name: str, rows: list[Document], known: Known, seals: Keyring) -> Plan[int]:
     """Seal rows where they are, if they are still what they were."""
-    yield from prepare(name, rows, known, seals)
+    named = yield from prepare(name, rows, known, seals)
     updates = []
-    for row in rows:
-        told = seal(name, row, row["_id"], known, seals, frozenset())
+    for row, people in zip(rows, named, strict=True):
+        told = seal(name, row, row["_id"], known, seals, frozenset(), people=people)
         same = {"_id": row["_id"]} | {part: row[part] for part in ("derived", "Message") if part in row}
         updates.append(
             UpdateOne(same, {"$set": {key: value for key, value in told.items() if value is not row.get(key)}})

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
-from uuid import uuid4
 
 from bson import Binary
 from pymongo import IndexModel
@@ -131,7 +130,7 @@ class Keyring:
     master_key: Mapping[str, Any] | None
     per_person: bool
     make: Any
-    """Makes a `Key` of its id and material; ``make.material()`` is for a new one."""
+    """Makes a `Key` of its id and material; ``make.identifier()`` and ``make.material()`` are for a new one."""
     known: Known | None = None
     secret: tuple[bytes, Key, bytes] | None = None
     """The ring as it was read, and what was in it."""
@@ -205,7 +204,7 @@ def _begin(seals: Keyring, now: datetime) -> Plan[Document]:
 def vault_document(seals: Keyring, wrapping: Key, name: str, now: datetime) -> Document:
     """A new data key, as MongoDB's key vaults have them."""
     return {
-        "_id": uuid_of(uuid4().bytes),
+        "_id": uuid_of(seals.make.identifier()),
         "keyMaterial": wrapping.wrap(seals.make.material()),
         "creationDate": now,
         "updateDate": now,

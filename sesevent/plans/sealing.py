@@ -15,6 +15,7 @@ from contextlib import closing
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import bson
@@ -144,9 +145,12 @@ def _aggregate(operation: Aggregate, known: Known, seals: Seals) -> Plan[Any]:
 
 def _insert(operation: Insert, known: Known, seals: Seals) -> Plan[Any]:
     name = operation.collection
-    yield from prepare(name, operation.documents, known, seals)
+    named = yield from prepare(name, operation.documents, known, seals)
     in_clear = yield from _in_clear(name, [document["_id"] for document in operation.documents], known)
-    documents = [seal(name, document, document["_id"], known, seals, in_clear) for document in operation.documents]
+    documents = [
+        seal(name, document, document["_id"], known, seals, in_clear, people=people)
+        for document, people in zip(operation.documents, named, strict=True)
+    ]
     return (yield replace(operation, documents=documents))
 
 
@@ -266,11 +270,11 @@ def _forms(known: Known, collection: str, path: str, value: str) -> Sequence[Any
 # ── sealing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def prepare(name: str, parts: Sequence[Mapping[str, Any]], known: Known, seals: Keyring) -> Plan[None]:
-    """Have the keys that are needed to seal these."""
-    if name == EVENTS and seals.per_person:
-        people = dict.fromkeys(person for part in parts for person in people_in(part))
-        yield from load_people(people, known, seals, create=True)
+def prepare(name: str, parts: Sequence[Mapping[str, Any]], known: Known, seals: Keyring) -> Plan[list[list[str]]]:
+    """Have the keys that are needed to seal these; returns whose they are, of each."""
+    named = [people_in(part) if name == EVENTS and seals.per_person else [] for part in parts]
+    yield from load_people(dict.fromkeys(chain.from_iterable(named)), known, seals, create=True)
+    return named
 
 
 def _in_clear(name: str, identifiers: Sequence[Any], known: Known) -> Plan[frozenset[str]]:
@@ -297,10 +301,11 @@ def seal(
     seals: Keyring,
     in_clear: frozenset[str],
     before: Sequence[Any] = (),
+    people: list[str] | None = None,
 ) -> Document:
-    """A document, or the fields that are set in one, with all sealed that has to be."""
+    """A document, or the fields that are set in one, with all sealed that has to be; *people*: as `prepare` said."""
     if name == EVENTS:
-        return _sealed_event(fields, identifier, known, seals, before)
+        return _sealed_event(fields, identifier, known, seals, before, people)
     told = dict(fields)
     for path, row in fields_of(name).items():
         value = told.get(path)
@@ -313,12 +318,18 @@ def seal(
 
 
 def _sealed_event(
-    fields: Mapping[str, Any], identifier: Any, known: Known, seals: Keyring, before: Sequence[Any] = ()
+    fields: Mapping[str, Any],
+    identifier: Any,
+    known: Known,
+    seals: Keyring,
+    before: Sequence[Any] = (),
+    people: list[str] | None = None,
 ) -> Document:
     """*before*: the people that were sealed beside the text; those whose keys are gone stay so."""
     told = dict(fields)
     shared = known.required(known.events[-1])
-    people = people_in(fields) if seals.per_person else []
+    if people is None:
+        people = people_in(fields) if seals.per_person else []
     owner = (known.of(people[0]) or shared) if len(people) == 1 else shared
     message = told.get("Message")
     if (text := text_of(message)) is not None:
