@@ -53,7 +53,7 @@ class Periods:
     @property
     def slot(self) -> int:
         """How finely times must be told apart to know which period each is in."""
-        borders = [*self._begins, *[period.until for period in self.all[-1:]]]
+        borders = [*self._begins, *[period.until for period in self.all]]
         if any(border.minute or border.second for border in borders):
             return MINUTE
         return HOUR if any(border.hour for border in borders) else DAY

@@ -97,4 +97,5 @@ def test_each_collection_says_whom_it_is_about_what_for_and_how_long() -> None:
     for name, held in HELD.items():
         assert name.startswith("ses_")
         assert set(re.findall(r"ses_\w+", " ".join(held))) <= HELD.keys()  # «as ses_event»
-        assert all(held), name
+        assert all(words and words[0].islower() for words in held), name
+        assert held.until.startswith(("for good", "until ", "as ")), name
