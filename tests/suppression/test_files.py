@@ -159,6 +159,13 @@ def test_a_cell_may_go_on_over_some_lines_only() -> None:
     assert "never closed" in problems('email,note\na@x.org,"' + "more\n" * 21 + '"\n')[2]
 
 
+def test_quotation_marks_in_pairs_are_a_cells_own() -> None:
+    """It does not go on in the next line."""
+    found = rows('email,note\na@x.org,"big" sale\nb@x.org,a "big" sale\nc@x.org,"6"" pipe"\n')
+
+    assert [row.act.note for row in found] == ["big sale", 'a "big" sale', '6" pipe']
+
+
 def test_a_day_ahead_may_be_another_time_zone() -> None:
     """More is a mistake."""
     assert len(rows(f"email,date\na@x.org,{(NOW + timedelta(days=1)).isoformat()}\n")) == 1
