@@ -345,6 +345,8 @@ def test_answers_say_for_what_they_are() -> None:
         ((1, 10), (2, 10), True, None, "10.00 % before, 20.00 % after; too few to say whether that is chance"),
         ((0, 0), (5, 10), None, None, "nothing to compare"),
         ((98, 100), (97, 100), True, None, "too few to say whether that is chance"),
+        ((4, 100), (5, 100), True, None, "too few to say whether that is chance"),
+        ((5, 100), (5, 100), True, False, "chance may explain it"),
     ],
 )
 def test_two_windows_are_compared_as_far_as_chance_allows(
@@ -466,8 +468,9 @@ def test_periods_are_refused_where_there_are_too_many_or_none_such() -> None:
     assert "longer" in str(caught.value.hint)
     with pytest.raises(ConfigurationError, match="no period 'year'; there are hour, day, week, month"):
         periods(WEEK, "year", UTC)
-    with pytest.raises(ConfigurationError, match="no time zone 'Mars'"):
+    with pytest.raises(ConfigurationError, match="no time zone 'Mars'") as caught:
         zone_of("Mars")
+    assert "Europe/Berlin" in str(caught.value.hint)
 
 
 def test_months_follow_each_other_whatever_day_is_asked_for() -> None:

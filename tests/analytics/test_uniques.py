@@ -105,6 +105,7 @@ def test_sketches_that_know_different_mails_differ() -> None:
     """Also by a single one, where it shows in a register."""
     assert sketched(marks(500)) != sketched(marks(501))
     assert sketched(marks(500)) != Uniques(marks(500))
+    assert (Uniques([1]) == Uniques([2])) is (Uniques([1]) == {1}) is False
 
 
 def test_a_mail_is_known_by_the_same_mark_everywhere() -> None:
