@@ -19,7 +19,17 @@ from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
-__all__ = ["as_text", "decode", "decode_many", "encode", "fast_loads", "plain_loads", "settled", "storable"]
+__all__ = [
+    "as_text",
+    "decode",
+    "decode_many",
+    "encode",
+    "fast_loads",
+    "is_document",
+    "plain_loads",
+    "settled",
+    "storable",
+]
 
 # Levels that every reader takes; how many more it takes depends on it, and on how deep the caller's own calls are.
 _DEEPEST = 500
@@ -55,6 +65,14 @@ def decode(text: str | bytes) -> Any:
         return fast_loads(text)
     except ValueError:
         return _decode_slowly(as_text(text))
+
+
+def is_document(text: str | bytes) -> bool:
+    """Whether this is one JSON document, an object or a list."""
+    try:
+        return isinstance(decode(text), (dict, list))
+    except ValueError:
+        return False
 
 
 def decode_many(text: str) -> list[tuple[int, str, Any]]:

@@ -119,3 +119,13 @@ def test_arbitrary_bytes_are_read_or_refused(data: bytes) -> None:
         jsontext.decode(data)
     except ValueError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [("{}", True), ("[1]", True), (b'{"a": 1}\n', True), ("{", False), ("{}{}", False), ("1", False), ('"{}"', False),
+     (b"\xff", False), ("", False)],
+)  # fmt: skip
+def test_a_document_is_one_object_or_one_list(text: str | bytes, is_one: bool) -> None:
+    """Neither a part of one nor several."""
+    assert jsontext.is_document(text) is is_one

@@ -23,7 +23,7 @@ class Counter(NamedTuple):
 
 
 COUNTERS: Final = tuple(
-    Counter(name, words, bool(of_a_mail))
+    Counter(name, words, any(of_a_mail))
     for name, words, *of_a_mail in (
         ("sends", "mails that SES accepted, each for each of its recipients"),
         ("deliveries", "mails that the recipient's server accepted"),

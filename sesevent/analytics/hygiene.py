@@ -279,10 +279,8 @@ def slips(rows: Sequence[Mapping[str, Any]], many: int = 20) -> tuple[int, list[
 
 def _one_slip(typed: str, meant: str) -> bool:
     """Whether one letter is missing, too much, another, or has changed places with the next."""
-    if typed == meant:
-        return False
     pairs = enumerate(zip(typed, meant, strict=False))
     place = next((at for at, (ours, theirs) in pairs if ours != theirs), min(len(typed), len(meant)))
     ours, theirs = typed[place:], meant[place:]
     swapped = ours[:2] == theirs[1::-1] and ours[2:] == theirs[2:]
-    return swapped or ours[1:] == theirs[1:] or ours[1:] == theirs or ours == theirs[1:]
+    return typed != meant and (swapped or ours[1:] == theirs[1:] or ours[1:] == theirs or ours == theirs[1:])

@@ -53,14 +53,14 @@ class Periods:
     @property
     def slot(self) -> int:
         """How finely times must be told apart to know which period each is in."""
-        borders = [*self._begins, *[period.until for period in self.all[-1:]]]
+        borders = [*self._begins, *[period.until for period in self.all]]
         if any(border.minute or border.second for border in borders):
             return MINUTE
         return HOUR if any(border.hour for border in borders) else DAY
 
     def of(self, slot: str) -> Period | None:
         """The period that the beginning of a time, as `slot` says, is in."""
-        moment = datetime.fromisoformat(f"{slot}:00" if len(slot) == HOUR else slot).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(slot).replace(tzinfo=UTC)
         place = bisect_right(self._begins, moment) - 1
         return self.all[place] if place >= 0 and moment < self.all[place].until else None
 

@@ -6,6 +6,7 @@ A rate is drawn with the interval that it lies in. Nobody imports this but :mod:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ def series(answer: Series, *measures: str) -> Figure:
     figure = Figure(figsize=(9, 5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     places, names = range(len(answer)), [row.name for row in answer]
-    for name, colour in zip(measures or _USUAL, _COLOURS * 9, strict=False):
+    for name, colour in zip(measures or _USUAL, cycle(_COLOURS), strict=False):
         _line(above, [row.rate(name) for row in answer], _words(name), colour)
     above.yaxis.set_major_formatter(PercentFormatter(1))
     above.legend(loc="best", fontsize="small", frameon=False)
@@ -115,7 +116,7 @@ def _rates(told: Sequence[tuple[str, RateResult]], label: str, tz: str) -> Figur
     for place, (_, rate) in enumerate(told):
         if rate.rate is not None:
             axes.plot([rate.rate], [place], "o", color=_COLOURS[0])
-        if rate.low is not None and rate.high is not None:
+        if rate.low is not None:
             axes.plot([rate.low, rate.high], [place, place], color=_COLOURS[0], linewidth=3, alpha=0.4)
     axes.set_yticks(range(len(told)), [name for name, _ in told], parse_math=False)
     axes.xaxis.set_major_formatter(PercentFormatter(1))

@@ -82,7 +82,7 @@ def _pieces(file: IO[bytes], place: list[int]) -> Iterator[Piece]:
         line = file.readline(_LONGEST)
     if not line:
         yield Piece(b"", 0)
-    elif not _is_document(line):
+    elif not jsontext.is_document(line):
         yield from _documents(line, file.read, place)
     else:
         yield from _lines(line, file, place)
@@ -97,13 +97,6 @@ def _lines(line: bytes, file: IO[bytes], place: list[int]) -> Iterator[Piece]:
             yield Piece(line, place[0])
         place[0] += 1
         line = file.readline(_LONGEST)
-
-
-def _is_document(line: bytes) -> bool:
-    try:
-        return isinstance(jsontext.decode(line), (dict, list))
-    except ValueError:
-        return False
 
 
 # ── Documents one behind the other, as Firehose leaves them, or in a list ────────────────────
@@ -140,7 +133,7 @@ def _documents(text: bytes, read: Callable[[int], bytes], place: list[int]) -> I
 def _first_line_of_no_document(text: bytes, begin: int, end: int) -> int | None:
     """Where the first of several lines ends that make no document, such as one whose string lacks its end."""
     line_end = text.find(b"\n", begin, end)
-    if line_end < 0 or end - begin > _LONGEST or _is_document(text[begin:end]):
+    if line_end < 0 or end - begin > _LONGEST or jsontext.is_document(text[begin:end]):
         return None
     return line_end + 1
 
@@ -164,7 +157,7 @@ class _Seams:
             seam = _SEAM.search(self._text, begin)
             self._next = len(self._text) if seam is None else seam.start() + 1
         near = begin < self._next < len(self._text) and self._next - begin < _CHUNK
-        return self._next if near and _is_document(self._text[begin : self._next]) else None
+        return self._next if near and jsontext.is_document(self._text[begin : self._next]) else None
 
 
 def _between(text: bytes, start: int) -> int:

@@ -199,18 +199,11 @@ def _peel_several(text: str | bytes, place: Place, around: Around, reason: Value
 
 def _peel_lines(text: str, place: Place, around: Around, reason: ValueError) -> Iterator[UnverifiedMessage]:
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if len(lines) < 2 or not any(_is_document(line) for _, line in lines):
+    if len(lines) < 2 or not any(jsontext.is_document(line) for _, line in lines):
         yield _malformed(str(reason), place, text, around)
         return
     for number, line in lines:
         yield from _peel_text(line, place._replace(line=number), around)
-
-
-def _is_document(line: str) -> bool:
-    try:
-        return isinstance(jsontext.decode(line), (dict, list))
-    except ValueError:
-        return False
 
 
 def _malformed(message: str, place: Place, text: str, around: Around) -> UnverifiedMessage:

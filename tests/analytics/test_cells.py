@@ -147,6 +147,15 @@ def test_mails_are_meant_of_which_all_holds_that_is_asked(asked: Where, key: Key
     assert asked.holds(key) is holds
 
 
+def test_times_are_told_apart_by_so_many_characters() -> None:
+    """Of a stamp."""
+    stamp = "2024-05-01T10:11:12.000Z"
+
+    assert [stamp[:slot] for slot in (WHOLE, DAY, HOUR, MINUTE)] == [
+        "", "2024-05-01", "2024-05-01T10", "2024-05-01T10:11",
+    ]  # fmt: skip
+
+
 def test_a_mail_to_several_is_counted_for_each_and_opened_once() -> None:
     """Deliveries count for each domain; who opened cannot be told."""
     both = ["gmail.com", "a.example"]

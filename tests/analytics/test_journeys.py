@@ -1,29 +1,17 @@
-"""How far mails came, AWS's reckoning, whom to take off a list: from what the log says, without asking one."""
+"""How far mails came, and AWS's reckoning: from what the log says, without asking one."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from sesevent.analytics.cells import Cell
-from sesevent.analytics.hygiene import (
-    KINDS,
-    domains_pipeline,
-    finding,
-    people_pipeline,
-    read_people,
-    role_pattern,
-    slips,
-)
 from sesevent.analytics.journeys import HORIZONS, STAGES, cohorts_of, funnel_of, links_of
 from sesevent.analytics.measures import Window
 from sesevent.analytics.periods import UTC, periods
-from sesevent.analytics.processing import HELD
 from sesevent.analytics.reckoning import LINES, VOLUME, days_back, reckoned
-from sesevent.suppression.rules import RULES
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -124,8 +112,21 @@ def test_a_cohort_tells_what_had_happened_by_each_horizon() -> None:
     assert second.delivered[0].of_sent.rate == 0.75
     assert [within.horizon for within in second.opened] == ["1h", "1d", "7d", "30d"]
     assert answer["2024-05-01"].sent == 0
-    assert answer.to_dict()["by"] == "day"
-    assert answer.to_dict()["rows"][1] == second.record() | second.window.to_dict()
+    assert answer.to_dict() == {
+        "window": WEEK.to_dict(), "tz": "UTC", "by": "day", "rows": [row.record() | row.window.to_dict() for row in answer],
+    }  # fmt: skip
+    record = second.record()
+    assert list(record)[:4] == ["name", "since", "until", "sent"]
+    assert (record.pop("name"), record.pop("since"), record.pop("until"), record.pop("sent")) == (
+        "2024-05-02", START + DAY, START + 2 * DAY, 4,
+    )  # fmt: skip
+    assert record == {
+        f"{kind}_{within.horizon}{more}": told
+        for kind in ("delivered", "opened", "clicked")
+        for within in getattr(second, kind)
+        for more, told in (("", within.mails), ("_rate", within.of_sent.rate if within.complete else None))
+    }
+    assert (record["opened_1d"], record["opened_1d_rate"], record["opened_30d_rate"]) == (3, 0.75, None)
 
 
 def test_a_cohort_ends_where_its_window_does() -> None:
@@ -149,6 +150,20 @@ def test_links_are_rows_with_people_and_scanners_apart() -> None:
         {"link": "https://a.example", "mails": 1, "clicks": 2, "machine_mails": 3, "machine_clicks": 4}
     ]
     assert len(links) == 1
+
+
+def test_links_that_most_people_followed_are_told_first() -> None:
+    """Rows of one link are added up; then the rank is by mails, clicks, and what scanners did; a limit keeps the first."""
+    told = {"e": (1, 1, 0, 0), "d": (1, 1, 0, 1), "c": (1, 1, 1, 0), "b": (1, 2, 0, 0), "a": (3, 3, 4, 4)}
+    names = ("mails", "clicks", "machine_mails", "machine_clicks")
+    rows = [{"_id": link, **dict(zip(names, figures, strict=True))} for link, figures in told.items()]
+    again = [{"_id": "e", "mails": 4, "clicks": 5, "machine_mails": 6, "machine_clicks": 7}]
+    links = links_of(rows + again, WEEK, "UTC", queries=False)
+
+    assert [(link.link, *link[1:]) for link in links] == [
+        ("e", 5, 6, 6, 7), *[(link, *told[link]) for link in ("a", "b", "c", "d")],
+    ]  # fmt: skip
+    assert links_of(rows + again, WEEK, "UTC", queries=False, limit=2).rows == links.rows[:2]
 
 
 # ── AWS's reckoning ──────────────────────────────────────────────────────────────────────────
@@ -207,94 +222,3 @@ def test_days_are_looked_back_from_now() -> None:
     assert len(found) == 31
     assert found[-1].since == START - 30 * DAY
     assert next(days_back(START)) == Window(START - DAY, START)
-
-
-# ── Hygiene ──────────────────────────────────────────────────────────────────────────────────
-
-
-def test_each_kind_of_address_says_what_to_do_and_why() -> None:
-    """Rules are told by one kind at most, so that nobody is counted twice as the same."""
-    named = [rule for kind in KINDS for rule in kind.rules]
-
-    assert all(kind.words and kind.do and kind.why for kind in KINDS)
-    assert [kind.name for kind in KINDS] == [
-        "hard_bounced", "complained", "unsubscribed", "soft_bounced", "suppressed", "unengaged", "role", "typo_domain",
-    ]  # fmt: skip
-    assert len(set(named)) == len(named)
-    assert set(named) == {rule.name for rule in RULES} - {"erased"}
-
-
-@pytest.mark.parametrize(
-    "role", ["abuse", "postmaster", "hostmaster", "info", "sales", "support", "no-reply", "admin", "noc"]
-)
-def test_role_addresses_are_known_by_their_beginning(role: str) -> None:
-    """With a plus tag too; what only begins like one is a person."""
-    assert re.match(role_pattern(), f"{role}@example.com")
-    assert re.match(role_pattern(), f"{role}+x@example.com")
-    assert not re.match(role_pattern(), f"{role}x@example.com")
-    assert not re.match(role_pattern(), f"x{role}@example.com")
-
-
-def test_examples_of_a_finding_are_masked() -> None:
-    """They are shown to people."""
-    told = finding(KINDS[0], 7, ["ann.long@example.com"])
-
-    assert (told.name, told.people, told.words, told.do, told.why) == ("hard_bounced", 7, *KINDS[0][1:4])
-    assert "ann.long" not in told.examples[0]
-
-
-@pytest.mark.parametrize(
-    ("typed", "near"),
-    [("gmal.com", True), ("gmaill.com", True), ("gnail.com", True), ("gmial.com", True), ("gmail.co", True),
-     ("xgmail.com", True), ("gmail.comx", True), ("gmail.com", False), ("gml.com", False), ("gmaillll.com", False),
-     ("gamli.com", False), ("hotmail.com", False), ("mgail.com", True), ("gmail.ocm", True), ("gmail.cmo", True)],
-)  # fmt: skip
-def test_one_slip_is_a_letter_missing_too_much_another_or_swapped(typed: str, near: bool) -> None:
-    """Two slips are another domain."""
-    rows = [
-        {"large": [{"_id": "gmail.com", "delivered": 20}], "never": [{"_id": typed, "people": 3, "one": f"a@{typed}"}]}
-    ]
-
-    assert slips(rows) == ((3, [f"a@{typed}"]) if near else (0, []))
-
-
-def test_only_domains_that_take_much_are_meant() -> None:
-    """A slip from a small one may be a name of its own; some are shown, all are counted."""
-    never = [{"_id": f"gmail.co{letter}", "people": 2, "one": f"a@gmail.co{letter}"} for letter in "abcde"]
-
-    assert slips([{"large": [{"_id": "gmail.com", "delivered": 19}], "never": never}]) == (0, [])
-    people, some = slips([{"large": [{"_id": "gmail.com", "delivered": 20}], "never": never}])
-    assert (people, some) == (10, ["a@gmail.coa", "a@gmail.cob", "a@gmail.coc"])
-    assert slips([{"large": [{"_id": "gmail.com", "delivered": 5}], "never": never}], many=5)[0] == 10
-
-
-def test_nobody_is_unengaged_where_nothing_is_known_of_engagement() -> None:
-    """Without a single open or click, tracking is off."""
-    row: dict[str, Any] = {
-        "people": [{"n": 5}], "hidden": [], "engaged": [], "unengaged": [{"n": 2}], "unengaged_some": [{"_id": "a"}], "role": [],
-        "role_some": [],
-    }  # fmt: skip
-
-    assert read_people([row | {"hidden": [{"n": 3}]}]).hidden == 3
-    assert read_people([row]) == (5, 0, False, {"unengaged": (0, []), "role": (0, [])})
-    assert read_people([row | {"engaged": [{"n": 1}]}]) == (5, 0, True, {"unengaged": (2, ["a"]), "role": (0, [])})
-    assert read_people([row | {"people": [], "role": [{"n": 1}], "role_some": [{"_id": "b"}]}]).found["role"] == (
-        1,
-        ["b"],
-    )
-
-
-def test_the_log_is_read_from_the_beginning_to_the_end_that_are_asked_for() -> None:
-    """As its own stamps tell."""
-    for pipeline in (people_pipeline(START, START + DAY, START + 2 * DAY), domains_pipeline(START, START + 2 * DAY)):
-        assert pipeline[0] == {
-            "$match": {"Timestamp": {"$gte": "2024-05-01T00:00:00.000Z", "$lt": "2024-05-03T00:00:00.000Z"}}
-        }
-
-
-def test_each_collection_says_whom_it_is_about_what_for_and_how_long() -> None:
-    """The record of processing prints it."""
-    for name, held in HELD.items():
-        assert name.startswith("ses_")
-        assert set(re.findall(r"ses_\w+", " ".join(held))) <= HELD.keys()  # «as ses_event»
-        assert all(held), name

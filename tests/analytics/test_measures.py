@@ -195,6 +195,15 @@ def test_providers_are_known_by_their_domains(domain: str, provider: str) -> Non
     assert provider_of(domain) == provider
 
 
+def test_each_domain_of_the_table_is_its_providers() -> None:
+    """What ends in `.*` in every country, and the others as they are."""
+    for provider, domains in providers().items():
+        for domain in domains:
+            for country in ("fr", "com", "co.uk", "com.br", "net.au", "org.nz") if domain.endswith(".*") else ("",):
+                assert provider_of(domain.replace("*", country)) == provider
+                assert provider_of(f"x{domain}".replace("*", country)) == "other"
+
+
 def test_no_domain_has_two_providers() -> None:
     """The table says one thing of each."""
     told = [domain for domains in providers().values() for domain in domains]

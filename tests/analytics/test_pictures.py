@@ -100,6 +100,7 @@ def test_a_series_shows_rates_above_and_sends_below() -> None:
     assert (below.get_xlabel(), below.get_ylabel()) == ("day, UTC", "sends")
     assert [text.get_text() for text in above.get_legend().get_texts()] == [line.get_label() for line in above.lines]
     assert len({line.get_color() for line in above.lines}) == 2
+    assert above.get_xlim() == below.get_xlim()
 
 
 def test_as_many_rates_can_be_drawn_as_there_are() -> None:
@@ -192,6 +193,7 @@ def test_two_windows_are_drawn_one_under_the_other() -> None:
     words = [name.rpartition(", ")[2] for name in names_of(figure)]
 
     assert words == ["before", "after"]
+    assert figure.axes[0].get_xlabel() == "(with 95 % interval; UTC)"
     assert drawn(figure)[::2] == [([0.05], [0]), ([0.1], [1])]
     assert len(names_of(Comparison(*rows, "UTC").plot())) == 6
 

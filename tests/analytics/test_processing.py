@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
 
-from sesevent.analytics.processing import Kept, ProcessingRecord, Who
+from sesevent.analytics.processing import HELD, Kept, ProcessingRecord, Who
 
 RECORD = ProcessingRecord(
     datetime(2025, 6, 1, 23, tzinfo=timezone.utc), "Example Ltd", "contract", "database `mails`",
@@ -77,6 +78,7 @@ def test_without_a_privacy_policy_it_says_that_everything_is_stored() -> None:
     (line,) = section(replace(RECORD, capture=()), "What of an event is stored")
 
     assert line.startswith("Everything")
+    assert section(replace(RECORD, capture=RECORD.capture[:1]), "What of an event is stored")[0] == "| field | action |"
 
 
 def test_it_is_json_too() -> None:
@@ -88,3 +90,12 @@ def test_it_is_json_too() -> None:
     assert (told["controller"], told["open_points"], told["who"]) == (
         "Example Ltd", ["name a contact"], [{"name": "token desk", "may": "read"}],
     )  # fmt: skip
+
+
+def test_each_collection_says_whom_it_is_about_what_for_and_how_long() -> None:
+    """The record of processing prints it."""
+    for name, held in HELD.items():
+        assert name.startswith("ses_")
+        assert set(re.findall(r"ses_\w+", " ".join(held))) <= HELD.keys()  # «as ses_event»
+        assert all(words and words[0].islower() for words in held), name
+        assert held.until.startswith(("for good", "until ", "as ")), name

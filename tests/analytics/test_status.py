@@ -133,6 +133,26 @@ def test_reasons_of_one_bounce_are_each_persons_own() -> None:
     ]  # fmt: skip
 
 
+def test_of_whom_a_column_says_nothing_no_reason_is_known() -> None:
+    """It holds one value for all, or one for each; a shorter one says nothing of the last."""
+    told = Happened("k", "Bounce", people=(ANN, BEN, CORA), reasons=("virus", "policy"), classes=("hard",))
+    mail = status_of("m", [told])
+
+    assert [one.reason for one in mail.recipients] == ["virus", "policy", None]
+    assert [one.bounce_class for one in mail.recipients] == ["hard"] * 3
+
+
+def test_a_click_is_told_with_its_link() -> None:
+    """And what is no click has none."""
+    told = click(to=ANN, link="https://shop.example/sale")
+    mail = folded(send(to=ANN), told)
+
+    assert [(entry.link, entry.machine) for entry in mail.timeline] == [
+        (None, None),
+        ("https://shop.example/sale", None),
+    ]
+
+
 def test_an_open_of_a_mail_to_several_is_nobodys_in_particular() -> None:
     """It counts for the mail, and for no person; it shows only that the mail was sent to each."""
     mail = folded(opened(to=(ANN, BEN)), click(to=(ANN, BEN)), subscription(to=(ANN, BEN)))
@@ -298,6 +318,7 @@ def test_everything_can_be_written_as_json() -> None:
     assert told["recipients"][0]["since"] == "2024-05-01T09:00:04.000Z"
     assert told["timeline"][1]["changes"] == [{"address": ANN, "before": "sent", "after": "bounced"}]
     assert {"since", "settled", "sentence", "evidence"} <= set(told["recipients"][0])
+    assert (told["settled"], told["sentence"]) == (True, mail.sentence)
 
 
 def test_representations_hold_no_address() -> None:
@@ -307,6 +328,11 @@ def test_representations_hold_no_address() -> None:
 
     assert ANN not in shown
     assert "bounced" in shown
+    assert repr(mail) == "<MessageStatus m bounced, 1 recipients>"
+    assert repr(mail.recipients[0]) == "<RecipientStatus a…@example.com bounced>"
+    assert repr(mail.timeline[0].changes[0]) == "<Change unknown → sent>"
+    assert repr(mail.timeline[1]) == "<TimelineEntry Bounce: sent → bounced>"
+    assert repr(Happened("k1", "Send", people=(ANN,))) == "<Happened Send k1>"
 
 
 def test_the_table_has_a_row_for_each_state_and_no_other() -> None:
@@ -383,6 +409,12 @@ def test_what_has_one_time_is_told_in_the_order_in_which_it_happens() -> None:
         kinds = [entry.type for entry in folded(last(to=ANN), send(to=ANN)).timeline]
         assert kinds[0] == "Send"
         assert len(kinds) == 2
+    order = ["Send", "Reject", "Rendering Failure", "Delivery", "Click", "Bounce"]
+    at_once = [Happened(str(place), kind, testing.payloads.SENT) for place, kind in enumerate(order)]
+    for told in (at_once, at_once[::-1]):
+        assert [entry.type for entry in status_of("m", told).timeline] == order
+    renamed = [one._replace(key=str(9 - place)) for place, one in enumerate(at_once)]
+    assert [entry.type for entry in status_of("m", renamed).timeline] == [*order[:4], "Bounce", "Click"]
 
 
 def test_a_reason_of_another_edition_is_told_by_its_name() -> None:

@@ -6,7 +6,9 @@ import csv
 import io
 import sys
 from datetime import date, datetime, timedelta, timezone
+from math import sqrt
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import pytest
@@ -16,8 +18,19 @@ from sesevent.analytics.families import FAMILIES, MOST_ROWS, family_of, fold, pa
 from sesevent.analytics.groups import group_of, parts_of, read_prefix
 from sesevent.analytics.measures import Window
 from sesevent.analytics.periods import MOST, moment_of, periods, window_of, zone_of
-from sesevent.analytics.results import NONE, REST, Breakdown, Comparison, Overview, Series, reasons_of, row_of, table_of
-from sesevent.analytics.spans import Spans
+from sesevent.analytics.results import (
+    NONE,
+    REST,
+    Breakdown,
+    Comparison,
+    Overview,
+    Percentiles,
+    Series,
+    reasons_of,
+    row_of,
+    table_of,
+)
+from sesevent.analytics.spans import Spans, milliseconds_of
 from sesevent.analytics.uniques import Uniques, mark_of
 from sesevent.errors import ConfigurationError, MissingExtra
 
@@ -78,6 +91,12 @@ def test_of_nobody_and_of_one_the_domains_are_told_too() -> None:
     one = group_of("Send", "2024-05-01T10", "m", {"recipients": ["ann@gmail.com"]})
     assert one is not None
     assert read_prefix(parts_of(one)[0])["d"] == ["gmail.com"]
+    quoted = ['"ann@home"@a.example', '"ben@work"@b.example']  # RFC 5321, 4.1.2: an `@` may stand in a name too
+    for some in (quoted, quoted[:1]):
+        domains = [person[-9:] for person in some]
+        assert (
+            read_prefix(parts_of(str(group_of("Send", "2024-05-01T10", "m", {"recipients": some})))[0])["d"] == domains
+        )
     assert read_prefix(parts_of(str(group_of("Send", "2024-05-01T10", "m", {})))[0])["d"] == []
 
 
@@ -129,6 +148,14 @@ def test_an_event_that_names_nobody_counts_all_the_same() -> None:
     assert (key.recipient_domain, key.provider, SEVERAL) == (NO_DOMAIN, "", "several")
 
 
+def test_a_cell_is_of_all_that_its_group_tells() -> None:
+    """Campaign, configuration set, source, pool, template, a tag's value; of text all but the tag."""
+    told = {"h": "h", "t": "Send", "c": "c", "cs": "cs", "so": "so", "ip": "ip", "te": "te", "d": ["a.example"]}
+    ((_, key, _),) = Cells().add([{"_id": told | {"tg": "red"}, "n": 1}]).items()
+
+    assert key == Key("c", "cs", "so", "ip", "te", "a.example", "other", "red")
+
+
 def test_only_mail_to_the_simulator_is_simulated() -> None:
     """It is told by the provider."""
     ((_, key, _),) = Cells().add([{"_id": {"h": "h", "t": "Send", "d": ["simulator.amazonses.com"]}, "n": 1}]).items()
@@ -173,7 +200,7 @@ def test_a_family_is_the_smallest_that_tells_apart_what_is_asked() -> None:
 
 def filled() -> Cell:
     made = Cell()
-    made.counts, made.reasons = {"sends": 2, "opens": 1}, {"mailbox_full": 3}
+    made.counts, made.reasons = {"sends": 2, "opens": 1}, {"virus": 1, "mailbox_full": 3}
     made.took, made.opened_after = Spans({9: 1, 8: 2}), Spans({7: 1})
     made.uniques = {"opens": Uniques([2, 1])}
     return made
@@ -191,13 +218,13 @@ def test_rows_of_rollups_stay_what_they_were() -> None:
         {
             "k": ["c", "cs", "so", "ip", "te", "a.example", "other"],
             "c": {"opens": 1, "sends": 2},
-            "r": {"mailbox_full": 3},
+            "r": {"mailbox_full": 3, "virus": 1},
             "t": eight(8, 2, 9, 1),
             "o": eight(7, 1),
             "u": {"opens": b"m" + eight(1, 2)},
         },
     ]
-    assert list(rows[1]["c"]) == ["opens", "sends"]
+    assert (list(rows[1]["c"]), list(rows[1]["r"])) == (["opens", "sends"], ["mailbox_full", "virus"])
     assert dict(unpack(rows))[Key("c", "cs", "so", "ip", "te", "a.example", "other")] == filled()
 
 
@@ -248,6 +275,7 @@ def test_rows_are_ordered_by_sends_then_by_what_happened_then_by_name() -> None:
     assert [(row.name, row.counts["sends"]) for row in limited] == [(NONE, 5), ("c", 1), (REST, 2)]
     assert [row.name for row in table_of(cells, WEEK, 4)] == [NONE, "c", "a", "b"]
     assert (NONE, REST) == ("(none)", "(other)")
+    assert [row.name for row in table_of({"read": sends(1, opens=9), "sent": sends(2)}, WEEK, None)] == ["sent", "read"]
 
 
 def test_reasons_have_their_share_and_what_to_do() -> None:
@@ -259,7 +287,12 @@ def test_reasons_have_their_share_and_what_to_do() -> None:
     assert [(row.reason, row.bounces, row.share.rate) for row in told] == [
         ("user_unknown", 6, 0.6), ("virus", 2, 0.2), ("gone with a release", 1, 0.1),
     ]  # fmt: skip
-    assert (told.rest, len(told), told.to_dict()["rest"]) == (1, 3, 1)
+    assert (told.rest, len(told)) == (1, 3)
+    assert told.to_dict() == {
+        "window": WEEK.to_dict(), "tz": "UTC", "rest": 1,
+        "rows": [row._asdict() | {"share": {name: value for name, value in row.share.to_dict().items() if name != "window"}}
+                 for row in told],
+    }  # fmt: skip
     assert (told["user_unknown"].bounce_class, told["user_unknown"].fault) == ("hard", "recipient")
     assert told["user_unknown"].meaning
     assert told["user_unknown"].advice
@@ -281,7 +314,12 @@ def test_a_row_has_every_figure_and_every_measure() -> None:
     assert {"delivery_rate", "delivery_low", "delivery_high", "to_deliver_p50_ms", "to_open_p99_ms"} <= record.keys()
     assert (record["to_deliver_p50_ms"], record["to_open_p50_ms"]) == (1.0, Spans({7: 1}).percentile(0.5))
     assert len(row.rates) == len(list(row.rates)) == len(row.to_dict()["rates"])
-    assert "window" not in row.to_dict()["rates"]["delivery"]
+    assert row.to_dict() == {
+        "name": "x", "window": WEEK.to_dict(), "counts": row.counts, "to_deliver_ms": row.to_deliver._asdict(),
+        "to_open_ms": row.to_open._asdict(), "unique_error": 0.0,
+        "rates": {name: {key: value for key, value in rate.to_dict().items() if key != "window"}
+                  for name, rate in row.rates.items()},
+    }  # fmt: skip
     assert row.to_dict()["to_deliver_ms"] == {"p50": 1.0, "p90": row.to_deliver.p90, "p99": row.to_deliver.p99}
     assert row.rate("delivery").denominator == 2
 
@@ -307,6 +345,8 @@ def test_answers_say_for_what_they_are() -> None:
         ((1, 10), (2, 10), True, None, "10.00 % before, 20.00 % after; too few to say whether that is chance"),
         ((0, 0), (5, 10), None, None, "nothing to compare"),
         ((98, 100), (97, 100), True, None, "too few to say whether that is chance"),
+        ((4, 100), (5, 100), True, None, "too few to say whether that is chance"),
+        ((5, 100), (5, 100), True, False, "chance may explain it"),
     ],
 )
 def test_two_windows_are_compared_as_far_as_chance_allows(
@@ -321,7 +361,31 @@ def test_two_windows_are_compared_as_far_as_chance_allows(
     written = Comparison(*rows, "UTC").to_dict()["changes"]["hard_bounce"]
     assert written == change.to_dict()
     assert (written["overlap"], written["significant"]) == (overlap, significant)
+    if change.p_value is not None:  # both tails beyond the difference, in its own spread
+        whole = (before[0] + after[0]) / (before[1] + after[1])
+        chance = NormalDist(sigma=sqrt(whole * (1 - whole) * (1 / before[1] + 1 / after[1])))
+        assert change.p_value == pytest.approx(2 * chance.cdf(-abs(before[0] / before[1] - after[0] / after[1])))
     assert change.difference == (None if not before[1] else pytest.approx(after[0] / after[1] - before[0] / before[1]))
+
+
+def test_a_comparison_says_the_same_as_json_and_in_rows() -> None:
+    """A row for each measure: rates in rows, whole results in JSON."""
+    rows = [row_of("x", sends(1000, hard_bounces=some), WEEK) for some in (50, 100)]
+    told = Comparison(*rows, "UTC")
+
+    assert [row["name"] for row in told.records()] == list(told.changes) == list(told.to_dict()["changes"])
+    for row, change in zip(told.records(), told.changes.values(), strict=True):
+        same = {name: getattr(change, name) for name in
+                ("name", "difference", "overlap", "p_value", "significant", "sentence")}  # fmt: skip
+        assert row == same | {"before": change.before.rate, "after": change.after.rate}
+        assert change.to_dict() == same | {"before": change.before.to_dict(), "after": change.after.to_dict()}
+
+
+def test_percentiles_are_of_half_nine_of_ten_and_nearly_all() -> None:
+    """Of a thousand different spans."""
+    told = Percentiles.of(Spans(dict.fromkeys(range(1, 1001), 1)))
+
+    assert told == tuple(map(milliseconds_of, (500, 900, 990)))
 
 
 def test_a_table_as_csv_has_no_formula_and_one_row_a_line(tmp_path: Path) -> None:
@@ -404,8 +468,9 @@ def test_periods_are_refused_where_there_are_too_many_or_none_such() -> None:
     assert "longer" in str(caught.value.hint)
     with pytest.raises(ConfigurationError, match="no period 'year'; there are hour, day, week, month"):
         periods(WEEK, "year", UTC)
-    with pytest.raises(ConfigurationError, match="no time zone 'Mars'"):
+    with pytest.raises(ConfigurationError, match="no time zone 'Mars'") as caught:
         zone_of("Mars")
+    assert "Europe/Berlin" in str(caught.value.hint)
 
 
 def test_months_follow_each_other_whatever_day_is_asked_for() -> None:
@@ -422,7 +487,7 @@ def test_as_many_periods_as_there_may_be_are_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sesevent.analytics.periods.MOST", 7)
 
     assert len(periods(WEEK, "day", UTC).all) == 7
-    with pytest.raises(ConfigurationError, match="more than 7 such periods"):
+    with pytest.raises(ConfigurationError, match=r"more than 7 such periods.*longer ones"):
         periods(Window(START, WEEK.until + timedelta(minutes=1)), "day", UTC)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from sesevent.analytics.cells import Cell, Key
 from sesevent.analytics.families import equal_rows, fold, pack, summed, unpack
 from sesevent.analytics.uniques import ERROR, MOST_MARKS, Uniques, mark_of
+from sesevent.errors import MissingExtra
 
 
 def marks(count: int, seed: int = 1) -> list[int]:
@@ -63,10 +65,47 @@ def test_neither_order_nor_repetition_nor_parts_change_a_sketch(some: list[int],
     assert wholes[0].count() == wholes[1].count()
 
 
+steps = st.lists(
+    st.tuples(st.sampled_from(["add", "merge few", "merge many", "keep"]), st.integers(0, 6000), st.integers(1, 2000)),
+    max_size=6,
+)  # fmt: skip
+
+
+@given(steps)
+def test_whatever_is_added_or_merged_is_counted(told: list[tuple[str, int, int]]) -> None:
+    """One by one, few or many together, kept and read in between: exactly, or within the error that is told."""
+    all_marks, found, seen = marks(8000), Uniques(), set[int]()
+    for what, begin, length in told:
+        some = all_marks[begin : begin + length]
+        if what == "add":
+            for mark in some:
+                found.add(mark)
+        elif what == "keep":
+            found, some = Uniques.unpacked(found.packed()), []
+        else:
+            found.merge(Uniques(some) if what == "merge few" else Uniques.unpacked(Uniques(some).packed()))
+        seen |= set(some)
+
+    assert found.count() == pytest.approx(len(seen), rel=0 if found.exact else 5 * ERROR)
+    assert found.exact or len(seen) > MOST_MARKS
+    assert not found.exact or found.marks == seen
+
+
+def test_without_the_library_it_is_said_what_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few mails need none."""
+    many = Uniques(marks(MOST_MARKS + 1))
+    monkeypatch.setitem(sys.modules, "datasketches", None)
+
+    assert Uniques.unpacked(Uniques(marks(3)).packed()).count() == 3
+    with pytest.raises(MissingExtra, match=r"Counting different mails .*sesevent\[rollups\]"):
+        many.packed()
+
+
 def test_sketches_that_know_different_mails_differ() -> None:
     """Also by a single one, where it shows in a register."""
     assert sketched(marks(500)) != sketched(marks(501))
     assert sketched(marks(500)) != Uniques(marks(500))
+    assert (Uniques([1]) == Uniques([2])) is (Uniques([1]) == {1}) is False
 
 
 def test_a_mail_is_known_by_the_same_mark_everywhere() -> None:
@@ -109,7 +148,11 @@ def test_families_add_up_to_the_same_whatever_is_shared() -> None:
     at_once = fold([one for some in hours for one in some])
     assert by_hour == at_once
     assert by_hour["total"][Key()].counts == {"opens": 18}
-    assert fold(hours[0])["total"][Key()].counts == {"opens": 6}
+    folded = fold(hours[0])
+    assert folded["total"][Key()].counts == {"opens": 6}
+    assert folded["provider"][Key(provider="gmail")] is folded["total"][Key()]  # what tells nothing apart
+    # …and what tells all apart.
+    assert {id(one) for one in folded["campaign"].values()} == {id(one) for one in folded["mail"].values()}
 
 
 def test_no_family_loses_what_is_in_another() -> None:

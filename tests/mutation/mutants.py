@@ -106,6 +106,7 @@ LEFT_AS_IT_IS = {
     "`model_config`": "said in pydantic's words",
     "`lru_cache(…)`": "how much is remembered changes speed and nothing else",
     "`color=`, `alpha=`, `figsize=` and the like": "how a picture looks is judged by eye; what it shows is not left out",
+    "`zip(…, strict=False)` without `strict`": "it says what is the default",
     "imports, `if TYPE_CHECKING:`": "what is missing is seen at once",
     "`assert`": "it is a test itself",
     "docstrings": "they do nothing",
@@ -300,7 +301,7 @@ def _loop(node: Any, slot: _Slot) -> Iterator[ast.AST]:
 
 def _keyword(node: ast.Call, slot: _Slot) -> Iterator[ast.AST]:
     for place, keyword in enumerate(node.keywords):
-        if keyword.arg is not None and keyword.arg not in _NOT_KEYWORDS:
+        if keyword.arg is not None and keyword.arg not in _NOT_KEYWORDS and ast.unparse(keyword) != "strict=False":
             new = deepcopy(node)
             del new.keywords[place]
             yield new

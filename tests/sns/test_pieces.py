@@ -125,6 +125,28 @@ def test_a_line_between_documents_that_is_none_is_a_piece_of_its_own() -> None:
     assert texts == [b"nonsense", b'{"a": 1}', b'{"b": 2}', b"more", b'{"c": 3}']
 
 
+def test_a_line_of_any_length_is_read_as_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is too long to be read at once holds documents; one that is just as long as may be is a line."""
+    monkeypatch.setattr(cutting, "_LONGEST", 20)
+    monkeypatch.setattr(cutting, "_CHUNK", 4)
+    just = b'{"a": 12345678901}\n'.rjust(20)
+    assert [tuple(piece) for piece in cut(just + just + b'{"b": 1}')] == [
+        (just, 0, "$"), (just, 1, "$"), (b'{"b": 1}', 2, "$"),
+    ]  # fmt: skip
+
+    behind = [b'{"b": %d, "more": "}{"}' % number for number in range(9)]
+    pieces_found = cut(b'{"a": 1}\n' + b" ".join(behind) + b'\n{"c": 1}')
+    assert [piece.text for piece in pieces_found] == [b'{"a": 1}\n', *behind, b'{"c": 1}']
+    assert [(piece.before, piece.path) for piece in pieces_found][:2] == [(0, "$"), (1, "$[0]")]
+    assert pieces_found[-1][1:] == (2, "$[9]")
+
+
+def test_what_is_no_document_at_the_end_of_a_file_is_its_last_piece() -> None:
+    """No line ends behind it."""
+    assert [piece.text for piece in cut(b'{"a": 1}{"b": 2}garbage')] == [b'{"a": 1}', b'{"b": 2}', b"garbage"]
+    assert [tuple(piece) for piece in cut(b"garbage")] == [(b"garbage", 0, "$")]
+
+
 @pytest.mark.parametrize("harmed", [lambda file: file[:-30], lambda file: file[:400] + b"\xff" * 20 + file[420:]])
 def test_gzip_that_is_harmed_is_told_after_what_could_be_read(harmed: Callable[[bytes], bytes]) -> None:
     """With the line it came to."""

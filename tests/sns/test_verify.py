@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import tracemalloc
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesevent import Certificates, ConfigurationError, UntrustedMessage, VerifierUnavailable, parse, testing, verify
+from sesevent.errors import MissingExtra
 from sesevent.moments import read_moment
 from sesevent.sns.origin import CHECKS, confirmation_url, header_pairs, read_topic
-from sesevent.sns.signature import read_certificate
+from sesevent.sns.signature import read_certificate, require_cryptography
 from sesevent.testing.payloads import SENT
 from sesevent.testing.signing import TOPIC, Signer
 
@@ -567,3 +569,11 @@ def test_strangers_do_not_fill_the_memory() -> None:
 
 def _raise(error: Exception) -> bytes:
     raise error
+
+
+def test_without_the_library_it_is_said_what_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is named."""
+    require_cryptography()
+    monkeypatch.setitem(sys.modules, "cryptography.x509", None)
+    with pytest.raises(MissingExtra, match=r"Verifying SNS signatures .*sesevent\[verify\]"):
+        require_cryptography()

@@ -226,6 +226,13 @@ def test_the_order_of_rules_is_their_strength() -> None:
     assert strength(None) == strength("no rule") > max(places)
 
 
+def test_of_an_address_of_which_nothing_is_known_nothing_holds() -> None:
+    """Under no tenant but the one at large."""
+    known = Standing("ann@example.com", "v")
+
+    assert (known.holdings, known.soft_bounces, known.tenant, known.awaits_delivery) == ((), 0, "", False)
+
+
 def test_a_reactivation_may_be_for_one_stream() -> None:
     """The others stay as they were."""
     known = [bounce("hard"), act("reactivate", 1, stream="marketing")]
@@ -242,7 +249,8 @@ def test_an_opt_in_takes_back_an_opt_out_of_the_same_topic_only() -> None:
     back = fact("Subscription", 2, topics=(("news", True), ("offers", False)))
 
     assert refused_by(out, back, stream="news", at=3) is None
-    assert refused_by(out, back, stream="offers", at=3) == "unsubscribed"
+    assert refused_by(out, back, stream="offers", at=3) == refused_by(back, stream="offers", at=3) == "unsubscribed"
+    assert refused_by(back, stream="news", at=3) is None
     assert (
         refused_by(act("unsubscribe", 1, stream="news"), act("resubscribe", 2, stream="news"), stream="news", at=3)
         is None

@@ -89,6 +89,13 @@ def test_what_a_row_says_goes_before_what_was_given() -> None:
     assert bare == Row("b@x.org", LIKE, False)
 
 
+def test_what_is_no_text_says_nothing() -> None:
+    """JSON may hold a number or a list where words stand in other files."""
+    odd = {"address": "a@x.org", "reason": 7, "note": ["x"], "stream": {}, "by": True, "tenant": 1.5}
+
+    assert rows(json.dumps(odd)) == [Row("a@x.org", LIKE, False)]
+
+
 # What other systems call what we need; the tests of `rows` above name the address.
 HEADERS = {
     "stream": ("Stream",),
@@ -150,6 +157,13 @@ def test_a_cell_may_go_on_over_some_lines_only() -> None:
     """One that is not closed after twenty was not meant to be one."""
     assert len(rows('email,note\na@x.org,"' + "more\n" * 20 + '"\n')) == 1
     assert "never closed" in problems('email,note\na@x.org,"' + "more\n" * 21 + '"\n')[2]
+
+
+def test_quotation_marks_in_pairs_are_a_cells_own() -> None:
+    """It does not go on in the next line."""
+    found = rows('email,note\na@x.org,"big" sale\nb@x.org,a "big" sale\nc@x.org,"6"" pipe"\n')
+
+    assert [row.act.note for row in found] == ["big sale", 'a "big" sale', '6" pipe']
 
 
 def test_a_day_ahead_may_be_another_time_zone() -> None:

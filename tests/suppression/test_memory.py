@@ -99,6 +99,18 @@ def test_only_answers_older_than_what_is_not_known_any_more_are_doubted() -> Non
     assert remembered(made, "dan@example.com")
 
 
+def test_as_many_drops_are_known_as_addresses() -> None:
+    """Then nobody else is doubted; with one more everybody is who was asked about before."""
+    for drops, kept in ((2, True), (3, False)):
+        made = Memory(2, MINUTE)
+        asked = made.order
+        for number in range(drops):
+            made.drop(f"{number}@example.com")
+        made.put(Decision("dan@example.com", allowed=True), asked, NOW)
+
+        assert remembered(made, "dan@example.com") is kept
+
+
 def test_of_one_address_few_answers_are_kept() -> None:
     """Whoever asks about ever new streams does not fill the memory."""
     made = Memory(10, MINUTE)

@@ -128,6 +128,9 @@ def test_what_is_just_within_its_bounds_is_taken() -> None:
 
     assert [step.lasts for step in policy.soft_steps] == [timedelta(seconds=1), timedelta(seconds=1), None, None]
     assert policy.effect("manual").lasts == policy.soft_window == century
+    shortest = {"soft_window": 1, "ses_global_lasts": 1, "effects": {"manual": {"lasts": 1}}}
+    policy = Policy.load(shortest)
+    assert policy.effect("manual").lasts == policy.soft_window == policy.ses_global_lasts == timedelta(seconds=1)
 
 
 def test_a_rule_suppresses_on_every_stream_unless_something_else_is_said() -> None:
