@@ -138,6 +138,7 @@ OWN_CODES: Final = {
     "7.136": ("recipient_filtered", "Exchange Online: the mail user takes mail from its own organisation only"),
     "7.508": ("rate_limited", "Exchange Online: too much mail from an IPv6 range"),
     "7.511": ("blocked", "Exchange Online: banned sender"),
+    "7.515": ("authentication", "Outlook: the sending domain does not meet the required authentication level"),
     "7.606": ("blocked", "Exchange Online: banned sending IP; so are the numbers up to 649"),
     "7.705": ("rate_limited", "Exchange Online: the tenant sent too much"),
     "7.708": ("blocked", "Exchange Online: traffic not accepted from this IP"),
