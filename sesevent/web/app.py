@@ -151,6 +151,7 @@ def create_app(
 
         pages.add_to(app, ses_account)
     app.add_middleware(BodyLimit, largest=limits.body)
+    app.add_middleware(_Heads)
     app.add_middleware(_SafeHeaders)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
@@ -194,6 +195,29 @@ class _SafeHeaders:
 
         await self._app(scope, receive, safely if scope["type"] == "http" else send)
 
+
+# ── HEAD ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Heads:
+    """Answers HEAD as GET, without what GET would bring (RFC 9110 section 9.3.2): probes and monitors ask so."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"].endswith(_ENDLESS):
+            await self._app(scope, receive, send)
+            return
+
+        async def headed(message: MutableMapping[str, Any]) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, headed)
+
+
+_ENDLESS: Final = "/v1/stream"
+"""What never ends has no head alone."""
 
 # ── OpenAPI ──────────────────────────────────────────────────────────────────────────────────
 

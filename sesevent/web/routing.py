@@ -10,10 +10,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Final, NamedTuple
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, ClassVar, Final, NamedTuple
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
@@ -103,6 +105,9 @@ class _Held(Response):
 class Guarded(APIRoute):
     """A route that is open to whoever has its scope, and answers what he may see."""
 
+    strict: ClassVar[bool] = True
+    """Whether a parameter that it does not know is refused: a misspelled condition would be none."""
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         told = (options.get("openapi_extra") or {}).get(SCOPE)
         if told is None:
@@ -114,6 +119,7 @@ class Guarded(APIRoute):
         """What serves a request."""
         inner = super().get_route_handler()
         needs, path = self.needs, self.path
+        known = _parameters(self.dependant) if self.strict else None
 
         async def handle(request: Request) -> Response:
             web = web_of(request)
@@ -121,10 +127,35 @@ class Guarded(APIRoute):
                 web.access.stranger(request)
             request.state.principal = await web.access.admit(request, needs)
             request.state.template = path
+            _refuse_unknown(request, known)
             response = await inner(request)
             return await _finished(request, response) if isinstance(response, _Held) else response
 
         return handle
+
+
+def _parameters(dependant: Any) -> frozenset[str]:
+    """The names of what may be asked of a route, also by what it depends on."""
+    own = {name for field in dependant.query_params for name in _names(field)} | _EVERYWHERE
+    return frozenset(own.union(*map(_parameters, dependant.dependencies)))
+
+
+def _names(field: Any) -> Iterable[str]:
+    """What a parameter is called; one that is a model stands for its members."""
+    members = getattr(field.field_info.annotation, "model_fields", None)
+    return (field.alias,) if members is None else (told.alias or name for name, told in members.items())
+
+
+def _refuse_unknown(request: Request, known: frozenset[str] | None) -> None:
+    unknown = [] if known is None else [name for name in request.query_params if name not in known]
+    if unknown:
+        shown = [name if _WORD.fullmatch(name) else "" for name in dict.fromkeys(unknown)]  # it might be somebody
+        message = f"is not known here; there are {', '.join(sorted(known or ()))}"
+        raise RequestValidationError([{"loc": ("query", name), "msg": message, "type": "unknown"} for name in shown])
+
+
+_EVERYWHERE: Final = frozenset({"mask"})
+_WORD: Final = re.compile("[a-z_]{1,40}")
 
 
 def _holding(endpoint: Callable[..., Any]) -> Callable[..., Awaitable[Response]]:

@@ -47,7 +47,8 @@ ROUTES = [route for route in create_app(testing.async_memory_store()).routes if 
 def asked(api: Any, route: Guarded, role: str | None) -> Any:
     path = re.sub(r"\{\w+\}", "0" * 24, route.path.replace("{address}", "ann@example.com"))
     (method,) = route.methods or {"GET"}
-    more = {"json": BODIES[path]} if method == "POST" else {"params": ADDRESS | QUERIES.get(path, {})}
+    query = ADDRESS if any(field.alias == "address" for field in route.dependant.query_params) else {}
+    more = {"json": BODIES[path]} if method == "POST" else {"params": query | QUERIES.get(path, {})}
     with api.http.stream(method, path, headers=api.headers(role), **more) as answer:
         return answer.status_code
 

@@ -34,9 +34,34 @@ def test_hostile_text_finds_nothing_and_breaks_nothing(api: Any, text: str) -> N
         assert api.http.get(path.replace("\x00", "%00"), headers=api.headers("read")).status_code in (404, 422)
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/events", "/v1/events/export", "/v1/analytics/summary", "/v1/suppression", "/healthz"]
+)
+@pytest.mark.parametrize("name", ["tpye", "recipent", "ann@example.com"])
+def test_a_condition_that_is_not_known_is_refused(api: Any, path: str, name: str) -> None:
+    """A misspelled one would be none, and everybody's events the answer. What might be somebody is not repeated."""
+    answer = api.get(path, params={name: "ben@example.org"})
+
+    assert answer.status_code == 422
+    (wrong,) = answer.json()["errors"]
+    assert wrong["message"].startswith("is not known here; there are ")
+    assert wrong["where"] == ("query." if "@" in name else f"query.{name}")
+    assert "@" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/events"])
+def test_a_head_is_a_get_without_its_body(api: Any, path: str) -> None:
+    """As RFC 9110 has it, and as probes ask; nobody learns more by it."""
+    found, told = api.get(path), api.http.head(path, headers=api.headers("read"))
+
+    assert (told.status_code, told.content) == (200, b"")
+    assert told.headers["content-length"] == str(len(found.content)) != "0"
+    assert api.http.head("/v1/events").status_code == 401
+
+
 def test_operators_are_no_values(api: Any) -> None:
     """Neither in a query nor in a body."""
-    assert api.get("/v1/events", params={"message_id[$ne]": "x", "limit": 1}).status_code == 200
+    assert api.get("/v1/events", params={"message_id[$ne]": "x", "limit": 1}).status_code == 422
     for body in ({"addresses": {"$gt": ""}}, {"addresses": [{"$ne": 1}]}, {"$where": "1"}):
         assert api.post("/v1/suppression/check", body).status_code == 422
 

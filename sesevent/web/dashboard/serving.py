@@ -74,6 +74,8 @@ class Pages(Routes):
 class Page(Guarded):
     """A route whose errors are pages; who is not known is shown the door."""
 
+    strict = False  # links carry what other pages ask for
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What serves a request."""
         inner = super().get_route_handler()
