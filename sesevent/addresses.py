@@ -114,10 +114,12 @@ def _without_display_name(text: str) -> str:
 
 
 def _plain_local(local: str) -> str:
-    """RFC 5321 section 4.1.2: quotes that are not needed make no different mailbox."""
+    """RFC 5321 section 4.1.2: quotes that are not needed make no different mailbox. Nor do signs that are put together
+    of others (RFC 6532 section 3.1: NFC).
+    """
     quoted = _QUOTED_LOCAL.fullmatch(local)
     if quoted is None:
-        return local
+        return local if local.isascii() else unicodedata.normalize("NFC", local)
     inner = re.sub(r"\\(.)", r"\1", quoted[1])
     return inner if _DOT_ATOM.fullmatch(inner) else local
 

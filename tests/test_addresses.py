@@ -20,6 +20,7 @@ FORMS = [
     ('"ja ne"@x.example', '"ja ne"@x.example', '"ja ne"@x.example'),
     ('"a@b"@c.example', '"a@b"@c.example', '"a@b"@c.example'),
     ("jane@bücher.example", "jane@xn--bcher-kva.example", "jane@xn--bcher-kva.example"),
+    ("jo\u0308rg@example.com", "j\u00f6rg@example.com", "j\u00f6rg@example.com"),
     ("jane@BÜCHER.example", "jane@xn--bcher-kva.example", "jane@xn--bcher-kva.example"),
     ("jane@straße.example", "jane@xn--strae-oqa.example", "jane@xn--strae-oqa.example"),
     ("user@[192.0.2.1]", "user@[192.0.2.1]", "user@[192.0.2.1]"),

@@ -20,7 +20,8 @@ from sesevent.moments import UTC, read_moment, read_span
 __all__ = ["BY", "MOST", "Moment", "Period", "Periods", "moment_of", "periods", "window_of", "zone_of"]
 
 Moment = Union[datetime, date, str]
-"""A datetime (naive: UTC), a date (its first moment in the time zone asked for), text of either, or how long ago."""
+"""A datetime (naive: UTC), a date (its first moment in the time zone asked for), text of either (a time that names no
+zone is of the one asked for), or how long ago."""
 
 _Step = Callable[[date], date]
 
@@ -28,6 +29,7 @@ MOST: Final = 10_000
 """Periods of one answer: a year of hours."""
 
 _A_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ON_A_CLOCK: Final = re.compile(_A_DATE.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _QUARTER: Final = timedelta(minutes=15)
 """No clock is set by less, nor any zone off by a part of it."""
 
@@ -85,6 +87,8 @@ def moment_of(told: Moment, now: datetime, zone: tzinfo) -> datetime:
             span = read_span(told)
             if span is not None:
                 return read_moment(now) - span
+            if _ON_A_CLOCK.fullmatch(told):  # as a day is: of the zone's clock, where the text names no other
+                return datetime.fromisoformat(told).replace(tzinfo=zone).astimezone(UTC)
             told = date.fromisoformat(told) if _A_DATE.fullmatch(told) else read_moment(told)
         return read_moment(told) if isinstance(told, datetime) else _first_moment(told, zone)
     except (ValueError, OverflowError):

@@ -52,7 +52,9 @@ Tenant = Annotated[
     str,
     typer.Option(envvar="SESEVENT_TENANT", help="Tenant it concerns, where there are several.", show_default=False),
 ]
-Tz = Annotated[str, typer.Option(envvar="SESEVENT_TZ", help="Time zone of dates and days, such as Europe/Berlin.")]
+Tz = Annotated[
+    str, typer.Option(envvar="SESEVENT_TZ", help="Time zone of dates, times and days, such as Europe/Berlin.")
+]
 Rule = Annotated[str | None, typer.Option(help="Only those this rule decides on, such as hard-bounce.")]
 AwsRegion = Annotated[str | None, typer.Option("--region", help="With --aws: by default as boto3 is configured.")]
 AwsProfile = Annotated[str | None, typer.Option("--profile", help="With --aws: of AWS's configuration.")]

@@ -434,12 +434,13 @@ def test_without_its_library_an_answer_names_the_extra(
     ("told", "moment"),
     [
         ("2h", START - timedelta(hours=2)), ("7d", START - 7 * DAY), ("2024-04-30", START - DAY - timedelta(hours=2)),
-        ("2024-04-30T00:00:00Z", START - DAY), (date(2024, 4, 30), START - DAY - timedelta(hours=2)),
+        ("2024-04-30T00:00:00Z", START - DAY), ("2024-04-30T00:00", START - DAY - timedelta(hours=2)),
+        ("2024-04-30 02:00:00", START - DAY), ("2024-04-30T00:00+00:00", START - DAY), (date(2024, 4, 30), START - DAY - timedelta(hours=2)),
         (datetime(2024, 4, 30, tzinfo=UTC), START - DAY), (datetime(2024, 4, 30), START - DAY),  # noqa: DTZ001
     ],
 )  # fmt: skip
 def test_a_point_in_time_is_told_as_people_tell_it(told: Any, moment: datetime) -> None:
-    """A date is of the time zone that is asked for; a moment without one is UTC's."""
+    """A date, and a time of the clock, is of the time zone that is asked for; a datetime without one is UTC's."""
     assert moment_of(told, START, zone_of("Europe/Berlin")) == moment
 
 
