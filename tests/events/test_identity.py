@@ -153,3 +153,15 @@ def test_the_time_in_a_key_ends_where_32_bits_do(when: str | None, seconds: int)
 def test_times_outside_an_object_ids_clock_still_make_a_key(when: str | None) -> None:
     """They sort at the nearest end."""
     assert len(key("Open", {"timestamp": when}, timestamp=when)) == 24
+
+
+def test_events_without_a_message_id_are_told_apart_by_their_text() -> None:
+    """SES always sends one; but what came without is not another's repeat, and stays its own."""
+    raws = [
+        {"eventType": "Send", "mail": {"timestamp": "2024-05-01T09:00:00.000Z", "destination": [to]}}
+        for to in ("a@example.com", "b@example.com")
+    ]
+    keys = [event_key(event) for raw in (*raws, *raws) for event in parse(raw)]
+
+    assert keys[0] != keys[1]
+    assert keys[:2] == keys[2:]

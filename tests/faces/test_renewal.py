@@ -110,7 +110,7 @@ def test_reindexing_makes_of_them_what_today_makes(file: Path, with_store: Any, 
     with_store(body)
     today = made_today()
     for row in plain(rows):
-        if file.stem == "v3-early":  # before its edition had groups
+        if file.stem == "v3-early" and "group" not in row["derived"]:  # rows of that edition had none
             today[row["_id"]]["derived"].pop("group", None)
         assert row == today[row["_id"]]
     assert tables["ses_event_unfinished"].find({}).to_list() == []
