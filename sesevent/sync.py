@@ -133,6 +133,7 @@ class EventRepository:
 
     Answers are ordered by event time; *since* is included, *until* is not. *after* takes the
     ``cursor`` of the last row seen and continues behind it.
+    What is None where one thing is asked for, no type at all, and a time as text raise ConfigurationError.
     """
 
     def __init__(self, collections: dict[str, Any], pseudonyms: Pseudonyms | None = None) -> None:
@@ -172,7 +173,7 @@ class EventRepository:
         limit: int | None = None,
         after: Cursor | None = None,
     ) -> Results:
-        """Events of these types, in SES's own words, such as ``Bounce`` and ``Rendering Failure``."""
+        """Events of these types, in SES's words, however spelled, such as ``Bounce`` and ``Rendering Failure``."""
         return self.find(
             types=at_least_one(types, "types"),
             since=since,

@@ -37,7 +37,7 @@ class SesEventQuerySet(QuerySet):  # type: ignore[misc]  # mongoengine has no ty
         return self._raw(reads.of_message(message_id))
 
     def of_type(self, *types: str) -> SesEventQuerySet:
-        """Events of these types, in SES's own words, such as ``Bounce`` and ``Rendering Failure``."""
+        """Events of these types, in SES's words, however spelled, such as ``Bounce`` and ``Rendering Failure``."""
         return self._raw(reads.of_types(types))
 
     def between(self, since: datetime | None = None, until: datetime | None = None) -> SesEventQuerySet:
