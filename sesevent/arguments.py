@@ -6,7 +6,6 @@ No message quotes what was given. Next: :mod:`sesevent.addresses`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -25,8 +24,8 @@ def given(value: str, what: str) -> str:
 
 
 def several(values: T, what: str) -> T:
-    """*values*, of which there may be many. Raises ConfigurationError for one text, and for a mapping."""
-    if isinstance(values, (str, bytes, bytearray, Mapping)) or values is None:
+    """*values*, of which there may be many. Raises ConfigurationError for None, and for one text."""
+    if isinstance(values, (str, bytes, bytearray)) or values is None:
         raise ConfigurationError(f"{what} must be several, in a list, and is {_kind(values)}.")
     return values
 

@@ -66,6 +66,7 @@ def test_an_empty_answer_is_no_slip(asked: EventStore) -> None:
     """Whoever asks for nobody in particular is told of nobody."""
     assert asked.events.for_recipient("").to_list() == []
     assert list(asked.suppression.check_many([])) == []
+    assert [one.allowed for one in asked.suppression.check_many(dict.fromkeys(["ann@example.com"]))] == [False]
 
 
 @pytest.mark.parametrize("word", ["Bounce", "bounce", "BOUNCE"])

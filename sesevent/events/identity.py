@@ -38,9 +38,10 @@ def event_key(event: Event) -> bytes:
 
 
 def key_of(event: Essentials) -> bytes:
-    """The same, of an event's essentials. An event of no mail that could be named is known by its whole text."""
+    """The same, of an event's essentials. An event of no mail that could be named is known by all it says."""
     identity = IDENTITY.get(event.type, UNKNOWN)
-    text = "\x1f".join([event.type, event.message_id or event.text, *identity.parts(event)])
+    mail = event.message_id or str(jsontext.settled(event.decoded()))
+    text = "\x1f".join([event.type, mail, *identity.parts(event)])
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return _seconds(event.timestamp).to_bytes(4, "big") + digest
 

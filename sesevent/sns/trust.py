@@ -77,6 +77,8 @@ def trusted_each(raws: Iterable[Raw], *, because: str) -> Iterator[VerifiedMessa
 
     Raises ConfigurationError where no reason is given, and for one text or mapping: `trusted` takes one.
     """
+    if isinstance(raws, Mapping):
+        raise ConfigurationError("What was handed in is one thing: trusted() takes it.")
     return (trusted(raw, because=because) for raw in several(raws, "raws"))
 
 

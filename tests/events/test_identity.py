@@ -155,7 +155,7 @@ def test_times_outside_an_object_ids_clock_still_make_a_key(when: str | None) ->
     assert len(key("Open", {"timestamp": when}, timestamp=when)) == 24
 
 
-def test_events_without_a_message_id_are_told_apart_by_their_text() -> None:
+def test_events_without_a_message_id_are_told_apart_by_all_they_say() -> None:
     """SES always sends one; but what came without is not another's repeat, and stays its own."""
     raws = [
         {"eventType": "Send", "mail": {"timestamp": "2024-05-01T09:00:00.000Z", "destination": [to]}}
