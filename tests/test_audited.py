@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sesevent import EventStore, Verifier, testing, trusted
+from sesevent import EventStore, Verifier, local, testing, trusted
 from sesevent.faces import (
     analytics,
     audit,
@@ -158,7 +158,6 @@ DONE: dict[str, tuple[str, Doing]] = {
     "archive: deleted here": ("archive deleted here", lambda s, d, u: archived(s, d)),
     "restore": ("archive restored", lambda s, d, u: archived(s, d).restore()),
     "dead letters": ("dead letters purged", lambda s, d, u: with_a_dead_letter(s).dead_letters.purge(everything=True)),
-    "storage": ("compacted", lambda s, d, u: with_an_old_event(s).storage.compact(by="ann")),
     "subscription: confirmed": (
         "subscription confirmed", lambda s, d, u: s.record_handshake(handshake("SubscriptionConfirmation"), confirmed=True)),
     "subscription: offered": (
@@ -181,6 +180,15 @@ def test_whatever_is_done_is_in_the_trail(
     assert act in [entry.act for entry in told]
     assert "ann.person" not in repr(told)
     assert store.audit.verify().intact
+
+
+def test_a_compaction_is_in_the_trail() -> None:
+    """On a server of its own: while it goes on, others there may wait for long."""
+    with local.server() as uri, EventStore.connect(uri, database="alone", timeout_seconds=60) as store:
+        with_an_old_event(store).storage.compact(by="ann")
+
+        assert "compacted" in [entry.act for entry in store.audit.latest()]
+        assert store.audit.verify().intact
 
 
 def test_every_act_about_a_person_is_one_of_the_table() -> None:
