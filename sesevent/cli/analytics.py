@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -79,8 +79,13 @@ def _sign(run: Any, command: Command, more: Mapping[str, tuple[Any, Any]]) -> No
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
         for name, (kind, default) in more.items()
     ]
-    run.__signature__ = inspect.Signature([one.replace(annotation=hints[one.name]) for one in own] + added)
+    run.__signature__ = inspect.Signature([one.replace(annotation=_annotated(hints[one.name])) for one in own] + added)
     run.__annotations__ = {one.name: one.annotation for one in run.__signature__.parameters.values()}
+
+
+def _annotated(hint: Any) -> Any:
+    """What was annotated: before Python 3.11 a default of None is told around it."""
+    return next((one for one in get_args(hint) if get_origin(one) is Annotated), hint)
 
 
 def _show(answer: Answer, table: Callable[[Any], Iterable[dict[str, Any]]], *, csv: bool, json: bool) -> None:
