@@ -29,7 +29,7 @@ MOST: Final = 10_000
 """Periods of one answer: a year of hours."""
 
 _A_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_ON_A_CLOCK: Final = re.compile(_A_DATE.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+_ON_A_CLOCK: Final = re.compile(_A_DATE.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?)?")
 _QUARTER: Final = timedelta(minutes=15)
 """No clock is set by less, nor any zone off by a part of it."""
 

@@ -10,12 +10,11 @@ import typer
 from sesevent.bounces.priority import REASON_ORDER
 from sesevent.cli import options
 from sesevent.cli.output import clean, event_row, for_people, note, print_json, print_rows
-from sesevent.events.parse import word_of
 
 if TYPE_CHECKING:
     from sesevent.storage.codec import StoredEvent
 
-__all__ = ["event", "events", "row", "timeline", "words"]
+__all__ = ["event", "events", "row", "timeline"]
 
 
 def events(
@@ -41,7 +40,7 @@ def events(
     with options.opened_store(uri, database, collection, timeout) as store:
         found = store.events.find(
             message_id=message_id,
-            types=words(type),
+            types=type or (),
             reasons=[_reason(word) for word in reason or ()],
             recipient=recipient,
             tag=options.tag(tag),
@@ -94,11 +93,6 @@ def _reason(word: str) -> str:
     if word not in REASON_ORDER:
         raise typer.BadParameter(f"There is no reason {word!r}; there are {', '.join(sorted(REASON_ORDER))}.")
     return word
-
-
-def words(types: list[str] | None) -> list[str]:
-    """SES's words, however they are written."""
-    return [word_of(word) for word in types or ()]
 
 
 def row(stored: StoredEvent, *, short: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from sesevent.addresses import mask, normal
 from sesevent.cli import options
-from sesevent.cli.events import row, words
+from sesevent.cli.events import row
 from sesevent.cli.output import clean, for_people, note, print_json
 from sesevent.cli.signals import ended_by_signals
 
@@ -62,7 +62,7 @@ def watch(
         options.opened_store(uri, database, collection, timeout) as store,
         store.watch(
             name,
-            types=words(type),
+            types=type or (),
             since=options.moment(since),
             max_wait_seconds=idle,
             polling=polling or None,

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from sesevent.errors import ConfigurationError, StoreError
+from sesevent.events.parse import word_of
 from sesevent.moments import read_moment
 from sesevent.ops import Plan, ask
 from sesevent.storage import arrivals, positions
@@ -75,7 +76,7 @@ def wish(
     return Wish(
         name,
         None if resume_after is None else positions.read_position(resume_after),
-        (types,) if isinstance(types, str) else tuple(types),
+        tuple(map(word_of, (types,) if isinstance(types, str) else types)),
         None if since is None else read_moment(since),
         max_wait_seconds,
         polling,

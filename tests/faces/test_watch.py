@@ -137,7 +137,7 @@ def test_rows_of_a_mongoose_application_are_given_and_told_apart_by_their_inner_
 @both_ways
 def test_odd_rows_stop_no_watch(store: EventStore, rows: Any, polling: bool) -> None:
     """Of whatever others put into the collection."""
-    with store.watch(types="Bounce", polling=polling, **SOON) as watch:
+    with store.watch(types="bounce", polling=polling, **SOON) as watch:
         rows.insert_many([{}, {"Type": 1, "Message": {"a": 1}}, {"Type": "Notification", "Message": '"Bounce"'}])
         store.receive(bounce(1))
 
