@@ -87,7 +87,7 @@ def test_a_client_without_news_can_come_again_too(serve_api: Any) -> None:
     client.leave()
     take(api.store, mail("complaint", message_id="m-2"))
 
-    assert Following(api, after=place, type="Complaint").next()["message_id"] == "m-2"
+    assert Following(api, after=place, type="complaint").next()["message_id"] == "m-2"
 
 
 def test_what_came_while_nobody_followed_is_told_to_who_comes_again(serve_api: Any) -> None:

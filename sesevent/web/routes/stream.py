@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from sesevent import addresses
 from sesevent.aio import AsyncEventStore
 from sesevent.errors import StoreError
+from sesevent.events.parse import word_of
 from sesevent.web.asked import AddressText, Name, Reason, Tag, tag_of
 from sesevent.web.live import Wanted
 from sesevent.web.problems import Refused
@@ -106,7 +107,7 @@ async def follow_events(
     if clear:
         await unmasked(request)
     wanted = Wanted(
-        frozenset(types),
+        frozenset(map(word_of, types)),
         frozenset(reasons),
         configuration_set,
         campaign,
