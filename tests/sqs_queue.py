@@ -11,11 +11,24 @@ from typing import Any
 
 import boto3
 from moto.server import ThreadedMotoServer
+from moto.sqs.models import Queue as MotoQueue
 
 from sesevent import testing
 
 REGION = "eu-west-1"
 KEYS = {"region_name": REGION, "aws_access_key_id": "x", "aws_secret_access_key": "y"}
+
+
+_delete = MotoQueue.delete_message
+
+
+def _delete_in_turn(queue: MotoQueue, handle: str) -> None:
+    """As SQS does: of deletions at the same moment, and of messages that arrive meanwhile, none is lost."""
+    with queue._messages_lock:
+        _delete(queue, handle)
+
+
+MotoQueue.delete_message = _delete_in_turn  # type: ignore[method-assign]
 
 
 def moto(host: str = "127.0.0.1", port: int = 0) -> tuple[Any, str]:
