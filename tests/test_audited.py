@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,6 +154,7 @@ DONE: dict[str, tuple[str, Doing]] = {
     "retention: ends": ("retention delete ends", lambda s, d, u: with_an_old_event(s).retention.run(POLICY)),
     "retention: by MongoDB": ("expiry begins", lambda s, d, u: s.retention.expire(POLICY, by="ann")),
     "retention: no more by MongoDB": ("expiry ends", lambda s, d, u: ended(s)),
+    "migration: taken back": ("migration undone", lambda s, d, u: s.migration.undo(by="ann")),
     "hold": ("hold", lambda s, d, u: s.keeping.hold("address", WHO, by="ann", why="x")),
     "hold: lifted": ("release", lambda s, d, u: released(s)),
     "archive": ("archive written", lambda s, d, u: archived(s, d)),
@@ -180,6 +183,14 @@ def test_whatever_is_done_is_in_the_trail(
     assert act in [entry.act for entry in told]
     assert "ann.person" not in repr(told)
     assert store.audit.verify().intact
+
+
+def test_the_guide_tells_of_every_act() -> None:
+    """Whoever reads a trail finds there what its words mean."""
+    guide = (Path(__file__).parents[1] / "docs/how-to/keep-an-audit-trail.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([^`]+)`", guide)) | {"retention delete begins", "retention delete ends"}  # told as one
+
+    assert {act for act, _ in DONE.values()} <= told
 
 
 def test_a_compaction_is_in_the_trail() -> None:
@@ -272,7 +283,7 @@ METHODS: dict[str, str] = {
     "Encrypting.status": READS,
     "Migration.inspect": READS,
     "Migration.run": "(works out what the row says already; repeats that are deleted are told)",
-    "Migration.undo": "(takes back what was worked out)",
+    "Migration.undo": HERE,
     "Monitor.acknowledge": "(concerns an alarm; its own log says who)",
     "Monitor.silence": "(concerns an alarm; its own log says who)",
     "Storage.compact": HERE,

@@ -37,7 +37,9 @@ def migrate(
         if undo:
             with progress("rows") as told:
                 done = store.migration.undo(
-                    rows_per_second=rows_per_second, on_progress=lambda so_far: told(so_far.rows)
+                    by=options.author(by),
+                    rows_per_second=rows_per_second,
+                    on_progress=lambda so_far: told(so_far.rows),
                 )
             print_counts({"rows": done.rows, "reworded": done.reworded, "left": done.left}, as_json=json)
             if done.reworded:

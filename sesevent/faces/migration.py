@@ -101,12 +101,17 @@ class Migration:
         return done
 
     def undo(
-        self, *, rows_per_second: float | None = None, on_progress: Callable[[Migrated], object] | None = None
+        self,
+        *,
+        by: str = "",
+        rows_per_second: float | None = None,
+        on_progress: Callable[[Migrated], object] | None = None,
     ) -> Migrated:
         """Take back what rows of other applications were given, marks too: they are as they were written.
 
         Facts that only they told are forgotten, and standings and rollups follow. What was deleted stays deleted. Rows
-        of this library stay as they are. Killed, it is simply run again.
+        of this library stay as they are. Killed, it is simply run again. That it is done, and *by* whom, is written
+        into the audit trail.
 
         What is encrypted in them is written back in the clear, as the other application wrote it. A row of which
         something cannot be opened is left as it is and counted (``left``): restore the key vault, or give the store
@@ -114,6 +119,7 @@ class Migration:
         are gone (``reworded``).
         """
         pace, done = Pace(rows_per_second), Migrated()
+        self._perform(migrate.undoing(by, self._clock()))
         after = None
         while True:
             page = self._perform(renewing.take_back_some(self._policy, after))
@@ -190,12 +196,17 @@ class AsyncMigration:
         return done
 
     async def undo(
-        self, *, rows_per_second: float | None = None, on_progress: Callable[[Migrated], object] | None = None
+        self,
+        *,
+        by: str = "",
+        rows_per_second: float | None = None,
+        on_progress: Callable[[Migrated], object] | None = None,
     ) -> Migrated:
         """Take back what rows of other applications were given, marks too: they are as they were written.
 
         Facts that only they told are forgotten, and standings and rollups follow. What was deleted stays deleted. Rows
-        of this library stay as they are. Killed, it is simply run again.
+        of this library stay as they are. Killed, it is simply run again. That it is done, and *by* whom, is written
+        into the audit trail.
 
         What is encrypted in them is written back in the clear, as the other application wrote it. A row of which
         something cannot be opened is left as it is and counted (``left``): restore the key vault, or give the store
@@ -203,6 +214,7 @@ class AsyncMigration:
         are gone (``reworded``).
         """
         pace, done = Pace(rows_per_second), Migrated()
+        await self._perform(migrate.undoing(by, self._clock()))
         after = None
         while True:
             page = await self._perform(renewing.take_back_some(self._policy, after))

@@ -24,7 +24,7 @@ from sesevent.storage.older import Inspection, look_at
 from sesevent.storage.operations import Count, Document
 from sesevent.storage.renewal import DUPLICATE_OF, Place
 
-__all__ = ["PAGE", "Duplicates", "Migrated", "duplicates_page", "inspect_page", "policy_of"]
+__all__ = ["PAGE", "Duplicates", "Migrated", "duplicates_page", "inspect_page", "policy_of", "undoing"]
 
 PAGE: Final = 1000  # rows
 
@@ -76,6 +76,11 @@ def policy_of(duplicates: str, by: str) -> Duplicates:
     if duplicates == "delete" and not by:
         raise ConfigurationError("Say who deletes duplicates.", hint="Give by=…; it is written into the audit trail.")
     return duplicates  # type: ignore[return-value]  # it was checked
+
+
+def undoing(by: str, now: datetime) -> Plan[None]:
+    """Write into the audit that rows are given back: what is encrypted in them becomes readable."""
+    yield from audit.note(AuditEntry(now, "migration undone", EVENTS, by))
 
 
 # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
