@@ -168,6 +168,9 @@ def query(
     sql: Annotated[str, typer.Argument(help="DuckDB's SQL; the table is called events.")],
     since: Since = None,
     until: Until = None,
+    local_files: Annotated[
+        bool, typer.Option("--local-files", help="Let it read and write other files, too: as read_csv and COPY do.")
+    ] = False,
     region: options.BucketRegion = None,
     endpoint_url: options.BucketEndpoint = None,
     uri: options.Uri = None,
@@ -180,6 +183,6 @@ def query(
     begin, end = options.moment(since), options.moment(until)
     with (
         opened_archive(place, region, endpoint_url, uri, database, collection, timeout) as archive,
-        archive.query(sql, since=begin, until=end) as answer,
+        archive.query(sql, since=begin, until=end, local_files=local_files) as answer,
     ):
         print_rows((dict(zip(answer.columns, row, strict=True)) for row in answer), as_json=json)

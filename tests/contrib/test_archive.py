@@ -1063,6 +1063,48 @@ def test_what_is_no_sql_is_told(store: Any, directory: Directory) -> None:
         Archive(store, directory).query("SELEC nonsense")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_text('{other}')",
+        "SELECT * FROM '{other}'",
+        "SELECT * FROM read_text('{folder}/../{name}')",
+        "COPY events TO '{other}.parquet'",
+        "ATTACH '{other}.db'",
+        "SET enable_external_access = true",
+        "SET allowed_directories = ['/']",
+        "LOAD httpfs",
+    ],
+)
+def test_a_question_reaches_no_other_file_unless_it_may(
+    store: Any, directory: Directory, tmp_path: Path, sql: str
+) -> None:
+    """It may be somebody else's; nor may it allow itself more."""
+    fill(store)
+    other = tmp_path / "other.csv"
+    other.write_text("word\nsecret\n", encoding="utf-8")
+    archive = Archive(store, directory)
+    with pytest.raises(ConfigurationError, match="DuckDB") as told:
+        archive.query(sql.format(other=other, folder=directory.root, name=other.name))
+    assert "secret" not in str(told.value)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("other")] == ["other.csv"]
+
+
+def test_a_question_may_read_and_write_files_where_that_is_said(
+    store: Any, directory: Directory, tmp_path: Path
+) -> None:
+    """A list of one's own beside the events, and an answer in a file."""
+    fill(store)
+    mine, copied = tmp_path / "mine.csv", tmp_path / "copied.csv"
+    mine.write_text("type,word\nBounce,came back\n", encoding="utf-8")
+    archive = Archive(store, directory)
+    joined = f"SELECT DISTINCT word FROM events JOIN read_csv('{mine}') USING (type)"
+    with archive.query(joined, local_files=True) as answer:
+        assert list(answer) == [("came back",)]
+    archive.query(f"COPY ({joined}) TO '{copied}'", local_files=True).close()
+    assert copied.read_text(encoding="utf-8").split("\n")[:2] == ["word", "came back"]
+
+
 @pytest.mark.parametrize("url", ["ftp://host/x", "s3://", "s3:///x"])
 def test_what_is_no_place_is_told(url: str) -> None:
     """With what would be one."""

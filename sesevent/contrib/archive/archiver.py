@@ -256,14 +256,19 @@ class Archive:
             return False
         return any(id_of(document) in ids for some in self.documents(other, passing=True) for document in some)
 
-    def query(self, sql: str, *, since: datetime | None = None, until: datetime | None = None) -> Answer:
+    def query(
+        self, sql: str, *, since: datetime | None = None, until: datetime | None = None, local_files: bool = False
+    ) -> Answer:
         """Ask the archive and the database together, in DuckDB's SQL: ``events`` is the table (extra ``query``).
 
-        *since* and *until* bound the days (both included) that are looked at. What is in both counts once.
+        *since* and *until* bound the days (both included) that are looked at. What is in both counts once. With
+        *local_files* the question may also read and write files, as whoever runs this may, such as a list to join
+        with, or what is copied of an answer: so never of somebody else's SQL. Raises ConfigurationError for what is no
+        SQL, or asks for what there is not, or may not be had.
         """
         from sesevent.contrib.archive.query import ask
 
-        return ask(self, self._store, sql, since, until)
+        return ask(self, self._store, sql, since, until, local_files)
 
     # ── changing it ──
 

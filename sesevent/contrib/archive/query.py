@@ -1,7 +1,8 @@
 """SQL over the archive and the database together, by DuckDB (extra ``query``).
 
 The parts that a question may concern are fetched, and what the database has is spooled beside them, both as Parquet
-with the same columns: `events` is all of them, each event once.
+with the same columns: `events` is all of them, each event once. A question reaches those files and no others: it may
+come from somebody who may ask about events, and nothing else of this machine.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Answer:
         self.close()
 
 
-def ask(archive: Archive, store: EventStore, sql: str, since: datetime | None, until: datetime | None) -> Answer:
+def ask(
+    archive: Archive, store: EventStore, sql: str, since: datetime | None, until: datetime | None, local_files: bool
+) -> Answer:
     """Ask; see `Archive.query`. Raises ConfigurationError for what is no SQL, or asks for what there is not."""
     folder = tempfile.TemporaryDirectory(prefix="sesevent-query-")
     answer = Answer(folder, duckdb.connect())
@@ -75,6 +78,8 @@ def ask(archive: Archive, store: EventStore, sql: str, since: datetime | None, u
         for view, files in (("archived", "archived-*.parquet"), ("stored", "stored.parquet")):
             connection.read_parquet(str(root / files)).create_view(view)
         connection.execute(_EVENTS)
+        if not local_files:
+            _confine(connection, root)
         connection.execute(sql)
         answer.columns = [column[0] for column in connection.description or ()]
     except duckdb.Error as error:
@@ -85,6 +90,18 @@ def ask(archive: Archive, store: EventStore, sql: str, since: datetime | None, u
         answer.close()
         raise
     return answer
+
+
+def _confine(connection: Any, root: Path) -> None:
+    """Let what is asked read and write in a folder, and nowhere else; and change none of this.
+
+    https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
+    """
+    within = str(root).replace("'", "''")
+    connection.execute(f"SET temp_directory = '{within}/spilled'")
+    connection.execute(f"SET allowed_directories = ['{within}']")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def _spool_stored(store: EventStore, file: Path, since: datetime | None, until: datetime | None) -> None:
