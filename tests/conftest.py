@@ -13,6 +13,7 @@ import pytest
 from nothing_personal import listened, personal_in
 
 from both import CORPUS, Stores, encrypted, in_memory, on_a_server
+from forked import Forked
 
 # How fast a machine is, or how busy, says nothing about the code.
 hypothesis.settings.register_profile(
@@ -58,6 +59,14 @@ def mongodb_uri() -> Iterator[str]:
 
     with local.server() as uri:
         yield uri
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Forked]:
+    """What starts commands, and has imported them already."""
+    started = Forked()
+    yield started
+    started.end()
 
 
 @pytest.fixture(scope="session")

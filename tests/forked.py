@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,20 @@ class Forked:
         self._socket = ours
 
     def run(
-        self, arguments: list[str], stdin: str, environment: dict[str, str], timeout: float
+        self,
+        arguments: list[str],
+        stdin: str = "",
+        environment: Mapping[str, str] = os.environ,
+        *,
+        folder: Path | None = None,
+        timeout: float = 60,
     ) -> subprocess.CompletedProcess[str]:
-        """As `subprocess.run` does it."""
+        """As `subprocess.run` does it; in this process's own *folder*, or another."""
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as wrong:
             given.write(stdin.encode())
             given.seek(0)
-            told = json.dumps({"arguments": arguments, "environment": environment, "folder": str(Path.cwd())}).encode()
+            place = str(folder or Path.cwd())
+            told = json.dumps({"arguments": arguments, "environment": dict(environment), "folder": place}).encode()
             socket.send_fds(self._socket, [told], [given.fileno(), said.fileno(), wrong.fileno()])
             self._socket.settimeout(timeout)
             process = int(self._socket.recv(LONGEST))

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from both import encrypted
 from forked import Forked
-
-
-@pytest.fixture(scope="session")
-def forked() -> Iterator[Forked]:
-    """What starts commands, and has imported them already."""
-    started = Forked()
-    yield started
-    started.end()
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +36,6 @@ def sesevent(
         environment = os.environ | {"SESEVENT_MONGODB_URI": uri or "", "SESEVENT_DATABASE": database} | encryption_file
         if uri is None:
             del environment["SESEVENT_MONGODB_URI"]
-        return forked.run(list(arguments), stdin, environment | more, timeout=60)
+        return forked.run(list(arguments), stdin, environment | more)
 
     return run

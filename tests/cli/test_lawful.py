@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +17,23 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sesevent.cli", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_keys_and_links_of_unsubscribing(tmp_path: Path) -> None:
+def test_keys_and_links_of_unsubscribing(tmp_path: Path, sesevent: Any) -> None:
     """A new key goes before the old one, in a file of one's own; links of both are read, others are not."""
     pytest.importorskip("cryptography")
     keys, url = tmp_path / "keys", "https://mail.example.com/u"
-    assert run("unsubscribe", "key", str(keys)).returncode == 0
+    assert sesevent("unsubscribe", "key", str(keys)).returncode == 0
     asked = ("unsubscribe", "headers", "-", "--stream", "news", "--about", "issue 7", "--url", url)
-    told = json.loads(run(*asked, "--unsubscribe-keys", str(keys), given="Ann@Example.com\n").stdout)
+    told = json.loads(sesevent(*asked, "--unsubscribe-keys", str(keys), stdin="Ann@Example.com\n").stdout)
     first = keys.read_text().split()
-    assert run("unsubscribe", "key", str(keys)).returncode == 0
+    assert sesevent("unsubscribe", "key", str(keys)).returncode == 0
 
     assert keys.read_text().split()[1:] == first
     assert keys.stat().st_mode & 0o077 == 0
     link = told["List-Unsubscribe"].strip("<>")
-    (row,) = lines(run("unsubscribe", "read", link, "--unsubscribe-keys", str(keys)).stdout)
+    (row,) = lines(sesevent("unsubscribe", "read", link, "--unsubscribe-keys", str(keys)).stdout)
     assert (row["address"], row["stream"], row["about"]) == ("ann@example.com", "news", "issue 7")
-    assert run("unsubscribe", "read", link[:-3], "--unsubscribe-keys", str(keys)).returncode == 1
-    assert run("unsubscribe", "read", link).returncode == 2
+    assert sesevent("unsubscribe", "read", link[:-3], "--unsubscribe-keys", str(keys)).returncode == 1
+    assert sesevent("unsubscribe", "read", link).returncode == 2
 
 
 def test_hygiene_is_told_as_json_and_csv(store: Any, sesevent: Any) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forked import Forked
 from sesevent.cli.settings import COMMON, masked
 
 Run = Callable[..., Any]
@@ -21,14 +20,13 @@ VARIABLES = {one.variable for one in COMMON.values()} | {"SESEVENT_CONFIG", "SES
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, forked: Forked) -> Run:
     """The command in a folder and a home of its own."""
 
     def run(*arguments: str, **more: str) -> Any:
         clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
         environment = clean | {"XDG_CONFIG_HOME": str(tmp_path / "home")} | more
-        command = [sys.executable, "-m", "sesevent.cli", *arguments]
-        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        return forked.run(list(arguments), environment=environment, folder=tmp_path)
 
     return run
 

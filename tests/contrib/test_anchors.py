@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from forked import Forked
 from sesevent import ConfigurationError
 from sesevent.audit import Anchor
 from sesevent.contrib import anchors
@@ -58,12 +58,19 @@ def test_what_is_no_key_is_said() -> None:
             list(anchors.read([], wrong))
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "sesevent.cli", "audit", *arguments], capture_output=True, text=True)
+@pytest.fixture
+def command(forked: Forked) -> Callable[..., Any]:
+    return lambda *arguments: forked.run(["audit", *arguments])
 
 
 def test_a_rewritten_trail_is_found_by_its_anchor(
-    store: Any, mongodb_uri: str, database: str, moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Any,
+    mongodb_uri: str,
+    database: str,
+    moto_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., Any],
 ) -> None:
     """By the command: a key, an anchor in a file and one under S3's lock, then somebody builds the whole chain anew."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -100,7 +107,7 @@ def test_a_rewritten_trail_is_found_by_its_anchor(
     assert command("verify", "--anchors", str(file), *place).returncode != 0  # unproven
 
 
-def test_the_trail_is_told(store: Any, mongodb_uri: str, database: str) -> None:
+def test_the_trail_is_told(store: Any, mongodb_uri: str, database: str, command: Callable[..., Any]) -> None:
     """Listed for a subject, and exported with its hashes."""
     for number in range(3):
         store.audit.note("tried", f"thing {number}", by="ann", why="to see")
