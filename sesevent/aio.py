@@ -779,6 +779,7 @@ class AsyncEventStore:
         privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
         encryption: Encrypts | None = None,
+        without_keys: bool = False,
         **options: Any,
     ) -> Connecting:
         """Connect to MongoDB and make sure that it answers.
@@ -790,8 +791,10 @@ class AsyncEventStore:
         made: from now on, in rows that this store writes. With *encryption* (`sesevent.contrib.encryption.Encryption`)
         what is personal is kept encrypted. Further *options* go to PyMongo's client.
 
-        Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
-        StoreUnavailable where none answers in time.
+        Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and where people are kept
+        encrypted or under pseudonyms and no key is told. With *without_keys* it connects all the same, for figures
+        alone: nobody is found by address then, so never ask it whom you may mail. Raises StoreUnavailable where no
+        server answers in time.
         """
         try:
             client: AsyncMongoClient[Any] = AsyncMongoClient(uri, **client_options(uri, timeout_seconds, options))
@@ -807,7 +810,7 @@ class AsyncEventStore:
             clock=clock,
             encryption=encryption,
         )
-        return Connecting(store)
+        return Connecting(store, store._greeting(without_keys))
 
     async def receive(self, message: VerifiedMessage, *, timeout_seconds: float | None = None) -> Receipt:
         """Receive one thing: store every event in it that is not stored yet, and derive suppression.
@@ -1022,7 +1025,8 @@ class AsyncEventStore:
 
     async def examine(self) -> list[doctor.Finding]:
         """Look at the connection, the server, the indexes and the rows, and say what is missing."""
-        return await perform(doctor.examine(self._settings), self._collections)
+        plan = doctor.examine(self._settings, self._privacy, encrypts=SEALS in self._collections)
+        return await perform(plan, self._collections)
 
     async def health(
         self, *, timeout_seconds: float = 5.0, limits: Limits = DEFAULT_LIMITS, also: Iterable[Asked] = ()
@@ -1052,6 +1056,10 @@ class AsyncEventStore:
     async def close(self) -> None:
         """Close the connections."""
         await self.client.close()
+
+    def _greeting(self, without_keys: bool) -> Plan[Any]:
+        encrypts = SEALS in self._collections
+        return doctor.greet(self._policy, self._clock(), self._privacy, encrypts=encrypts, without_keys=without_keys)
 
     async def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None, tell: Tell) -> None:
         with within(timeout_seconds):
@@ -1083,8 +1091,9 @@ class AsyncEventStore:
 class Connecting:
     """A store about to connect: await it, or enter it with ``async with``, which closes it too."""
 
-    def __init__(self, store: AsyncEventStore) -> None:
+    def __init__(self, store: AsyncEventStore, greeting: Plan[Any]) -> None:
         self._store = store
+        self._greeting = greeting
 
     def __await__(self) -> Generator[Any, None, AsyncEventStore]:
         return self._greeted().__await__()
@@ -1099,8 +1108,7 @@ class Connecting:
 
     async def _greeted(self) -> AsyncEventStore:
         try:
-            plan = doctor.greet(self._store._policy, self._store._clock(), self._store._privacy)
-            await perform(plan, self._store._collections)
+            await perform(self._greeting, self._store._collections)
         except BaseException:
             await self._store.close()
             raise

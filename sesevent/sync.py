@@ -750,6 +750,7 @@ class EventStore:
         privacy: Protection | None = None,
         clock: Callable[[], datetime] = utc_now,
         encryption: Encrypts | None = None,
+        without_keys: bool = False,
         **options: Any,
     ) -> EventStore:
         """Connect to MongoDB and make sure that it answers.
@@ -761,8 +762,10 @@ class EventStore:
         made: from now on, in rows that this store writes. With *encryption* (`sesevent.contrib.encryption.Encryption`)
         what is personal is kept encrypted. Further *options* go to PyMongo's client.
 
-        Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and
-        StoreUnavailable where none answers in time.
+        Raises ConfigurationError for a wrong URI, wrong credentials or too old a server, and where people are kept
+        encrypted or under pseudonyms and no key is told. With *without_keys* it connects all the same, for figures
+        alone: nobody is found by address then, so never ask it whom you may mail. Raises StoreUnavailable where no
+        server answers in time.
         """
         try:
             client: MongoClient[Any] = MongoClient(uri, **client_options(uri, timeout_seconds, options))
@@ -779,7 +782,7 @@ class EventStore:
                 clock=clock,
                 encryption=encryption,
             )
-            perform(doctor.greet(policy, clock(), privacy), store._collections)
+            perform(store._greeting(without_keys), store._collections)
         except BaseException:
             client.close()
             raise
@@ -994,7 +997,8 @@ class EventStore:
 
     def examine(self) -> list[doctor.Finding]:
         """Look at the connection, the server, the indexes and the rows, and say what is missing."""
-        return perform(doctor.examine(self._settings), self._collections)
+        plan = doctor.examine(self._settings, self._privacy, encrypts=SEALS in self._collections)
+        return perform(plan, self._collections)
 
     def health(
         self, *, timeout_seconds: float = 5.0, limits: Limits = DEFAULT_LIMITS, also: Iterable[Asked] = ()
@@ -1032,6 +1036,10 @@ class EventStore:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _greeting(self, without_keys: bool) -> Plan[Any]:
+        encrypts = SEALS in self._collections
+        return doctor.greet(self._policy, self._clock(), self._privacy, encrypts=encrypts, without_keys=without_keys)
 
     def _store_group(self, several: Sequence[Prepared], timeout_seconds: float | None, tell: Tell) -> None:
         with within(timeout_seconds):

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from both import encrypted
 from sesevent import AsyncEventStore, testing, trusted
 
 httpx = pytest.importorskip("httpx")
@@ -26,14 +27,17 @@ ROLES = ("read", "read:pii", "suppress", "admin")
 
 
 @contextmanager
-def serving(uri: str, database: str, *, encryption: Any = None, **settings: Any) -> Iterator[str]:
+def serving(
+    uri: str, database: str, *, encryption: Any = None, without_keys: bool = False, **settings: Any
+) -> Iterator[str]:
     """The address of a server in a thread of its own; ended as a signal would end it."""
     from sesevent.web.server import serve
 
     started: queue.Queue[Any] = queue.Queue()
 
     async def main() -> None:
-        async with AsyncEventStore.connect(uri, database=database, encryption=encryption) as store:
+        told = encrypted() if encryption is None and not without_keys else {"encryption": encryption}
+        async with AsyncEventStore.connect(uri, database=database, without_keys=without_keys, **told) as store:
             await serve(store, port=0, on_start=lambda server, port: started.put((server, port)), **settings)
 
     def run() -> None:

@@ -117,6 +117,14 @@ def _options(
             show_default=False,
         ),
     ] = None,
+    without_keys: Annotated[
+        bool,
+        typer.Option(
+            "--without-keys",
+            envvar=options.WITHOUT_KEYS_VARIABLE,
+            help="For figures alone: go on though people are kept encrypted or under pseudonyms, and no key is told.",
+        ),
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
     ] = False,
@@ -133,6 +141,8 @@ def _options(
     ctx.call_on_close(lambda: options.PRIVACY_FILES.reset(kept))
     keyed = options.ENCRYPTION_FILE.set(files["encryption"])
     ctx.call_on_close(lambda: options.ENCRYPTION_FILE.reset(keyed))
+    asked = options.WITHOUT_KEYS.set(without_keys)
+    ctx.call_on_close(lambda: options.WITHOUT_KEYS.reset(asked))
 
 
 app.command("demo")(demo.demo)

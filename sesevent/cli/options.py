@@ -81,6 +81,7 @@ KEYS_VARIABLE = "SESEVENT_PRIVACY_KEYS"
 KEYS_FILE_VARIABLE = "SESEVENT_PRIVACY_KEYS_FILE"
 
 ENCRYPTION_VARIABLE = "SESEVENT_ENCRYPTION"
+WITHOUT_KEYS_VARIABLE = "SESEVENT_WITHOUT_KEYS"
 
 POLICY_FILE: ContextVar[str | None] = ContextVar("policy", default=None)
 """The policy's file, where a flag or a settings file names it; else the environment is asked."""
@@ -91,6 +92,9 @@ PRIVACY_FILES: ContextVar[tuple[str | None, str | None]] = ContextVar("privacy",
 
 ENCRYPTION_FILE: ContextVar[str | None] = ContextVar("encryption", default=None)
 """The file that names the master key, likewise."""
+
+WITHOUT_KEYS: ContextVar[bool] = ContextVar("without_keys", default=False)
+"""Whether a store may be opened whose people only keys can tell."""
 
 
 @contextmanager
@@ -120,6 +124,7 @@ def place(
         "policy": _policy(),
         "privacy": privacy(),
         "encryption": encryption(before),
+        "without_keys": WITHOUT_KEYS.get(),
     }
 
 

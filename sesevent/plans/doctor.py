@@ -18,11 +18,13 @@ from sesevent.storage.codec import DERIVED_VERSION
 from sesevent.storage.connection import Settings
 from sesevent.storage.layout import (
     COMPRESSED,
+    ENCRYPTION,
     EVENTS,
     HOLDS,
     INDEXES,
     PLURAL,
     POLLING,
+    RING,
     SUPPRESSION,
     UNFINISHED,
     WATCHES,
@@ -34,8 +36,9 @@ from sesevent.suppression.policy import DEFAULT_POLICY, Policy
 if TYPE_CHECKING:
     from sesevent.privacy.protection import Protection
 
-__all__ = ["Finding", "ensure_indexes", "examine", "greet", "kind", "missing_indexes"]
+__all__ = ["Finding", "ensure_indexes", "examine", "greet", "keys_missing", "kind", "missing_indexes"]
 
+_PSEUDONYMS: Final = "pseudonym keys"
 _AUDITED = 200  # entries
 _COUNTED = 100_000  # rows; beyond it the exact number changes no advice
 _MANY = 10_000  # of what is well
@@ -53,15 +56,43 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def greet(policy: Policy, now: datetime, privacy: Protection | None = None) -> Plan[Document]:
-    """Make sure that a server answers, and that we may talk to it; the audit hears which policies we follow."""
+def greet(
+    policy: Policy,
+    now: datetime,
+    privacy: Protection | None = None,
+    *,
+    encrypts: bool = False,
+    without_keys: bool = False,
+) -> Plan[Document]:
+    """Make sure that a server answers, and that we may talk to it; the audit hears which policies we follow.
+
+    Raises ConfigurationError where people are kept in a form that only keys can tell, and there are none, unless
+    somebody said so (*without_keys*): nobody would be found, and who is suppressed would be mailed.
+    """
     hello: Document = yield from ask(Command("hello"))
     yield from ask(Count(EVENTS, {"_id": None}, 1))  # what a user without rights is refused
+    missing = yield from keys_missing(privacy, encrypts=encrypts)
+    if missing and not without_keys:
+        raise ConfigurationError(f"{missing[0].finding.capitalize()}.", hint=missing[0].remedy)
     yield from audit.note_followed("suppression policy", policy.version, DEFAULT_POLICY.version, now)
     yield from audit.note_followed("privacy policy", "" if privacy is None else privacy.policy.version, "", now)
-    if privacy is not None:
-        yield from audit.note_keys("pseudonym keys", privacy.keys, now)
+    if privacy is not None and not missing:  # else whoever forgets the keys tomorrow would not be told
+        yield from audit.note_keys(_PSEUDONYMS, privacy.keys, now)
     return hello
+
+
+def keys_missing(privacy: Protection | None, *, encrypts: bool) -> Plan[list[Finding]]:
+    """What is kept here in a form that only keys can tell which are not given."""
+    try:
+        sealed = 0 if encrypts else (yield from ask(Count(ENCRYPTION, {"_id": RING}, 1)))
+        used = yield from audit.latest(1, _PSEUDONYMS)
+    except (StoreError, ConfigurationError) as error:  # whoever may not read this is not kept from the rest
+        if error.retryable:
+            raise
+        return []
+    known = set() if privacy is None else set(privacy.keys.values())
+    unknown = bool(used) and known.isdisjoint(used[0].detail.values())
+    return [finding for missing, finding in ((sealed, _ENCRYPTED), (unknown, _PSEUDONYMOUS)) if missing]
 
 
 def ensure_indexes(polling: bool = False) -> Plan[list[str]]:
@@ -90,13 +121,16 @@ def _ensure_indexes(collection: str, polling: bool) -> Plan[list[str]]:
     return [model.document["name"] for model in ways[0]]
 
 
-def examine(settings: Settings | None) -> Plan[list[Finding]]:
-    """Look at the connection, the server and the collections."""
+def examine(
+    settings: Settings | None, privacy: Protection | None = None, *, encrypts: bool = False
+) -> Plan[list[Finding]]:
+    """Look at the connection, the server, the collections, and whether there are keys for what they hold."""
     hello = yield from ask(Command("hello"))
     build = yield from ask(Command("buildInfo"))
     findings = [Finding("ok", "server", f"MongoDB {build['version']}"), kind(hello)]
     if settings is not None:
         findings += _connection(settings, local=_is_local(hello))
+    findings += yield from keys_missing(privacy, encrypts=encrypts)
     present = yield from ask(ListIndexes(EVENTS))
     findings.append(_indexes((yield from missing_indexes())))
     polled = yield from ask(Count(WATCHES, {"polling": True}, 1))
@@ -270,6 +304,19 @@ _EXPOSED: Final[tuple[_Rule, ...]] = (
     ),
 )
 
+_NOBODY_FOUND = "nobody would be found by address, and who is suppressed would be mailed"
+_ENCRYPTED = Finding(
+    "error",
+    "keys",
+    f"what is kept of people is encrypted here, and no key is told: {_NOBODY_FOUND}",
+    "Give encryption=Encryption(…), on the command line --encryption FILE; or, for figures alone, without_keys.",
+)
+_PSEUDONYMOUS = Finding(
+    "error",
+    "keys",
+    f"people are kept under pseudonyms here, and none of their keys is told: {_NOBODY_FOUND}",
+    "Give privacy=Protection(…, keys), on the command line --privacy-keys FILE; or, for figures alone, without_keys.",
+)
 _POLLED_WITHOUT_INDEX = Finding(
     "warning",
     "watches",

@@ -19,9 +19,9 @@ from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
 from sesevent.plans import audit
-from sesevent.plans.keys import RING, ROOT, Keyring, Known, destroy, vault_document, what_is_known
+from sesevent.plans.keys import ROOT, Keyring, Known, destroy, vault_document, what_is_known
 from sesevent.plans.sealing import prepare, seal
-from sesevent.storage.layout import DEAD_LETTERS, ENCRYPTION, EVENTS, HOLDS, KEYS, SUPPRESSION, SUPPRESSION_ACTS
+from sesevent.storage.layout import DEAD_LETTERS, ENCRYPTION, EVENTS, HOLDS, KEYS, RING, SUPPRESSION, SUPPRESSION_ACTS
 from sesevent.storage.operations import (
     AskPseudonyms,
     Count,

@@ -20,12 +20,12 @@ from sesevent.errors import ConfigurationError, SesEventError
 from sesevent.macs import mac
 from sesevent.ops import Plan
 from sesevent.plans import audit
-from sesevent.storage.layout import ENCRYPTION, KEYS
+from sesevent.storage.layout import ENCRYPTION, KEYS, RING
 from sesevent.storage.operations import CreateIndexes, Delete, Document, Find, Insert, Now, UseMaster
 from sesevent.storage.sealing import ERASED, KEYED, LOST, Unreadable, is_sealed, key_of, uuid_of
 
 __all__ = [
-    "RING", "ROOT", "Key", "Keyring", "Known", "destroy", "load", "load_people", "vault_document", "what_is_known",
+    "ROOT", "Key", "Keyring", "Known", "destroy", "load", "load_people", "vault_document", "what_is_known",
 ]  # fmt: skip
 
 ROOT: Final = "sesevent:root"
@@ -33,7 +33,6 @@ ROOT: Final = "sesevent:root"
 PROVIDER: Final = "local:sesevent"
 """How the vault says of all other data keys that the ring's secret wraps them."""
 RANDOM: Final = "AEAD_AES_256_CBC_HMAC_SHA_512-Random"
-RING: Final = "ring"
 _FRESH: Final = timedelta(minutes=1)
 """How long a process goes on with a key that another destroyed. MongoDB's own drivers keep keys as long."""
 _MOST: Final = 100_000  # keys that are remembered meanwhile

@@ -8,7 +8,7 @@ from pymongo import IndexModel
 
 __all__ = [
     "ALARMS", "ALARM_LOG", "ALIAS", "AUDIT", "BOOKMARKS", "COLLECTIONS", "COMPRESSED", "DATABASE", "DEAD_LETTERS",
-    "ENCRYPTION", "ERASURES", "EVENTS", "HEALTH", "HOLDS", "INDEXES", "KEYS", "PLURAL", "POLLING", "ROLLUPS",
+    "ENCRYPTION", "ERASURES", "EVENTS", "HEALTH", "HOLDS", "INDEXES", "KEYS", "PLURAL", "POLLING", "RING", "ROLLUPS",
     "ROLLUP_HOURS", "SUPPRESSION", "SUPPRESSION_ACTS", "TOKENS", "UNFINISHED", "WATCHES", "Index", "index_models",
 ]  # fmt: skip
 
@@ -43,6 +43,8 @@ TOKENS: Final = "ses_token"
 KEYS: Final = "ses_key"
 """MongoDB's key vault: data keys, each wrapped."""
 ENCRYPTION: Final = "ses_encryption"
+RING: Final = "ring"
+"""The `_id` there of what all keys of a store that encrypts are wrapped by."""
 """The secret that wraps them, wrapped itself, and the ids of keys that were destroyed."""
 UNFINISHED: Final = "ses_event_unfinished"
 """Pages of rows whose `derived` is being changed, what follows from it still to be done: beside the events, under their

@@ -35,7 +35,8 @@ def test_from_a_key_to_a_shredded_person(sesevent: Any, tmp_path: Path, tables: 
         json.loads(line) for line in sesevent("events", "--recipient", "ann@example.com", **old).stdout.splitlines()
     ]
     assert sorted(row["type"] for row in rows) == ["Bounce", "Send"]
-    assert "encrypts nothing" in sesevent("encryption", "status").stderr
+    assert "no key is told" in sesevent("encryption", "status").stderr
+    assert "encrypts nothing" in sesevent("--without-keys", "encryption", "status").stderr
 
     rotated = sesevent("encryption", "rotate", "--before", str(tmp_path / "old.toml"), "--by", "ann", **new)
     assert json.loads(rotated.stdout)["provider"] == "local:new", rotated.stderr

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sesevent import testing, trusted
+from sesevent import EventStore, local, testing, trusted
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -82,22 +82,29 @@ def test_the_record_tells_of_the_privacy_policy_and_of_encryption(store: Any, se
     assert "master key" in after["who"][1]["name"]
 
 
-def test_storage_is_reported_measured_and_compacted(store: Any, sesevent: Any, tmp_path: Path) -> None:
+def test_storage_is_reported_and_measured(store: Any, sesevent: Any, tmp_path: Path) -> None:
     """As JSON where nobody looks."""
     policy = tmp_path / "retention.toml"
     policy.write_text('[[rule]]\nwhy = "season"\ndelete = "3 months"\n')
     store.receive_many(trusted(raw, because="a test's own") for raw in testing.stream(100, seed=1))
     (told,) = lines(sesevent("storage", "report", "--retention", str(policy)).stdout)
     measured = lines(sesevent("storage", "measure", "--sample", "50").stdout)
-    (compacted,) = lines(sesevent("storage", "compact", "--by", "ann").stdout)
 
     assert {"ses_event", "ses_suppression"} <= {one["name"] for one in told["collections"]}
     assert told["savings"][0]["why"] == "season"
     assert [(one["compressor"], one["message"]) for one in measured] == [
         ("zstd", "kept"), ("snappy", "kept"), ("zlib", "kept"), ("zstd", "dropped"),
     ]  # fmt: skip
-    assert compacted["collection"] == "ses_event"
-    assert sesevent("storage", "compact", "nothing").returncode == 2
+
+
+def test_storage_is_compacted(sesevent: Any) -> None:
+    """On a server of its own: while it goes on, others there may wait for long."""
+    with local.server() as uri, EventStore.connect(uri, database="alone", timeout_seconds=60) as store:
+        store.receive(trusted(testing.bounce(), because="a test's own"))
+        (compacted,) = lines(sesevent("storage", "compact", "--by", "ann", "--database", "alone", uri=uri).stdout)
+
+        assert compacted["collection"] == "ses_event"
+        assert sesevent("storage", "compact", "nothing", "--database", "alone", uri=uri).returncode == 2
 
 
 def test_expiry_begins_and_ends(store: Any, sesevent: Any, tmp_path: Path) -> None:

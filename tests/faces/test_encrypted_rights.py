@@ -51,7 +51,7 @@ class Databases:
         face = EventStore if self._colour == "sync" else AsyncEventStore
         told = self.encryption if encryption is True else encryption
         return Stores(self._colour, self.tables, lambda: face.connect(
-            self._uri, database=self._name, encryption=told, privacy=privacy))(body)  # fmt: skip
+            self._uri, database=self._name, encryption=told, privacy=privacy, without_keys=told is None))(body)  # fmt: skip
 
     def blocking(self) -> Any:
         """A blocking store, as archives need one."""

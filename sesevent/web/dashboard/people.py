@@ -44,10 +44,9 @@ async def message(request: Request, message_id: str) -> Response:
     if not status.timeline:
         raise Refused(404, "No event of this mail is stored.")
     events = await web.store.events.timeline(message_id)
-    people = {one.address: await person(request, one.address) for one in status.recipients}
     told = as_json(status)
-    for one in told["recipients"]:
-        one["sealed"] = people[one["address"]]["sealed"]
+    for one, itself in zip(told["recipients"], status.recipients, strict=True):
+        one["sealed"] = (await person(request, itself.address))["sealed"]
     found = {
         "status": told, "events": await event_rows(request, events), "journey": _journey(status),
         "meanings": {name: state.meaning for name, state in STATES.items()},
