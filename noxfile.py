@@ -37,7 +37,18 @@ PURE_TESTS = [
 
 ENCRYPTED = [
     f"tests/{room}"
-    for room in ("analytics", "cli", "faces", "monitoring", "plans", "privacy", "storage", "suppression", "testing")
+    for room in (
+        "analytics",
+        "cli",
+        "faces",
+        "monitoring",
+        "plans",
+        "privacy",
+        "storage",
+        "suppression",
+        "testing",
+        "web",
+    )
 ]
 
 

@@ -202,6 +202,7 @@ def resident(pid: int) -> int:
         return int(told.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.in_clear("its server is a process that is told no key")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_two_hundred_idle_clients_cost_little(mongodb_uri: str, database: str, store: Any, tokens: Any) -> None:
     """Under 100 MB, and not one question more of the server than a single one; each of them hears what happens."""
