@@ -810,7 +810,7 @@ class AsyncEventStore:
             clock=clock,
             encryption=encryption,
         )
-        return Connecting(store, store._greeting(without_keys))
+        return Connecting(store, without_keys)
 
     async def receive(self, message: VerifiedMessage, *, timeout_seconds: float | None = None) -> Receipt:
         """Receive one thing: store every event in it that is not stored yet, and derive suppression.
@@ -1091,9 +1091,9 @@ class AsyncEventStore:
 class Connecting:
     """A store about to connect: await it, or enter it with ``async with``, which closes it too."""
 
-    def __init__(self, store: AsyncEventStore, greeting: Plan[Any]) -> None:
+    def __init__(self, store: AsyncEventStore, without_keys: bool) -> None:
         self._store = store
-        self._greeting = greeting
+        self._without_keys = without_keys
 
     def __await__(self) -> Generator[Any, None, AsyncEventStore]:
         return self._greeted().__await__()
@@ -1108,7 +1108,7 @@ class Connecting:
 
     async def _greeted(self) -> AsyncEventStore:
         try:
-            await perform(self._greeting, self._store._collections)
+            await perform(self._store._greeting(self._without_keys), self._store._collections)
         except BaseException:
             await self._store.close()
             raise

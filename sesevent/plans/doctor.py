@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from sesevent.audit import AuditEntry
 from sesevent.bounces import rules_version
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "ensure_indexes", "examine", "greet", "keys_missing", "kind", "missing_indexes"]
 
 _PSEUDONYMS: Final = "pseudonym keys"
+_WRITES: Final = "writes by"
+"""In a note of keys: the id of the one that new rows are written by. No id has a space."""
 _AUDITED = 200  # entries
 _COUNTED = 100_000  # rows; beyond it the exact number changes no advice
 _MANY = 10_000  # of what is well
@@ -77,22 +79,48 @@ def greet(
     yield from audit.note_followed("suppression policy", policy.version, DEFAULT_POLICY.version, now)
     yield from audit.note_followed("privacy policy", "" if privacy is None else privacy.policy.version, "", now)
     if privacy is not None and not missing:  # else whoever forgets the keys tomorrow would not be told
-        yield from audit.note_keys(_PSEUDONYMS, privacy.keys, now)
+        yield from _note_keys(privacy, now)
     return hello
 
 
 def keys_missing(privacy: Protection | None, *, encrypts: bool) -> Plan[list[Finding]]:
-    """What is kept here in a form that only keys can tell which are not given."""
+    """What is kept here in a form that only keys can tell which are not given.
+
+    Of pseudonyms that is the key by which others write: who was met last is found by it alone.
+    """
+    found: list[Finding] = []
+    if not encrypts and (yield from _if_allowed(ask(Count(ENCRYPTION, {"_id": RING}, 1)))):
+        found.append(_ENCRYPTED)
+    used = (yield from _if_allowed(audit.latest(1, _PSEUDONYMS))) or []
+    known = set() if privacy is None else set(privacy.keys.values())
+    if used and known.isdisjoint(_needed(used[0].detail)):
+        found.append(_PSEUDONYMOUS)
+    return found
+
+
+def _if_allowed(plan: Plan[Any]) -> Plan[Any]:
+    """What a plan answers; None for whoever may not ask, who is not kept from the rest."""
     try:
-        sealed = 0 if encrypts else (yield from ask(Count(ENCRYPTION, {"_id": RING}, 1)))
-        used = yield from audit.latest(1, _PSEUDONYMS)
-    except (StoreError, ConfigurationError) as error:  # whoever may not read this is not kept from the rest
+        return (yield from plan)
+    except (StoreError, ConfigurationError) as error:
         if error.retryable:
             raise
-        return []
-    known = set() if privacy is None else set(privacy.keys.values())
-    unknown = bool(used) and known.isdisjoint(used[0].detail.values())
-    return [finding for missing, finding in ((sealed, _ENCRYPTED), (unknown, _PSEUDONYMOUS)) if missing]
+        return None
+
+
+def _needed(noted: Mapping[str, Any]) -> set[Any]:
+    """Fingerprints of which one must be known: of the key that writes, where the note says so, else of any."""
+    return {noted[noted[_WRITES]]} if noted.get(_WRITES) in noted else set(noted.values())
+
+
+def _note_keys(privacy: Protection, now: datetime) -> Plan[None]:
+    """Write down by which keys we work, unless others write by a later one that we know: theirs is the one to have."""
+    keys = dict(privacy.keys)
+    if keys:
+        first = next(iter(keys))
+        used = (yield from _if_allowed(audit.latest(1, _PSEUDONYMS))) or []
+        if not (used and str(used[0].detail.get(_WRITES, "")) > first):
+            yield from audit.note_keys(_PSEUDONYMS, keys | {_WRITES: first}, now)
 
 
 def ensure_indexes(polling: bool = False) -> Plan[list[str]]:

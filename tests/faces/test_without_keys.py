@@ -10,7 +10,8 @@ import pytest
 
 from both import encrypted
 from forked import Forked
-from sesevent import AsyncEventStore, ConfigurationError, EventStore, testing, trusted
+from sesevent import AsyncEventStore, ConfigurationError, EventStore, StoreError, testing, trusted
+from sesevent.plans import doctor
 from sesevent.privacy.policy import PrivacyPolicy
 from sesevent.privacy.protection import Protection
 from sesevent.privacy.pseudonyms import Key
@@ -79,6 +80,43 @@ def test_a_key_that_overlaps_is_enough(mongodb_uri: str, database: str) -> None:
     for keys in (["key1"], ["key2", "key1"], ["key2"], ["key3", "key2"]):
         with EventStore.connect(**place, **hidden(*keys)) as store:
             assert not [found for found in store.examine() if found.subject == "keys"]
+
+
+def test_the_key_that_others_write_by_must_be_known(mongodb_uri: str, database: str) -> None:
+    """Whoever knows older ones alone would not find whom the others met; and undoes nobody's word."""
+    place = {"uri": mongodb_uri, "database": database} | encrypted()
+    for keys in (["key1"], ["key1", "key2"], ["key1"], ["key2", "key1"]):
+        with EventStore.connect(**place, **hidden(*keys)) as store:
+            store.receive(trusted(testing.bounce(to=WHO, message_id="-".join(keys)), because="a test"))
+    with pytest.raises(ConfigurationError):
+        EventStore.connect(**place, **hidden("key1"))
+    EventStore.connect(**place, **hidden("key1", "key2")).close()  # it knows the other
+    with pytest.raises(ConfigurationError):
+        EventStore.connect(**place, **hidden("key1"))
+    with EventStore.connect(**place, **hidden("key2")) as store:
+        assert not store.suppression.check(WHO)
+
+
+def test_refused_once_it_is_refused_again(without: dict[str, Any]) -> None:
+    """On asyncio what connects may be awaited twice."""
+
+    async def main() -> None:
+        connecting = AsyncEventStore.connect(**without)
+        for _ in "12":
+            with pytest.raises((ConfigurationError, StoreError)):
+                await connecting
+
+    asyncio.run(main())
+
+
+def test_what_may_not_be_asked_hides_nothing_else() -> None:
+    """Whoever may not read the trail is told of the encryption all the same."""
+    asking = doctor.keys_missing(None, encrypts=False)
+    next(asking)
+    asking.send(1)
+    with pytest.raises(StopIteration) as ended:
+        asking.throw(ConfigurationError("not allowed"))
+    assert [found.subject for found in ended.value.value] == ["keys"]
 
 
 def test_keys_that_are_gone_can_be_given_up(mongodb_uri: str, database: str) -> None:
