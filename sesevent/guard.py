@@ -13,6 +13,8 @@ import inspect
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from email import message_from_bytes, policy
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from sesevent.addresses import bare
@@ -45,6 +47,10 @@ class SuppressionList(Protocol):
         """The stream of a mail, by the policy."""
         ...
 
+    def tenant_for(self, tags: Mapping[str, str]) -> str:
+        """The tenant whose mail it is, by the policy."""
+        ...
+
 
 class Store(Protocol):
     """What a guard needs of an `EventStore`."""
@@ -66,6 +72,10 @@ class AsyncSuppressionList(Protocol):
 
     def stream_for(self, configuration_set: str = "", tags: Mapping[str, str] = ...) -> str:
         """The stream of a mail, by the policy."""
+        ...
+
+    def tenant_for(self, tags: Mapping[str, str]) -> str:
+        """The tenant whose mail it is, by the policy."""
         ...
 
 
@@ -90,6 +100,8 @@ class Guarded(NamedTuple):
 Request = dict[str, Any]
 Place = tuple[Request, str]
 """A list of recipients: the object it stands in, and its name there."""
+Asked = tuple[list[str], str, str]
+"""Recipients, and the stream and the tenant of their mail."""
 
 
 class Mail(NamedTuple):
@@ -103,10 +115,28 @@ class Mail(NamedTuple):
     """Where one call sends many letters: their name in the request, that of their results, and SES's word for
     a letter that failed."""
 
+    raw: bytes | str | None = None
+    """A message as a whole, which may say itself what a request leaves open."""
+
     @property
     def recipients(self) -> list[str]:
         """Everybody this call would mail, as spelled, in order."""
-        return [person for letter in self.letters for place, name in letter for person in several(place[name], name)]
+        return [person for letter in self.letters for person in _people(letter)]
+
+    def labelled(self) -> list[tuple[list[str], str, dict[str, str]]]:
+        """Letter by letter whom it goes to, its configuration set and its message tags.
+
+        Tags of a request go before those in a message's headers, and tags of one letter before those of all, as at SES
+        (https://docs.aws.amazon.com/ses/latest/dg/event-publishing-send-email.html).
+        """
+        headers = _Labels("", {}) if self.raw is None else _labels_in(self.raw)
+        tags = _tags_in(self.request, _TAGS) or headers.tags
+        configuration_set = str(self.request.get("ConfigurationSetName") or headers.configuration_set)
+        entries = self.request[self.entries[0]] if self.entries else [{}] * len(self.letters)
+        return [
+            (_people(letter), configuration_set, tags | _tags_in(entry, ("ReplacementTags",)))
+            for letter, entry in zip(self.letters, entries, strict=True)
+        ]
 
     def without(self, refused: Sequence[bool]) -> Mail:
         """The same without those *refused*, told in the order of `recipients`."""
@@ -153,14 +183,14 @@ def _one(request: Request) -> Mail:
     if raw is not None and not any(destination.get(name) for name in _FIELDS):
         destination["ToAddresses"] = _in_headers(raw.get("Data", b""))
     copy = request | {"Destination": destination}
-    return Mail(copy, [_places(destination)])
+    return Mail(copy, [_places(destination)], raw=None if raw is None else raw.get("Data", b""))
 
 
 def _raw(request: Request) -> Mail:
     """One raw message. ``Destinations`` go before its headers, as at SES."""
-    named = request.get("Destinations") or _in_headers(request.get("RawMessage", {}).get("Data", b""))
-    copy = request | {"Destinations": list(named)}
-    return Mail(copy, [[(copy, "Destinations")]])
+    raw = request.get("RawMessage", {}).get("Data", b"")
+    copy = request | {"Destinations": list(request.get("Destinations") or _in_headers(raw))}
+    return Mail(copy, [[(copy, "Destinations")]], raw=raw)
 
 
 def _many(name: str, results: str, failed: str) -> Callable[[Request], Mail]:
@@ -187,6 +217,35 @@ def addressed(method: str, request: Request) -> Mail:
     return LETTERS[method](request)
 
 
+def _people(letter: Sequence[Place]) -> list[str]:
+    return [person for place, name in letter for person in several(place[name], name)]
+
+
+class _Labels(NamedTuple):
+    """What mail is known by."""
+
+    configuration_set: str
+    tags: dict[str, str]
+
+
+def _tags_in(holder: Request, names: Iterable[str]) -> dict[str, str]:
+    tags = [tag for name in names for tag in holder.get(name) or ()]
+    return {tag["Name"]: tag["Value"] for tag in tags if "Name" in tag and "Value" in tag}
+
+
+def _labels_in(data: bytes | str) -> _Labels:
+    """What a message's own headers say: SES reads them where the request says nothing."""
+    message = message_from_bytes(_content(data), policy=policy.compat32)
+    told = ",".join(str(value) for value in message.get_all("X-SES-MESSAGE-TAGS", ()))
+    pairs = (pair.partition("=") for pair in told.split(","))
+    tags = {name.strip(): value.strip() for name, _, value in pairs if value.strip()}
+    return _Labels(str(message.get("X-SES-CONFIGURATION-SET", "")).strip(), tags)
+
+
+def _content(data: bytes | str) -> bytes:
+    return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+
+
 def _places(destination: Request) -> list[Place]:
     return [(destination, name) for name in _FIELDS if destination.get(name)]
 
@@ -196,8 +255,7 @@ def _in_headers(data: bytes | str) -> list[str]:
 
     Raises ConfigurationError where one cannot be read: who that is can be neither checked nor left out.
     """
-    content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
-    message = message_from_bytes(content, policy=policy.default)
+    message = message_from_bytes(_content(data), policy=policy.default)
     try:
         headers = [header for name in ("To", "Cc", "Bcc") for header in message.get_all(name, ())]
         found = [_spelled(person.addr_spec) for header in headers for person in header.addresses]
@@ -234,13 +292,17 @@ class _Rules:
         self.stream, self.tenant = stream, tenant
         self._on_refused, self._refuse, self._raise_if_all = on_refused, refuse, raise_if_all
 
-    def stream_of(self, request: Request, suppression: SuppressionList | AsyncSuppressionList) -> str:
-        """The guard's own stream; where it has none, the one that the policy knows the call's mail by."""
-        if self.stream != ALL_STREAMS:
-            return self.stream
-        tags = [tag for name in _TAGS for tag in request.get(name, ())]
-        told = {tag["Name"]: tag["Value"] for tag in tags if "Name" in tag and "Value" in tag}
-        return suppression.stream_for(request.get("ConfigurationSetName", ""), told)
+    def asked(self, mail: Mail, suppression: SuppressionList | AsyncSuppressionList) -> Iterator[Asked]:
+        """Whom a call mails, in order, by stream and tenant: the guard's own, else those the policy knows mail by."""
+        whose = [(self._of(suppression, named, tags), people) for people, named, tags in mail.labelled()]
+        for (stream, tenant), several_letters in groupby(whose, key=itemgetter(0)):
+            yield [person for _, people in several_letters for person in people], stream, tenant
+
+    def _of(
+        self, suppression: SuppressionList | AsyncSuppressionList, configuration_set: str, tags: Mapping[str, str]
+    ) -> tuple[str, str]:
+        stream = suppression.stream_for(configuration_set, tags) if self.stream == ALL_STREAMS else self.stream
+        return stream, self.tenant or suppression.tenant_for(tags)
 
     def part(self, asked: Sequence[str], decisions: Sequence[Decision]) -> Guarded:
         """Those who may be mailed, and why the others may not."""
@@ -273,9 +335,9 @@ class _Rules:
 class Guard:
     """Keeps senders from mailing whom they may not. Its twin for asyncio is `AsyncGuard`.
 
-    *stream* is the stream of what is sent (`*`: the one by which the policy knows a call's configuration
-    set or tags, if it does), *tenant* whose mail it is. Who is refused is told to *on_refused*, before
-    anything is sent, and counted in the log ``sesevent.guard``.
+    *stream* is the stream of what is sent (`*`: the one by which the policy knows a letter's configuration
+    set or tags, if it does), *tenant* whose mail it is (likewise by its tags). Who is refused is told to
+    *on_refused*, before anything is sent, and counted in the log ``sesevent.guard``.
 
     *refuse* says what a wrapped client does: ``drop`` sends to the others, ``raise`` sends nothing if
     anybody is refused. Where nobody is left SES is not called and Suppressed is raised; with
@@ -318,24 +380,25 @@ class Guard:
     def _guarded(self, name: str, member: Callable[..., Request]) -> Callable[..., Request]:
         def send(**request: Any) -> Request:
             mail = addressed(name, request)
-            decisions = self._decide(mail.recipients, self._rules.stream_of(request, self._store.suppression))
+            asked = self._rules.asked(mail, self._store.suppression)
+            decisions = [decision for some in asked for decision in self._decide(*some)]
             left, empty, refused = self._rules.reduce(mail, decisions)
             response = {} if left is None else member(**(left if refused else request))
             return mail.answered(response, empty, refused)
 
         return send
 
-    def _decide(self, asked: list[str], stream: str | None = None) -> list[Decision]:
-        rules = self._rules
-        return list(self._store.suppression.check_many(asked, stream=stream or rules.stream, tenant=rules.tenant))
+    def _decide(self, asked: list[str], stream: str | None = None, tenant: str | None = None) -> list[Decision]:
+        stream, tenant = stream or self._rules.stream, tenant or self._rules.tenant
+        return list(self._store.suppression.check_many(asked, stream=stream, tenant=tenant))
 
 
 class AsyncGuard:
     """Keeps senders from mailing whom they may not. Its twin for blocking code is `Guard`.
 
-    *stream* is the stream of what is sent (`*`: the one by which the policy knows a call's configuration
-    set or tags, if it does), *tenant* whose mail it is. Who is refused is told to *on_refused*, before
-    anything is sent, and counted in the log ``sesevent.guard``.
+    *stream* is the stream of what is sent (`*`: the one by which the policy knows a letter's configuration
+    set or tags, if it does), *tenant* whose mail it is (likewise by its tags). Who is refused is told to
+    *on_refused*, before anything is sent, and counted in the log ``sesevent.guard``.
 
     *refuse* says what a wrapped client does: ``drop`` sends to the others, ``raise`` sends nothing if
     anybody is refused. Where nobody is left SES is not called and Suppressed is raised; with
@@ -378,16 +441,17 @@ class AsyncGuard:
     def _guarded(self, name: str, member: Callable[..., Any]) -> Callable[..., Any]:
         async def send(**request: Any) -> Request:
             mail = addressed(name, request)
-            stream = self._rules.stream_of(request, self._store.suppression)
-            left, empty, refused = self._rules.reduce(mail, await self._decide(mail.recipients, stream))
+            asked = self._rules.asked(mail, self._store.suppression)
+            decisions = [decision for some in asked for decision in await self._decide(*some)]
+            left, empty, refused = self._rules.reduce(mail, decisions)
             response = {} if left is None else await _called(member, left if refused else request)
             return mail.answered(response, empty, refused)
 
         return send
 
-    async def _decide(self, asked: list[str], stream: str | None = None) -> list[Decision]:
-        rules = self._rules
-        told = self._store.suppression.check_many(asked, stream=stream or rules.stream, tenant=rules.tenant)
+    async def _decide(self, asked: list[str], stream: str | None = None, tenant: str | None = None) -> list[Decision]:
+        stream, tenant = stream or self._rules.stream, tenant or self._rules.tenant
+        told = self._store.suppression.check_many(asked, stream=stream, tenant=tenant)
         return [decision async for decision in told]
 
 

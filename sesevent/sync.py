@@ -361,6 +361,10 @@ class SuppressionList:
         """The stream of a mail with this configuration set and these message tags, by the policy."""
         return self._policy.stream_for(configuration_set, tags)
 
+    def tenant_for(self, tags: Mapping[str, str]) -> str:
+        """The tenant whose mail one with these message tags is, by the policy; empty where there is one only."""
+        return self._policy.tenant_for(tags)
+
     def record(self, said: Iterable[tuple[str, Act]], *, on_progress: Callable[[int], object] | None = None) -> int:
         """Write down many acts about addresses, in constant memory; returns how many standings changed.
 

@@ -243,6 +243,7 @@ METHODS: dict[str, str] = {
     "SuppressionList.resubscribe": HERE,
     "SuppressionList.simulate": READS,
     "SuppressionList.stream_for": READS,
+    "SuppressionList.tenant_for": READS,
     "SuppressionList.suppress": HERE,
     "SuppressionList.unsubscribe": HERE,
     "DeadLetters.count": READS,

@@ -259,6 +259,87 @@ def test_the_policy_knows_a_calls_stream_by_its_configuration_set_or_tags() -> N
     assert mailed(ConfigurationSetName="mkt", Tags=[{"Name": "stream", "Value": "orders"}])
 
 
+def tagged(**tags: str) -> list[dict[str, str]]:
+    return [{"Name": name, "Value": value} for name, value in tags.items()]
+
+
+@pytest.fixture
+def parted() -> Any:
+    """Where a policy knows streams and tenants by tags; one left marketing, and one is gone for acme."""
+    policy = Policy(streams={"mkt": "marketing"}, stream_tag="stream", tenant_tag="tenant")
+    made = testing.memory_store(policy=policy)
+    made.suppression.unsubscribe(LEFT, stream="marketing")
+    made.receive(trusted(testing.bounce(to=GONE, tags={"tenant": ["acme"]}), because="this test made it"))
+    return made
+
+
+def test_the_policy_knows_whose_mail_it_is_by_its_tags(parted: Any) -> None:
+    """Unless the guard has a tenant of its own."""
+
+    def mailed(tenant: str = "", **request: Any) -> bool:
+        client = Client()
+        guard = Guard(parted, tenant=tenant, raise_if_all=False)
+        guard.wrap(client).send_email(Destination={"ToAddresses": [GONE]}, **request)
+        return bool(client.asked)
+
+    assert not mailed(EmailTags=tagged(tenant="acme"))
+    assert mailed(EmailTags=tagged(tenant="zenith"))
+    assert mailed(tenant="zenith", EmailTags=tagged(tenant="acme"))
+    assert not mailed(tenant="acme")
+
+
+@pytest.mark.parametrize(
+    ("head", "more", "mailed"),
+    [
+        ("X-SES-CONFIGURATION-SET: mkt", {}, False),
+        ("x-ses-message-tags: a=b, stream=marketing", {}, False),
+        ("X-SES-MESSAGE-TAGS: a=b\nX-SES-MESSAGE-TAGS: stream=marketing", {}, False),
+        ("X-SES-CONFIGURATION-SET: mkt", {"ConfigurationSetName": "receipts"}, True),
+        ("X-SES-MESSAGE-TAGS: stream=marketing", {"tags": tagged(stream="orders")}, True),
+        ("X-Other: stream=marketing", {}, True),
+    ],
+)
+@pytest.mark.parametrize("call", ["send_raw_email", "send_email"])
+def test_what_a_raw_message_says_of_itself_counts_where_its_call_says_nothing(
+    parted: Any, call: str, head: str, more: dict[str, Any], mailed: bool
+) -> None:
+    """As at SES, which reads its headers."""
+    client, data = Client(), {"Data": f"To: {LEFT}\n{head}\n\nhello".encode()}
+    raw = {"RawMessage": data, "Tags": more.get("tags", [])} if call == "send_raw_email" else {
+        "Content": {"Raw": data}, "EmailTags": more.get("tags", [])}  # fmt: skip
+    rest = {name: value for name, value in more.items() if name != "tags"}
+    getattr(Guard(parted, raise_if_all=False).wrap(client), call)(**raw, **rest)
+
+    assert bool(client.asked) is mailed
+
+
+def test_each_letter_of_a_bulk_call_is_judged_by_its_own_tags(parted: Any) -> None:
+    """They go before those of all letters."""
+    letters = [
+        ([LEFT, FINE], {}),
+        ([LEFT, FINE], {"ReplacementTags": tagged(stream="orders")}),
+        ([GONE, LEFT], {"ReplacementTags": tagged(stream="orders", tenant="acme")}),
+        ([GONE], {}),
+    ]
+    entries = [{"Destination": {"ToAddresses": people}, **more} for people, more in letters]
+
+    def left(client: Client) -> list[list[str]]:
+        return [entry["Destination"]["ToAddresses"] for entry in client.asked[0]["BulkEmailEntries"]]
+
+    client = Client()
+    Guard(parted).wrap(client).send_bulk_email(DefaultEmailTags=tagged(stream="marketing"), BulkEmailEntries=entries)
+    assert left(client) == [[FINE], [LEFT, FINE], [LEFT], [GONE]]
+
+    async def main() -> None:
+        client, made = Client(), testing.async_memory_store(policy=Policy(stream_tag="stream"))
+        await made.suppression.unsubscribe(LEFT, stream="marketing")
+        guard = AsyncGuard(made).wrap(client)
+        await guard.send_bulk_email(DefaultEmailTags=tagged(stream="marketing"), BulkEmailEntries=entries)
+        assert left(client) == [[FINE], [LEFT, FINE], [GONE, LEFT], [GONE]]
+
+    asyncio.run(main())
+
+
 def test_destinations_go_before_a_raw_messages_headers(store: Any) -> None:
     """As they do at SES: the headers are only shown."""
     client = Client()

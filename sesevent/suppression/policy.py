@@ -161,7 +161,11 @@ class Policy(_Choices):
 
     def tenant_of(self, fact: Fact) -> str:
         """The tenant whose mail a fact is about; empty where there is one only."""
-        return dict(fact.tags).get(self.tenant_tag, "") if self.tenant_tag else ""
+        return self.tenant_for(dict(fact.tags))
+
+    def tenant_for(self, tags: Mapping[str, str]) -> str:
+        """The tenant whose mail one with these message tags is; empty where there is one only."""
+        return tags.get(self.tenant_tag, "") if self.tenant_tag else ""
 
     def mailbox(self, normal: str) -> str | None:
         """The mailbox that an address in normal form shares with other spellings; None where it shares none."""

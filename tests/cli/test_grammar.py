@@ -198,6 +198,7 @@ REACHED = {
     "SuppressionList.resubscribe": "suppression resubscribe",
     "SuppressionList.simulate": "suppression simulate",
     "SuppressionList.stream_for": "(for code that is about to send; a policy's file says it to people)",
+    "SuppressionList.tenant_for": "(likewise)",
     "SuppressionList.suppress": "suppression add",
     "SuppressionList.unsubscribe": "suppression unsubscribe",
     "DeadLetters.count": "report",
