@@ -27,6 +27,8 @@ _MOST_COMMENTS = 10  # the standard library's parser calls itself for each that 
 _LONGEST_ADDRESS = 320  # RFC 3696, erratum 1690
 _LOCAL = re.compile(r'"[^\x00-\x1f\x7f]+"|[^\s"(),:;<>@\[\]\x00-\x1f\x7f]+')
 _DOMAIN = re.compile(r"[^\s\"(),:;<>@\x00-\x1f\x7f]+")
+# RFC 5321 sections 2.3.5 and 4.1.3, and RFC 6531: names of hosts in any script, and literals.
+_HOST = re.compile(r"[A-Za-z0-9_\-.\u00a1-\U0010ffff]+|\[[^\s\[\]]+\]")
 _QUOTED = re.compile(r'"[^"]*"')
 _OTHERS = re.compile("[<>@;]")  # what a display name holds only where it is no display name alone
 _COMMENT = re.compile(r"\([^()]*\)")  # RFC 5322 section 3.2.2, the usual ones
@@ -75,7 +77,7 @@ def is_one(text: str) -> bool:
     ):
         return False
     local, _, domain = spec.rpartition("@")
-    return _LOCAL.fullmatch(local) is not None and _DOMAIN.fullmatch(domain) is not None
+    return _LOCAL.fullmatch(local) is not None and _HOST.fullmatch(domain) is not None
 
 
 def normals_of(texts: Sequence[str]) -> list[str | None]:

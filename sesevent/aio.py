@@ -393,11 +393,12 @@ class AsyncSuppressionList:
     ) -> int:
         """Write down many acts about addresses, in constant memory; returns how many standings changed.
 
-        *on_progress* is told the number of acts after each page of five hundred.
+        *on_progress* is told the number of acts after each page of five hundred. Raises ConfigurationError for what is
+        no act, or is not of one address: the pages before it are written down.
         """
         done = changed = 0
         async for some in batches(said, acts.PAGE):
-            changed += len(await perform(acts.say(self._policy, some), self._collections))
+            changed += len(await perform(acts.record(self._policy, some), self._collections))
             done += len(some)
             if on_progress is not None:
                 on_progress(done)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sesevent.errors import ConfigurationError
 
-__all__ = ["at_least_one", "given", "moment", "several"]
+__all__ = ["at_least_one", "given", "moment", "named", "several"]
 
 T = TypeVar("T")
 
@@ -20,6 +20,13 @@ def given(value: str, what: str) -> str:
     """*value*, a text. Raises ConfigurationError for None and everything else."""
     if not isinstance(value, str):
         raise ConfigurationError(f"{what} must be a text, and is {_kind(value)}.")
+    return value
+
+
+def named(value: str, what: str) -> str:
+    """*value*, a name. Raises ConfigurationError for an empty one, None, and everything else."""
+    if not given(value, what).strip():
+        raise ConfigurationError(f"{what} must be a name, and is empty.")
     return value
 
 

@@ -35,6 +35,8 @@ _BEFORE_OFFSET = re.compile(r"(?:GMT|UTC)(?=[+-][0-9])")
 # A date is required, and a whole one: dateutil fills gaps («May 2024», «Mon 2024») from another day, by
 # default today's, so what it reads must not depend on which day that is.
 _FILLERS = (datetime(2000, 1, 1), datetime(2001, 2, 2))  # noqa: DTZ001  # what has no zone is UTC
+# «Sun 05/11/2023» is in November or in May, by who wrote it.
+_DAY_OR_MONTH = re.compile(r"(?<![0-9])[0-9]{1,2}[/.\-][0-9]{1,2}[/.\-][0-9]{4}(?![0-9])")
 _HAS_A_DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}|[A-Za-z]{3}.*[0-9]{4}|[0-9]{4}/[0-9]{2}/[0-9]{2}")
 
 
@@ -90,7 +92,7 @@ def _read_odd_text(text: str) -> datetime:
     text = _BEFORE_OFFSET.sub("", _ZONE_NAME.sub("", text.strip()))
     if _EPOCH_MILLISECONDS.fullmatch(text):
         return _from_milliseconds(int(text))
-    if len(text) > 48 or not _HAS_A_DATE.search(text):
+    if len(text) > 48 or not _HAS_A_DATE.search(text) or _DAY_OR_MONTH.search(text):
         raise ValueError("is not a timestamp")
     try:
         read, again = [dateutil_parser.parse(text, default=filler, tzinfos=_zone) for filler in _FILLERS]

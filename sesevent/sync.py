@@ -368,11 +368,12 @@ class SuppressionList:
     def record(self, said: Iterable[tuple[str, Act]], *, on_progress: Callable[[int], object] | None = None) -> int:
         """Write down many acts about addresses, in constant memory; returns how many standings changed.
 
-        *on_progress* is told the number of acts after each page of five hundred.
+        *on_progress* is told the number of acts after each page of five hundred. Raises ConfigurationError for what is
+        no act, or is not of one address: the pages before it are written down.
         """
         done = changed = 0
         for some in bulk.batches(said, acts.PAGE):
-            changed += len(perform(acts.say(self._policy, some), self._collections))
+            changed += len(perform(acts.record(self._policy, some), self._collections))
             done += len(some)
             if on_progress is not None:
                 on_progress(done)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timezone
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import sesevent
 from sesevent import Guard, testing, trusted, trusted_each
 from sesevent.errors import ConfigurationError
+from sesevent.suppression.facts import Act
 from sesevent.sync import EventStore
 
 
@@ -21,6 +23,7 @@ def asked() -> Any:
     return store
 
 
+AT = datetime(2024, 5, 1, tzinfo=timezone.utc)
 SLIPS: dict[str, Callable[[EventStore], Any]] = {
     "an address that is None asks for nobody's events": lambda s: s.events.for_recipient(None),  # type: ignore[arg-type]
     "a message id that is None for no mail's": lambda s: s.events.by_message_id(None),  # type: ignore[arg-type]
@@ -40,6 +43,18 @@ SLIPS: dict[str, Callable[[EventStore], Any]] = {
     "one text is no batch": lambda s: s.receive_many(trusted_each('{"eventType":"Send"}', because="a test")),
     "nor is one mapping": lambda s: s.receive_many(trusted_each(testing.bounce(), because="a test")),
     "what is no function handles no events": lambda s: s.on(sesevent.Bounce, None),  # type: ignore[arg-type]
+    "a stream that is None is no particular one": lambda s: s.suppression.check("ann@example.com", stream=None),  # type: ignore[arg-type]
+    "nor is an empty one": lambda s: list(s.suppression.check_many(["ann@example.com"], stream="")),
+    "nor a guard's": lambda s: Guard(s, stream=None).split(["ann@example.com"]),  # type: ignore[arg-type]
+    "a tenant that is None is not everybody": lambda s: s.suppression.check("ann@example.com", tenant=None),  # type: ignore[arg-type]
+    "nobody is suppressed on no stream": lambda s: s.suppression.suppress("ann@example.com", by="ben", stream=""),
+    "nor for nobody": lambda s: s.suppression.unsubscribe("ann@example.com", stream="x", tenant=None),  # type: ignore[arg-type]
+    "a rule there is none of is named": lambda s: list(s.suppression.list(rule="hard_bounce")),
+    "in an export, too": lambda s: s.suppression.export(io.StringIO(), by="ben", rule="hard_bounce"),
+    "an act there is none of is named": lambda s: s.suppression.record(
+        [("ann@example.com", Act(AT, "", "unsubscribed"))]
+    ),
+    "an act is about one address": lambda s: s.suppression.record([("ann", Act(AT, "", "suppress"))]),
     "suppressing is signed": lambda s: s.suppression.suppress("ann@example.com", by=" "),
     "reactivating is signed": lambda s: s.suppression.reactivate("ann@example.com", by="", why="she asked"),
     "and has a reason": lambda s: s.suppression.reactivate("ann@example.com", by="ben", why=""),

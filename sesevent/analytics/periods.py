@@ -30,6 +30,8 @@ MOST: Final = 10_000
 
 _A_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ON_A_CLOCK: Final = re.compile(_A_DATE.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?)?")
+_NAMES_A_ZONE: Final = re.compile(r"(?:Z|GMT|UTC|[0-9] ?[+-][0-9]{2}(?::?[0-9]{2})?)\s*(?:\([^()]*\))?$", re.IGNORECASE)
+_DIGITS_OF_A_DATE: Final = 8
 _QUARTER: Final = timedelta(minutes=15)
 """No clock is set by less, nor any zone off by a part of it."""
 
@@ -89,7 +91,12 @@ def moment_of(told: Moment, now: datetime, zone: tzinfo) -> datetime:
                 return read_moment(now) - span
             if _ON_A_CLOCK.fullmatch(told):  # as a day is: of the zone's clock, where the text names no other
                 return datetime.fromisoformat(told).replace(tzinfo=zone).astimezone(UTC)
-            told = date.fromisoformat(told) if _A_DATE.fullmatch(told) else read_moment(told)
+            if _A_DATE.fullmatch(told):
+                told = date.fromisoformat(told)
+            elif _NAMES_A_ZONE.search(told) or (told.isdigit() and len(told) > _DIGITS_OF_A_DATE):
+                told = read_moment(told)
+            else:
+                return read_moment(told).replace(tzinfo=zone).astimezone(UTC)
         return read_moment(told) if isinstance(told, datetime) else _first_moment(told, zone)
     except (ValueError, OverflowError):
         raise ConfigurationError("A point in time is neither a date nor a span such as 2h or 7d.") from None

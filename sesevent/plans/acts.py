@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sesevent import addresses
-from sesevent.arguments import given
+from sesevent.arguments import given, named
 from sesevent.audit import AuditEntry
 from sesevent.errors import ConfigurationError
 from sesevent.ops import Plan, ask
@@ -23,18 +23,34 @@ from sesevent.storage.reads import EventQuery
 from sesevent.storage.records import act_entry
 from sesevent.storage.standings import with_id
 from sesevent.suppression.decision import Decision, concerns, decide
-from sesevent.suppression.facts import Act, Fact
+from sesevent.suppression.facts import ACTS, Act, Fact
 from sesevent.suppression.policy import Policy
-from sesevent.suppression.rules import rule_named
+from sesevent.suppression.rules import RULES, rule_named
 from sesevent.suppression.standing import Holding, Standing, derive_all
 
 if TYPE_CHECKING:
     from sesevent.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
-    "PAGE", "Change", "History", "Rebuilt", "first_page", "history", "listed", "note_exported", "note_recorded",
-    "reactivate", "rebuild_acts", "rebuild_events", "rebuild_standings", "say", "say_of_one", "simulate_page",
-    "that_tell", "unsubscribe",
+    "PAGE",
+    "Change",
+    "History",
+    "Rebuilt",
+    "first_page",
+    "history",
+    "listed",
+    "note_exported",
+    "note_recorded",
+    "reactivate",
+    "rebuild_acts",
+    "rebuild_events",
+    "rebuild_standings",
+    "record",
+    "say",
+    "say_of_one",
+    "simulate_page",
+    "that_tell",
+    "unsubscribe",
 ]  # fmt: skip
 
 PAGE = 500  # addresses, acts or events
@@ -70,6 +86,14 @@ def _under_other_names(names: Mapping[str, str], acts: Sequence[tuple[str, Act]]
     return [(form, with_id(form, act)) for name, act in acts for same, form in there if same == name]
 
 
+def record(policy: Policy, said: Sequence[tuple[str, Act]]) -> Plan[list[Standing]]:
+    """As `say`, what a caller made. Raises ConfigurationError for what is no act, or is not of one address."""
+    for address, act in said:
+        _require_one(address)
+        _require_meant(act)
+    return (yield from say(policy, said))
+
+
 def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     """Write one act down, and answer whether the address may be mailed now.
 
@@ -77,6 +101,7 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
     not say whose it is, or an address is let be mailed again without a reason.
     """
     _require_one(address)
+    _require_meant(act)
     _require_signed(act)
     normal = addresses.normal(address)
     stored, _ = yield from names_of([normal])
@@ -91,6 +116,7 @@ def say_of_one(policy: Policy, address: str, act: Act) -> Plan[Decision]:
 def unsubscribe(policy: Policy, address: str, act: Act, once: bool) -> Plan[Decision]:
     """Record that a person unsubscribed; with *once* only where that does not hold on this stream already."""
     _require_one(address)
+    _require_meant(act)
     documents = (yield from ask(reads.standings_of([addresses.normal(address)]))) if once else []
     for document in documents:
         if any(_is_said(holding, act) for holding in of_tenant(document, act.tenant).holdings):
@@ -99,8 +125,9 @@ def unsubscribe(policy: Policy, address: str, act: Act, once: bool) -> Plan[Deci
 
 
 def _is_said(holding: Holding, act: Act) -> bool:
-    """Whether a holding is the person's own word about the stream of an act, and nobody has answered it since."""
-    return (holding.rule, holding.stream) == (_OPTED_OUT, act.stream) and act.stream not in holding.lifted
+    """Whether a holding is the person's own word about the stream of an act, still, and nobody has answered it."""
+    lasts = holding.until is None or act.at < holding.until
+    return lasts and (holding.rule, holding.stream) == (_OPTED_OUT, act.stream) and act.stream not in holding.lifted
 
 
 def note_exported(form: str, rule: str | None, stream: str, tenant: str, by: str, now: datetime) -> Plan[None]:
@@ -120,6 +147,15 @@ def note_recorded(done: int, changed: int, now: datetime) -> Plan[None]:
 def _require_one(address: str) -> None:
     if not addresses.is_one(given(address, "address")):
         raise ConfigurationError("What was given is not one e-mail address.", hint="Nothing was written down.")
+
+
+def _require_meant(act: Act) -> None:
+    if act.act not in ACTS:
+        raise ConfigurationError(
+            f"There is no such act; there are {', '.join(ACTS)}.", hint="Nothing was written down."
+        )
+    named(act.stream, "stream")
+    given(act.tenant, "tenant")
 
 
 def _require_signed(act: Act) -> None:
@@ -171,6 +207,10 @@ def listed(
     policy: Policy, after: str | None, size: int, rule: str | None, stream: str, tenant: str, now: datetime
 ) -> Plan[tuple[list[Decision], str | None]]:
     """The next addresses that may not be mailed, by address, and where to continue; None at the end."""
+    if rule is not None and rule_named(rule) is None:
+        raise ConfigurationError(f"There is no such rule; there are {', '.join(one.name for one in RULES)}.")
+    named(stream, "stream")
+    given(tenant, "tenant")
     documents = yield from ask(reads.next_standings(after, size, rule))
     found = []
     for document in documents:

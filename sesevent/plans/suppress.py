@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from sesevent import addresses
+from sesevent.arguments import given, named
 from sesevent.errors import ConfigurationError, StoreConflict, StoreError
 from sesevent.ops import Plan, ask
 from sesevent.plans.gather import gather, let_go, todays
@@ -55,6 +56,8 @@ def allowed(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now:
 
 def check(policy: Policy, asked: Sequence[str], stream: str, tenant: str, now: datetime) -> Plan[Iterator[Decision]]:
     """One decision for each address, in order; made when asked for, so that a thousand never pile up."""
+    named(stream, "stream")
+    given(tenant, "tenant")
     try:
         normals = addresses.normals_of(asked)
     except TypeError:

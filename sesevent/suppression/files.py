@@ -78,6 +78,8 @@ _ROW_LINES: Final = 20  # a quoted cell that is not closed by then was never mea
 _DELIMITERS: Final = ",;\t"
 _SEPARATOR_HINT: Final = re.compile(r"\s*sep=([,;\t])\s*", re.IGNORECASE)  # Excel writes and obeys it
 _SECONDS: Final = re.compile(r"[0-9]{9,10}")  # since 1970, as other mailers export them
+_FIRST_SECOND: Final = 10**8  # of 1973…
+_LAST_SECOND: Final = 10**11  # …and of the year 5138; as milliseconds they begin there
 _AHEAD: Final = timedelta(days=1)  # other clocks and time zones
 
 
@@ -236,12 +238,24 @@ def _parsed(text: str, delimiter: str) -> list[str] | None:
 
 def _ours(told: Mapping[str, Any]) -> dict[str, Any]:
     """The fields we know, under our own names."""
-    found = {_plain_name(name): value for name, value in told.items() if value not in (None, "")}
-    return {
-        ours: next(found[name] for name in names if name in found)
-        for ours, names in _NAMES.items()
-        if not found.keys().isdisjoint(names)
-    }
+    found: dict[str, list[Any]] = {}
+    for name, value in told.items():
+        if value not in (None, ""):
+            found.setdefault(_plain_name(name), []).append(value)
+    several = {ours: [value for name in names for value in found.get(name, ())] for ours, names in _NAMES.items()}
+    fields = {ours: values[0] for ours, values in several.items() if values}
+    return fields | ({_SEVERAL: True} if _are_people(several["address"]) else {})
+
+
+def _are_people(values: list[Any]) -> bool:
+    """Whether these are the addresses of more than one."""
+    if len(values) < 2:  # as the name says
+        return False
+    return len({addresses.normal(one) for one in values if isinstance(one, str) and addresses.is_one(one)}) > 1
+
+
+_SEVERAL: Final = "several"
+"""What tells of a row that it names more than one person."""
 
 
 def _plain_name(name: str) -> str:
@@ -257,6 +271,8 @@ def _row(number: int, fields: Mapping[str, Any], like: Act) -> Row | Problem:
 
 def _understood(fields: Mapping[str, Any], like: Act) -> Row:
     """Raises ValueError with what is wrong, without quoting it."""
+    if _SEVERAL in fields:
+        raise ValueError("names several addresses: give each a row of its own")
     if str(fields.get("allowed", "")).lower() == "true":
         raise ValueError("says that the address may be mailed")
     at = _moment(fields, "at")
@@ -289,12 +305,23 @@ def _told(fields: Mapping[str, Any], name: str) -> str:
 
 def _moment(fields: Mapping[str, Any], name: str) -> datetime | None:
     value = fields.get(name)
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value in (None, 0) or (isinstance(value, str) and not value.strip()):
         return None
     try:
-        return read_moment(int(value) * 1000 if _SECONDS.fullmatch(str(value).strip()) else value)
-    except ValueError:
+        if isinstance(value, (int, float)):
+            return read_moment(_milliseconds(value))
+        return read_moment(int(value) * 1000 if _SECONDS.fullmatch(value.strip()) else value)
+    except (AttributeError, TypeError, ValueError):
         raise ValueError(f"has a date that cannot be read ({'until' if name == 'until' else 'since'} when)") from None
+
+
+def _milliseconds(value: float) -> float:
+    """Of a number that is either seconds or milliseconds since 1970. Raises ValueError for what is neither: a date that
+    is written as a number, such as 20301105, would be one of 1970.
+    """
+    if not _FIRST_SECOND <= value < 1000 * _LAST_SECOND:
+        raise ValueError("is not a timestamp")
+    return value * 1000 if value < _LAST_SECOND else value
 
 
 def _address(value: object) -> str:

@@ -119,7 +119,7 @@ class Policy(_Choices):
     @field_validator("plus_tags", mode="after")
     @classmethod
     def _lower_case(cls, domains: frozenset[str]) -> frozenset[str]:
-        return frozenset([domain.lower() for domain in domains])
+        return frozenset([addresses.normal(f"x@{domain.removeprefix('@')}").rpartition("@")[2] for domain in domains])
 
     @field_validator("effects", mode="after")
     @classmethod
@@ -203,6 +203,12 @@ def _from_toml(path: Path) -> dict[str, Any]:
         found = decode_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"The policy's file {path} cannot be read ({type(error).__name__}).") from None
+    beside = sorted(found.keys() - {"policy"}) if isinstance(found.get("policy"), dict) else []
+    if beside:
+        raise ConfigurationError(
+            f"The policy's file {path} says more beside [policy], which would not hold: {', '.join(beside)}.",
+            hint="Write everything below [policy], such as [policy.effects.complaint], or nothing.",
+        )
     return dict(found.get("policy", found))
 
 

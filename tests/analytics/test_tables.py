@@ -436,6 +436,9 @@ def test_without_its_library_an_answer_names_the_extra(
         ("2h", START - timedelta(hours=2)), ("7d", START - 7 * DAY), ("2024-04-30", START - DAY - timedelta(hours=2)),
         ("2024-04-30T00:00:00Z", START - DAY), ("2024-04-30T00:00", START - DAY - timedelta(hours=2)),
         ("2024-04-30 02:00:00", START - DAY), ("2024-04-30T02:00:00.000", START - DAY), ("2024-04-30T00:00+00:00", START - DAY), (date(2024, 4, 30), START - DAY - timedelta(hours=2)),
+        ("2024-04-30T02:00:00.5", START - DAY + timedelta(seconds=0.5)), ("2024-04-30 02", START - DAY), ("20240430", START - DAY - timedelta(hours=2)),
+        ("30 Apr 2024", START - DAY - timedelta(hours=2)), ("30 Apr 2024 00:00:00 GMT", START - DAY), ("20240430T000000Z", START - DAY),
+        ("2024-04-30T02:00+0200", START - DAY), ("2024-04-30 02:00:00 +02:00", START - DAY), ("1714435200000", START - DAY),
         (datetime(2024, 4, 30, tzinfo=UTC), START - DAY), (datetime(2024, 4, 30), START - DAY),  # noqa: DTZ001
     ],
 )  # fmt: skip

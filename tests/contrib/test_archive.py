@@ -1009,6 +1009,24 @@ def test_sql_is_answered_from_the_archive_and_the_database_together(store: Any, 
     assert number == sum(1 for row in map(bson.decode, in_database(store).values()) if row["Timestamp"] < "2024-05-02")
 
 
+def test_days_are_those_of_utc_whatever_zone_they_are_asked_in(store: Any, directory: Directory) -> None:
+    """Of what is archived and of what is not: the same question has one answer before and after."""
+    begin = datetime(2024, 5, 1, tzinfo=timezone.utc)
+    for hour in range(0, 72, 6):
+        raw = testing.send(message_id=f"m-{hour}", sent=begin + timedelta(hours=hour))
+        store.receive(trusted(raw, because="a test's own"))
+    asked = datetime(2024, 5, 3, 1, tzinfo=timezone(timedelta(hours=2)))  # the second of May, in UTC
+    archive = Archive(store, directory)
+
+    def days() -> list[tuple[str]]:
+        with archive.query("SELECT strftime(happened_at, '%d') FROM events", since=asked, until=asked) as answer:
+            return list(answer)
+
+    before = days()
+    archive.run(begin + timedelta(days=9))
+    assert before == days() == [("02",)] * 4
+
+
 def test_every_column_tells_what_the_event_does(store: Any, directory: Directory) -> None:
     """In the words of the schema."""
     about: dict[str, Any] = {

@@ -14,6 +14,7 @@ from both import Face
 from payloads import all_genuine, genuine
 from sesevent import ConfigurationError, Policy, testing
 from sesevent.moments import UTC
+from sesevent.suppression.policy import Effect
 
 EARLIER, LATER = datetime(2024, 1, 1, tzinfo=UTC), datetime(2124, 1, 1, tzinfo=UTC)
 
@@ -72,6 +73,23 @@ def test_who_unsubscribed_from_a_stream_is_refused_on_it_alone(with_store: Any) 
         assert back.allowed
 
     with_store(body)
+
+
+def test_who_leaves_again_when_the_first_time_has_run_out_has_left() -> None:
+    """A word that a policy or a list lets end is said anew by the next one, and not by one before."""
+    policy = Policy(effects={"unsubscribed": Effect(action="pause", lasts=timedelta(30))})
+    now = datetime(2024, 5, 1, tzinfo=UTC)
+    store = testing.memory_store(policy=policy, clock=lambda: now)
+
+    def leave() -> int:
+        left = store.suppression.unsubscribe("ann@example.com", stream="marketing", once=True)
+        assert not left.allowed
+        return len(store.suppression.history("ann@example.com").acts)
+
+    assert [leave(), leave()] == [1, 1]
+    now += timedelta(40)
+    assert store.suppression.check("ann@example.com", stream="marketing").allowed
+    assert [leave(), leave()] == [2, 2]
 
 
 def test_a_reactivation_answers_a_bounce_and_needs_an_override_for_a_persons_own_word(with_store: Any) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +139,41 @@ def test_a_persons_own_word_is_taken_as_such(reason: str, act: str) -> None:
 
 def test_of_several_names_for_one_thing_the_first_goes() -> None:
     """In the order in which names are usual, not of the columns; an empty cell says nothing."""
-    (one, other) = rows("email address,notes,note,email\nb@x.org,second,first,a@x.org\nc@x.org,second,,\n")
+    (one, other) = rows("email address,notes,note,email\nA@x.org,second,first,a@x.org\nc@x.org,second,,\n")
 
     assert (one.address, one.act.note) == ("a@x.org", "first")
     assert (other.address, other.act.note) == ("c@x.org", "second")
+
+
+@pytest.mark.parametrize("head", ["Email 1,Email 2", "email,recipient", "E-Mail,e mail"])
+def test_whoever_stands_beside_somebody_else_is_not_left_out(head: str) -> None:
+    """A row that names two people is told, and neither is taken for the row."""
+    told = list(read([f"{head}\n", "a@x.org,b@x.org\n", ",c@x.org\n", "d@x.org,D <D@X.org>\n"], LIKE))
+
+    assert [one.address if isinstance(one, Row) else (one.line, one.message) for one in told] == [
+        (2, "names several addresses: give each a row of its own"), "c@x.org", "d@x.org",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["1893456000", "1893456000.0", "1893456000000", '"1893456000"', '"2030-01-01"'])
+def test_an_end_in_numbers_is_in_seconds_or_milliseconds(value: str) -> None:
+    """As other systems export it, with a fraction or without."""
+    (row,) = rows(f'{{"email": "a@x.org", "until": {value}}}')
+    assert row.act.until == datetime(2030, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("value", ["20301105", "12", "-1893456000", "1e300", "1e400", "true", "[]"])
+def test_a_number_that_is_no_time_is_told(value: str) -> None:
+    """It would be a time of 1970, and over long ago."""
+    (problem,) = read([f'{{"email": "a@x.org", "until": {value}}}'], LIKE)
+    assert isinstance(problem, Problem)
+    assert problem.message.startswith("has a date that cannot be read")
+
+
+def test_an_end_of_zero_is_none() -> None:
+    """As where a column has no blanks."""
+    (row,) = rows('{"email": "a@x.org", "until": 0}')
+    assert row.act.until is None
 
 
 def test_a_line_may_be_as_long_as_no_line_is() -> None:

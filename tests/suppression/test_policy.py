@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from sesevent import ConfigurationError
+from sesevent.addresses import normal
 from sesevent.suppression.decision import Decision, concerns, decide, decide_no_address, decide_without_store
 from sesevent.suppression.facts import ACTS, Fact
 from sesevent.suppression.policy import DEFAULT_POLICY, Effect, Policy
@@ -182,6 +183,22 @@ def test_a_stream_and_a_tenant_are_told_by_tags_where_they_are_named() -> None:
     tagged = Fact(NOW, "e-1", "Bounce", tags=(("tenant", "t-1"),))
     assert (policy.tenant_of(tagged), DEFAULT_POLICY.tenant_of(tagged)) == ("t-1", "")
     assert policy.tenant_of(Fact(NOW, "e-1", "Bounce")) == ""
+
+
+def test_what_stands_beside_a_policy_in_its_file_is_told(tmp_path: Path) -> None:
+    """It would not hold, and nobody would see."""
+    file = tmp_path / "policy.toml"
+    file.write_text('[policy]\nname = "shop"\n[effects.complaint]\naction = "suppress"\n')
+    with pytest.raises(ConfigurationError, match="would not hold: effects"):
+        Policy.load(file)
+
+
+@pytest.mark.parametrize("domain", ["MÜNCHEN.example", "münchen.example.", "@xn--mnchen-3ya.example"])
+def test_a_domain_with_tags_is_known_however_it_is_spelled(domain: str) -> None:
+    """As addresses are."""
+    assert (
+        Policy(plus_tags=frozenset([domain])).mailbox(normal("ann+x@münchen.example")) == "ann@xn--mnchen-3ya.example"
+    )
 
 
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:

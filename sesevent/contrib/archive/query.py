@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sesevent.contrib.archive.files import as_parquet, kind_named
 from sesevent.errors import ConfigurationError, MissingExtra
+from sesevent.moments import read_moment
 
 try:
     import duckdb
@@ -105,9 +106,14 @@ def _confine(connection: Any, root: Path) -> None:
 
 
 def _spool_stored(store: EventStore, file: Path, since: datetime | None, until: datetime | None) -> None:
-    first = None if since is None else since.replace(hour=0, minute=0, second=0, microsecond=0)
-    last = None if until is None else until.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    first = None if since is None else _day(since)
+    last = None if until is None else _day(until) + timedelta(days=1)
     as_parquet(([dict(event.document)] for event in store.events.between(first, last)), file)
+
+
+def _day(moment: datetime) -> datetime:
+    """The first moment of its day in UTC, by which parts are named."""
+    return read_moment(moment).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _spool_part(archive: Archive, part: Manifest, file: Path) -> None:
