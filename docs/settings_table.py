@@ -44,17 +44,12 @@ def common(root: Any) -> Iterator[Row]:
         default = f"`{defaults[name]}`" if defaults.get(name) else ""
         yield one.words, option, f"`{one.variable}`", f"`{name.replace('_', '-')}`", _IN_PYTHON[name], default
     yield "file with settings", "`--config`", "`SESEVENT_CONFIG`", "", "", "`sesevent.toml`, …"
+    words = "go on without keys of people, for figures alone"
+    yield words, "`--without-keys`", "`SESEVENT_WITHOUT_KEYS`", "", "`connect(without_keys=True)`", ""
     for name, words in _ONLY_IN_THE_ENVIRONMENT.items():
         yield words, "", f"`{name}`", "", "`connect(privacy=Protection(…, keys))`", ""
     for name, words in _ONLY_IN_PYTHON.items():
-        yield (
-            words,
-            "",
-            "",
-            "",
-            f"`connect({'**' if name == 'options' else ''}{name}{'' if name == 'options' else '='})`",
-            "",
-        )
+        yield words, "", "", "", f"`connect({name})`", ""
 
 
 def _defaults(root: Any) -> dict[str, Any]:
