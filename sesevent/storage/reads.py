@@ -185,8 +185,8 @@ class EventQuery:
     def page(self, size: int) -> Find:
         """The next *size* rows."""
         direction = -1 if self.newest_first else 1
-        conditions = [self.filter] if self.after is None else [self.filter, self._behind(self.after)]
-        return Find(EVENTS, _all_of(conditions), (("Timestamp", direction), ("_id", direction)), size)
+        behind = () if self.after is None else (self._behind(self.after),)
+        return Find(EVENTS, _by_index(self.filter, behind), (("Timestamp", direction), ("_id", direction)), size)
 
     def behind(self, last: StoredEvent, taken: int) -> EventQuery:
         """The same question, continued behind *last*, after *taken* rows."""
@@ -199,10 +199,11 @@ class EventQuery:
         same = {"Timestamp": timestamp, "_id": {beyond: identifier}}
         if timestamp is None:  # rows of others may lack it; MongoDB sorts them before all texts
             return same if self.newest_first else {"$or": [same, {"Timestamp": {"$ne": None}}]}
-        # The outer bound repeats what the alternatives say, so that one index scan serves both.
+        # The outer bound repeats what the alternatives say, so that one index scan serves all of them.
         if not self.newest_first:
             return {"Timestamp": {"$gte": timestamp}, "$or": [same, {"Timestamp": {"$gt": timestamp}}]}
-        return {"$or": [same, {"Timestamp": {"$lt": timestamp}}, {"Timestamp": None}]}
+        at_most = {"$not": {"$gt": timestamp}}  # none at all, too
+        return {"Timestamp": at_most, "$or": [same, {"Timestamp": {"$lt": timestamp}}, {"Timestamp": None}]}
 
 
 def with_id(identifier: str | bytes | ObjectId) -> Find | None:
@@ -377,6 +378,24 @@ def event_query(
     if limit is not None and limit < 0:
         raise ConfigurationError("limit must not be negative.")
     return EventQuery(_all_of([*filters, in_time(since, until)]), newest_first, limit, after)
+
+
+def _by_index(asked: Mapping[str, Any], behind: Sequence[Filter]) -> Mapping[str, Any]:
+    """What holds for everything asked and *behind*; where that has alternatives, with all else written into each.
+
+    Each alternative is answered by its own index then, in the order that is asked for. Left beside them, a span of time
+    in a large log is read as a whole to find what there is of a type in it.
+    """
+    conditions = asked.get("$and", [asked])
+    alternatives = [one for one in conditions if one.keys() == {"$or"}]
+    others = [*(one for one in conditions if one not in alternatives), *behind]
+    if len(alternatives) != 1 or not others or any(one.keys() & _SELECTIVE for one in others):
+        return _all_of([*conditions, *behind])
+    return {"$or": [{"$and": [one, *others]} for one in alternatives[0]["$or"]]}
+
+
+_SELECTIVE: Final = frozenset({"derived.recipients", "derived.bounce.reason"})
+"""Conditions with an index of their own, which finds few rows: there is no better one."""
 
 
 def _all_of(conditions: list[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -331,6 +331,7 @@ _TYPES: Final = {"binData": bytes, "string": str, "object": dict}  # as far as t
 _OPERATORS: Final[dict[str, Callable[[list[Any], Any], bool]]] = {
     "$in": lambda values, wanted: any(_equals(values, each) for each in wanted),
     "$ne": lambda values, wanted: not _equals(values, wanted),
+    "$not": lambda values, wanted: not all(_known(operator)(values, each) for operator, each in wanted.items()),
     "$exists": lambda values, wanted: bool(values) == wanted,
     "$type": lambda values, wanted: any(isinstance(value, _TYPES[wanted]) for value in values),
     "$regex": lambda values, wanted: any(isinstance(value, str) and re.search(wanted, value) for value in values),

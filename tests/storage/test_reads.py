@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -17,6 +18,22 @@ from sesevent.storage.layout import index_models
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 AFTER = ("2024-05-01T12:00:30.000Z", None)
+SPANS: dict[str, Any] = {
+    "ever": {},
+    "since": {"since": NOON},
+    "a day": {"since": NOON, "until": datetime(2024, 5, 2, tzinfo=timezone.utc)},
+}
+
+
+def rare() -> Iterator[tuple[str, reads.EventQuery]]:
+    """Questions for a type of which there is one in a hundred events: what is in a span of time is not read for it."""
+    asked = reads.of_types(["Complaint"])
+    for (name, span), newest in itertools.product(SPANS.items(), (False, True)):
+        for page, after in (("first", None), ("next", ("2024-05-01T12:12:30.000Z", None))):
+            query = reads.event_query(asked, newest_first=newest, after=after, **span)
+            yield f"{name}, {page} page, {'newest' if newest else 'oldest'} first", query
+
+
 QUERIES = {
     "message": reads.event_query(reads.of_message("m-7")),
     "type": reads.event_query(reads.of_types(["Open"])),
@@ -27,6 +44,9 @@ QUERIES = {
     "recipient": reads.event_query(reads.of_recipient("p3@example.com")),
     "next page": reads.event_query(reads.of_types(["Open"]), after=AFTER),
     "next page, newest first": reads.event_query(reads.of_types(["Open"]), after=AFTER, newest_first=True),
+    **{f"rare: {name}": query for name, query in rare()},
+    "everything, next page": reads.event_query(after=AFTER),
+    "everything, next page, newest first": reads.event_query(after=AFTER, newest_first=True),
 }
 
 
@@ -47,7 +67,7 @@ def test_a_question_reads_little_more_than_it_answers(store: Any, rows: Any, nam
                 at=f"2024-05-01T12:{n // 60:02}:{n % 60:02}.000Z",
             )
             for n in range(1500)
-            for kind in ("Open", "Bounce")
+            for kind in ("Open", "Bounce", *(("Complaint",) if n % 50 == 0 else ()))
         )
     )
     page = QUERIES[name].page(20)
