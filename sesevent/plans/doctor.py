@@ -342,7 +342,7 @@ _ENCRYPTED = Finding(
 _PSEUDONYMOUS = Finding(
     "error",
     "keys",
-    f"people are kept under pseudonyms here, or only as erased, and none of the keys is told: {_NOBODY_FOUND}",
+    f"people are kept under pseudonyms here, or only as erased, and the key to that is not told: {_NOBODY_FOUND}",
     "Give privacy=Protection(…, keys), on the command line --privacy-keys FILE; or, for figures alone, without_keys.",
 )
 _POLLED_WITHOUT_INDEX = Finding(
