@@ -17,7 +17,6 @@ import typer
 from sesevent.cli.output import note
 from sesevent.errors import ConfigurationError
 from sesevent.moments import UTC, read_moment, read_span
-from sesevent.suppression.rules import RULES, rule_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -222,13 +221,6 @@ def decision_row(decision: Decision, *, short: bool) -> dict[str, Any]:
         return told | {"since": decision.since, "sentence": decision.sentence}
     names = ("rule", "stream", "since", "until", "evidence", "policy_version", "sentence", "failed", "tenant")
     return told | {name: getattr(decision, name) for name in names}
-
-
-def rule(name: str | None) -> str | None:
-    """The name of a rule, which must be one: of another nobody would be found, and that would look like good news."""
-    if name is not None and rule_named(name) is None:
-        raise typer.BadParameter(f"there is no rule {name!r}; there are {', '.join(one.name for one in RULES)}")
-    return name
 
 
 def tag(text: str | None) -> tuple[str, str | None] | None:

@@ -66,9 +66,7 @@ def list_(
 ) -> None:
     """List whom you may not mail now, by address."""
     with options.opened_store(uri, database, collection, timeout) as store:
-        listed = store.suppression.list(
-            rule=options.rule(rule), stream=stream, tenant=tenant, limit=limit or None, after=after
-        )
+        listed = store.suppression.list(rule=rule, stream=stream, tenant=tenant, limit=limit or None, after=after)
         print_rows((options.decision_row(decision, short=for_people(json)) for decision in listed), as_json=json)
 
 

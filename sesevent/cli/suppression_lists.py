@@ -85,7 +85,7 @@ def export(
     target: Any = file if file != "-" else _Terminal() if sys.stdout.isatty() else sys.stdout
     with options.opened_store(uri, database, collection, timeout) as store, _aside("written", file != "-") as told:
         written, skipped = store.suppression.export(
-            target, format=named, rule=options.rule(rule), stream=stream, tenant=tenant, by=who, on_progress=told
+            target, format=named, rule=rule, stream=stream, tenant=tenant, by=who, on_progress=told
         )
     note(
         f"{written:,} written" + (f", {skipped:,} skipped: SES takes hard bounces and complaints only" * bool(skipped))

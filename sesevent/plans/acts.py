@@ -146,14 +146,12 @@ def note_recorded(done: int, changed: int, now: datetime) -> Plan[None]:
 
 def _require_one(address: str) -> None:
     if not addresses.is_one(given(address, "address")):
-        raise ConfigurationError("What was given is not one e-mail address.", hint="Nothing was written down.")
+        raise ConfigurationError("What was given is not one e-mail address.", hint="Nothing was written down of it.")
 
 
 def _require_meant(act: Act) -> None:
     if act.act not in ACTS:
-        raise ConfigurationError(
-            f"There is no such act; there are {', '.join(ACTS)}.", hint="Nothing was written down."
-        )
+        raise ConfigurationError(f"There is no such act; there are {', '.join(ACTS)}.")
     named(act.stream, "stream")
     given(act.tenant, "tenant")
 
@@ -207,7 +205,7 @@ def listed(
     policy: Policy, after: str | None, size: int, rule: str | None, stream: str, tenant: str, now: datetime
 ) -> Plan[tuple[list[Decision], str | None]]:
     """The next addresses that may not be mailed, by address, and where to continue; None at the end."""
-    if rule is not None and rule_named(rule) is None:
+    if rule is not None and rule_named(rule) is None:  # nobody found would look like good news
         raise ConfigurationError(f"There is no such rule; there are {', '.join(one.name for one in RULES)}.")
     named(stream, "stream")
     given(tenant, "tenant")
