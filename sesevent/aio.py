@@ -147,7 +147,8 @@ class AsyncEventRepository:
 
     Answers are ordered by event time; *since* is included, *until* is not. *after* takes the
     ``cursor`` of the last row seen and continues behind it.
-    What is None where one thing is asked for, no type at all, and a time as text raise ConfigurationError.
+    What is None where one thing is asked for, no type at all, a reason there is none of, a time as text, and a span of
+    time that ends before it begins raise ConfigurationError.
     """
 
     def __init__(self, collections: dict[str, Any], pseudonyms: Pseudonyms | None = None) -> None:

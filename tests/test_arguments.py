@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -34,6 +34,9 @@ SLIPS: dict[str, Callable[[EventStore], Any]] = {
     "nor one reason": lambda s: s.events.find(reasons="mailbox_full"),
     "a time as text has no zone": lambda s: s.events.between("2024-05-01"),  # type: ignore[arg-type]
     "a date has no hour": lambda s: s.events.between(until=date(2024, 5, 1)),  # type: ignore[arg-type]
+    "a span does not end before it begins": lambda s: s.events.between(AT, AT - timedelta(seconds=1)),
+    "a reason there is none of is named": lambda s: s.events.by_reason("mailbox-full"),
+    "also among others": lambda s: s.events.find(reasons=["mailbox_full", "Mailbox full"]),
     "one address is no list of letters": lambda s: list(s.suppression.check_many("ann@example.com")),
     "nor may one of them be mailed": lambda s: list(s.suppression.filter("ann@example.com")),
     "nor are they parted": lambda s: Guard(s).split("ann@example.com"),
@@ -80,8 +83,27 @@ def test_a_slip_is_told_where_it_is_made(slip: str, asked: EventStore) -> None:
 def test_an_empty_answer_is_no_slip(asked: EventStore) -> None:
     """Whoever asks for nobody in particular is told of nobody."""
     assert asked.events.for_recipient("").to_list() == []
+    assert asked.events.between(AT, AT).to_list() == []
     assert list(asked.suppression.check_many([])) == []
     assert [one.allowed for one in asked.suppression.check_many(dict.fromkeys(["ann@example.com"]))] == [False]
+
+
+QUERIES: dict[str, Callable[[Any], Any]] = {
+    "a message id that is None": lambda found: found.by_message_id(None),
+    "an address that is None": lambda found: found.for_recipient(None),
+    "no type at all": lambda found: found.of_type(),
+    "no reason at all": lambda found: found.by_reason(),
+    "a reason there is none of": lambda found: found.by_reason("mailbox-full"),
+    "a time as text": lambda found: found.between("2024-05-01"),
+    "a span that ends before it begins": lambda found: found.between(AT, AT - timedelta(seconds=1)),
+}
+
+
+@pytest.mark.parametrize("slip", QUERIES)
+def test_a_query_of_mongoengine_tells_a_slip_as_well(slip: str, odm: None) -> None:
+    """Where it is built, before anything is asked."""
+    with pytest.raises(ConfigurationError):
+        QUERIES[slip](sesevent.SesEvent.objects)
 
 
 @pytest.mark.parametrize("word", ["Bounce", "bounce", "BOUNCE"])

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sesevent.bounces.priority import REASON_ORDER
 from sesevent.cli import options
 from sesevent.cli.output import clean, event_row, for_people, note, print_json, print_rows
 
@@ -41,7 +40,7 @@ def events(
         found = store.events.find(
             message_id=message_id,
             types=type or (),
-            reasons=[_reason(word) for word in reason or ()],
+            reasons=reason or (),
             recipient=recipient,
             tag=options.tag(tag),
             configuration_set=configuration_set,
@@ -87,12 +86,6 @@ def timeline(
         rows = [row(event, short=for_people(json)) for event in store.events.timeline(message_id)]
     print_rows(rows, as_json=json)
     raise typer.Exit(0 if rows else 1)
-
-
-def _reason(word: str) -> str:
-    if word not in REASON_ORDER:
-        raise typer.BadParameter(f"There is no reason {word!r}; there are {', '.join(sorted(REASON_ORDER))}.")
-    return word
 
 
 def row(stored: StoredEvent, *, short: bool) -> dict[str, Any]:

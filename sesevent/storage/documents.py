@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mongoengine import DictField, DynamicDocument, QuerySet, StringField
 
+from sesevent.arguments import at_least_one, given
 from sesevent.storage import reads
 from sesevent.storage.codec import document_fields, stored_event
 from sesevent.storage.layout import ALIAS, EVENTS
@@ -38,7 +39,7 @@ class SesEventQuerySet(QuerySet):  # type: ignore[misc]  # mongoengine has no ty
 
     def of_type(self, *types: str) -> SesEventQuerySet:
         """Events of these types, in SES's words, however spelled, such as ``Bounce`` and ``Rendering Failure``."""
-        return self._raw(reads.of_types(types))
+        return self._raw(reads.of_types(at_least_one(types, "types")))
 
     def between(self, since: datetime | None = None, until: datetime | None = None) -> SesEventQuerySet:
         """Events that happened at or after *since* and before *until*."""
@@ -51,7 +52,8 @@ class SesEventQuerySet(QuerySet):  # type: ignore[misc]  # mongoengine has no ty
         and read, by ``store.events`` only.
         """
         pseudonyms: Pseudonyms | None = self._document._meta.get("pseudonyms")
-        return self._raw(reads.of_recipient(address if pseudonyms is None else pseudonyms.forms(address)))
+        whom = given(address, "address")
+        return self._raw(reads.of_recipient(whom if pseudonyms is None else pseudonyms.forms(whom)))
 
     def with_tag(self, name: str, value: str | None = None) -> SesEventQuerySet:
         """Events of mails sent with this message tag, or with this value of it."""
@@ -80,7 +82,7 @@ class SesEventQuerySet(QuerySet):  # type: ignore[misc]  # mongoengine has no ty
 
     def by_reason(self, *reasons: str) -> SesEventQuerySet:
         """Bounces for these reasons, in the words of `sesevent.bounces`, such as ``mailbox_full``."""
-        return self._raw(reads.of_reasons(reasons))
+        return self._raw(reads.of_reasons(at_least_one(reasons, "reasons")))
 
     def complaints(self) -> SesEventQuerySet:
         """Complaints, ``not-spam`` among them."""

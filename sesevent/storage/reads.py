@@ -18,6 +18,7 @@ from bson.errors import InvalidId
 from sesevent import addresses, arguments
 from sesevent.analytics.providers import OTHER, providers
 from sesevent.bounces import CLASSIFIED
+from sesevent.bounces.priority import REASON_ORDER
 from sesevent.errors import ConfigurationError
 from sesevent.events.parse import word_of
 from sesevent.moments import format_moment
@@ -80,6 +81,7 @@ def of_message(message_id: str) -> Filter:
     Rows that hold an SNS envelope have SNS's id in the column: theirs is found in `derived`, or,
     before they have one, in the text. The index `legacy` keeps that search to such rows.
     """
+    arguments.given(message_id, "message_id")
     return {"$or": [{"MessageId": message_id}, {"derived.messageId": message_id}, *mentioning([message_id])]}
 
 
@@ -115,9 +117,14 @@ _PARTS: Final = re.compile("[A-Z][a-z]*|[^A-Z ]+")
 
 
 def in_time(since: datetime | None, until: datetime | None) -> Filter:
-    """Events at or after *since* and before *until*; naive datetimes are UTC."""
+    """Events at or after *since* and before *until*; naive datetimes are UTC.
+
+    Raises ConfigurationError for what is no point in time, and where the span ends before it begins.
+    """
     bounds = {"$gte": arguments.moment(since, "since"), "$lt": arguments.moment(until, "until")}
     texts = {name: format_moment(bound) for name, bound in bounds.items() if bound is not None}
+    if len(texts) == len(bounds) and texts["$lt"] < texts["$gte"]:
+        raise ConfigurationError("A span of time ends before it begins: until lies before since.")
     return {"Timestamp": texts} if texts else {}
 
 
@@ -129,8 +136,11 @@ def of_recipient(address: str | Sequence[str]) -> Filter:
 
 
 def of_reasons(reasons: Iterable[str]) -> Filter:
-    """Bounces for these reasons, in the words of `sesevent.bounces`."""
-    return {"derived.bounce.reason": {"$in": list(reasons)}}
+    """Bounces for these reasons, in the words of `sesevent.bounces`. Raises ConfigurationError for any other word."""
+    words = list(reasons)
+    if any(word not in REASON_ORDER for word in words):
+        raise ConfigurationError(f"Not all of these are reasons; there are {', '.join(sorted(REASON_ORDER))}.")
+    return {"derived.bounce.reason": {"$in": words}}
 
 
 def with_tag(name: str, value: str | None = None) -> Filter:
