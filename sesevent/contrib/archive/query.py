@@ -69,7 +69,8 @@ def ask(
     folder = tempfile.TemporaryDirectory(prefix="sesevent-query-")
     answer = Answer(folder, duckdb.connect())
     try:
-        root = Path(folder.name)
+        root = Path(folder.name) / "rows"
+        root.mkdir()
         _spool_stored(store, root / "stored.parquet", since, until)
         as_parquet((), root / "archived-none.parquet")
         for number, part in enumerate(archive.parts(since, until)):
@@ -96,10 +97,11 @@ def ask(
 def _confine(connection: Any, root: Path) -> None:
     """Let what is asked read and write in a folder, and nowhere else; and change none of this.
 
+    What does not fit into memory goes beside it: DuckDB 1.2 takes one allowed folder within another for all of it.
     https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
     """
-    within = str(root).replace("'", "''")
-    connection.execute(f"SET temp_directory = '{within}/spilled'")
+    within, beside = (str(place).replace("'", "''") for place in (root, root.parent / "spilled"))
+    connection.execute(f"SET temp_directory = '{beside}'")
     connection.execute(f"SET allowed_directories = ['{within}']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
