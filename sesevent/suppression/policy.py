@@ -126,7 +126,9 @@ class Policy(_Choices):
     def _known_rules(cls, effects: Mapping[str, Effect]) -> Mapping[str, Effect]:
         unknown = sorted(effects.keys() - DEFAULT_EFFECTS.keys())
         if unknown:
-            raise ValueError(f"no such rules: {', '.join(unknown)}; there are {', '.join(DEFAULT_EFFECTS)}")
+            raise ValueError(
+                f"no such rules: {', '.join(map(_shown, unknown))}; there are {', '.join(DEFAULT_EFFECTS)}"
+            )
         return DEFAULT_EFFECTS | dict(effects)
 
     @field_validator("soft_steps", mode="after")
@@ -188,9 +190,14 @@ class Policy(_Choices):
         try:
             return cls.model_validate(choices)
         except ValidationError as error:
-            told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+            told = [f"{'.'.join(map(_shown, one['loc']))}: {one['msg']}" for one in error.errors()]
             which = "" if isinstance(source, Mapping) else f"in {source} "
             raise ConfigurationError(f"The policy {which}is wrong: {'; '.join(told)}.") from None
+
+
+def _shown(name: str | int) -> str:
+    """What is said of a name that somebody gave to something, which may be an address."""
+    return addresses.mask(name) if isinstance(name, str) and ("@" in name or "%" in name) else str(name)
 
 
 def _grows(earlier: Step, later: Step) -> bool:

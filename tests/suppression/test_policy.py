@@ -109,6 +109,25 @@ def test_what_is_outside_its_bounds_is_refused(wrong: dict[str, Any], said: str)
         Policy.load(wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ann@example.com": 1},
+        {"ann%40example.com": 1},
+        {"streams": {"ann@example.com": 5}},
+        {"effects": {"ann@example.com": {"action": "ignore"}}},
+        {"effects": {"complaint": {"ann@example.com": 1}}},
+    ],
+    ids=str,
+)
+def test_an_address_that_is_taken_for_a_name_is_not_told(wrong: dict[str, Any]) -> None:
+    """The error goes into answers and logs: it says where, and not who."""
+    with pytest.raises(ConfigurationError, match=r"^The policy is wrong: ") as told:
+        Policy.load(wrong)
+
+    assert "ann" not in str(told.value)
+
+
 def test_what_is_just_within_its_bounds_is_taken() -> None:
     """Steps may be of equal length, and the last for good."""
     century = timedelta(days=36_499)
