@@ -40,6 +40,7 @@ ENCRYPTED = [
     for room in (
         "analytics",
         "cli",
+        "contrib",
         "faces",
         "monitoring",
         "plans",

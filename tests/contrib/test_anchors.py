@@ -63,6 +63,7 @@ def command(forked: Forked) -> Callable[..., Any]:
     return lambda *arguments: forked.run(["audit", *arguments])
 
 
+@pytest.mark.in_clear("its commands are told no key")
 def test_a_rewritten_trail_is_found_by_its_anchor(
     store: Any,
     mongodb_uri: str,
@@ -107,6 +108,7 @@ def test_a_rewritten_trail_is_found_by_its_anchor(
     assert command("verify", "--anchors", str(file), *place).returncode != 0  # unproven
 
 
+@pytest.mark.in_clear("its commands are told no key")
 def test_the_trail_is_told(store: Any, mongodb_uri: str, database: str, command: Callable[..., Any]) -> None:
     """Listed for a subject, and exported with its hashes."""
     for number in range(3):

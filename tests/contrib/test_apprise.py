@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("apprise")
 
 from alarm_entry import ENTRY
+from both import encrypted
 from sesevent import ConfigurationError
 from sesevent.contrib.apprise import AppriseNotifier, NotTold
 
@@ -110,7 +111,9 @@ def test_an_asyncio_store_tells_it_too(service: Service, mongodb_uri: str, datab
     ]
 
     async def main() -> None:
-        async with await AsyncEventStore.connect(mongodb_uri, database=database, clock=lambda: now) as store:
+        async with await AsyncEventStore.connect(
+            mongodb_uri, database=database, clock=lambda: now, **encrypted()
+        ) as store:
             await store.receive_many(all_genuine(events))
             await store.monitor.evaluate(notify=[AppriseNotifier(service.url)])
 

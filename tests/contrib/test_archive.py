@@ -16,6 +16,7 @@ import boto3
 import bson
 import pytest
 
+from both import encrypted
 from sesevent import ArchiveError, AwsUnavailable, ConfigurationError, EventStore, testing, trusted
 from sesevent.contrib.archive import Archive, Bucket, Chosen, Directory, Place, place_at
 from sesevent.contrib.archive import archiver as archiving
@@ -34,7 +35,9 @@ BEFORE = START + timedelta(days=30)
 
 @pytest.fixture
 def store(mongodb_uri: str, database: str) -> Iterator[Any]:
-    with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW, timeout_seconds=60) as connected:
+    with EventStore.connect(
+        mongodb_uri, database=database, clock=lambda: NOW, timeout_seconds=60, **encrypted()
+    ) as connected:
         connected.ensure_indexes()
         yield connected
 
@@ -65,7 +68,8 @@ def fill(store: Any, events: int = 300, seed: int = 1, every: float = 1500) -> N
 
 
 def in_database(store: Any) -> dict[str, bytes]:
-    return {str(event.id): bson.encode(event.document) for event in store.events.between()}
+    """As it stands there: an archive holds what is encrypted as it is encrypted."""
+    return {str(row["_id"]): bson.encode(row) for row in store._collections["ses_event"].find()}
 
 
 def in_archive(archive: Archive) -> list[tuple[str, bytes]]:
@@ -117,6 +121,7 @@ def standings(store: Any) -> list[Any]:
     return list(store.suppression.list())
 
 
+@pytest.mark.in_clear("what is put back is encrypted, as all that is written")
 def test_rows_of_every_shape_come_back_as_they_were(store: Any, rows: Any, directory: Directory) -> None:
     """Those of a Mongoose application too: without Message, with an id of its own, with fields and types of its own."""
     strange: list[dict[str, Any]] = [
@@ -176,17 +181,18 @@ def test_a_store_without_a_server_is_archived_as_any_other(directory: Directory)
     """For tests of your own."""
     store = testing.memory_store()
     fill(store, 60)
-    everything = in_database(store)
+    everything = {str(event.id): bson.encode(event.document) for event in store.events.between()}
     archive = Archive(store, directory)
     done = archive.run(BEFORE)
 
-    assert (done.events, done.deleted, in_database(store)) == (len(everything), len(everything), {})
+    assert (done.events, done.deleted, store.events.between().to_list()) == (len(everything), len(everything), [])
     assert dict(in_archive(archive)) == everything
 
 
 # ── late, repeated, richer ──────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.in_clear("what arrives again is encrypted anew, at the same time by this clock: it is taken for changed")
 def test_late_events_of_an_archived_day_become_a_further_part(store: Any, place: Place) -> None:
     """And what arrives again is deleted here: the archive has it."""
     fill(store)
@@ -415,7 +421,9 @@ def test_two_archivers_at_once_archive_each_event_once(
 
     def work() -> None:
         try:
-            with EventStore.connect(mongodb_uri, database=database, clock=lambda: NOW, timeout_seconds=60) as own:
+            with EventStore.connect(
+                mongodb_uri, database=database, clock=lambda: NOW, timeout_seconds=60, **encrypted()
+            ) as own:
                 Archive(own, place, part_events=40).run(BEFORE)
         except Exception as error:  # noqa: BLE001  # looked at below
             failed.append(error)
@@ -804,6 +812,7 @@ def test_verify_finds_an_event_that_is_there_twice_and_a_manifest_that_lies(stor
 # ── holds, audit, rollups ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.in_clear("it looks at what MongoDB holds")
 def test_what_is_held_stays(store: Any, directory: Directory) -> None:
     """A person's, a mail's and a campaign's events, until the hold is lifted; the audit knows who and why."""
     fill(store)
@@ -904,6 +913,7 @@ def fill_with_ann(store: Any, events: int = 300, mails: int = 3) -> dict[str, by
     return in_database(store)
 
 
+@pytest.mark.in_clear("it looks for a person's text, of which nothing is told")
 def test_what_is_archived_of_a_person_is_changed_wherever_it_is_and_nothing_else(store: Any, place: Place) -> None:
     """Parts without the person stay as they are; dry, it is only counted; twice is once."""
     everything = fill_with_ann(store)
@@ -935,6 +945,7 @@ def test_what_is_archived_of_a_person_is_changed_wherever_it_is_and_nothing_else
     assert archive.verify().intact
 
 
+@pytest.mark.in_clear("it looks for a person's text, of which nothing is told")
 def test_a_change_that_was_killed_is_done_by_doing_it_again(
     store: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -966,6 +977,7 @@ def test_a_change_that_was_killed_is_done_by_doing_it_again(
         assert len(in_archive(archive)) == len(everything)
 
 
+@pytest.mark.in_clear("it looks for a person's text, of which nothing is told")
 def test_a_change_reaches_what_comes_to_a_day_meanwhile(
     store: Any, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1027,6 +1039,7 @@ def test_days_are_those_of_utc_whatever_zone_they_are_asked_in(store: Any, direc
     assert before == days() == [("02",)] * 4
 
 
+@pytest.mark.in_clear("columns of what is encrypted hold what is encrypted")
 def test_every_column_tells_what_the_event_does(store: Any, directory: Directory) -> None:
     """In the words of the schema."""
     about: dict[str, Any] = {
@@ -1056,6 +1069,7 @@ def test_every_column_tells_what_the_event_does(store: Any, directory: Directory
     assert click["happened_at"] == START + timedelta(seconds=5)
 
 
+@pytest.mark.in_clear("columns of what is encrypted hold what is encrypted")
 def test_the_files_open_in_duckdb_as_they_are(store: Any, directory: Directory) -> None:
     """With the day as a column, and nothing of ours."""
     duckdb = pytest.importorskip("duckdb")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from both import CORPUS
+from both import CORPUS, encrypted
 from payloads import all_genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreError, StoreUnavailable, local, testing
 from sesevent.contrib.aws_lambda import handler, http_handler, monitor_handler
@@ -277,7 +277,7 @@ def test_two_functions_at_once_store_the_same_batch_once(mongodb_uri: str, datab
     event = sqs(*[bounce(number) for number in range(200)])
 
     def invoke(_: int) -> dict[str, Any]:
-        with EventStore.connect(mongodb_uri, database=database) as store:
+        with EventStore.connect(mongodb_uri, database=database, **encrypted()) as store:
             return handler(store)(event, Context(60))
 
     with ThreadPoolExecutor(2) as both:

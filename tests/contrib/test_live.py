@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient, MongoClient
 
+from both import encrypted
 from sesevent import AsyncEventStore, EventStore, Verifier, local, testing, trusted
 from sesevent.contrib.asgi import webhook
 from sesevent.contrib.sns import confirm_by_api
@@ -113,7 +114,7 @@ def test_from_boto3_through_sns_and_http_into_mongodb(aws: str, mongodb_uri: str
 
     assert statuses == [200] * 4
     assert forged.status_code == 400
-    with EventStore.connect(mongodb_uri, database=database) as reader:
+    with EventStore.connect(mongodb_uri, database=database, **encrypted()) as reader:
         assert sorted(event.type for event in reader.events.between()) == ["Bounce", "Send"]
         assert {row.document["received"]["topicArn"] for row in reader.events.between()} == {topic}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from both import encrypted
 from sesevent import ConfigurationError, EventStore, StoreUnavailable, testing, trusted
 from sesevent.contrib.measurements import (
     MEASUREMENTS,
@@ -92,7 +93,7 @@ def test_what_cannot_be_stored_is_counted_as_that() -> None:
 
 def test_a_counted_store_is_closed_as_the_store(mongodb_uri: str, database: str) -> None:
     """It may be entered in its place."""
-    with Received().counting(EventStore.connect(mongodb_uri, database=database)) as counted:
+    with Received().counting(EventStore.connect(mongodb_uri, database=database, **encrypted())) as counted:
         assert counted.receive(GOOD).fresh
 
 
@@ -248,7 +249,7 @@ def test_an_asyncio_stores_figures_are_refreshed_and_then_told(mongodb_uri: str,
     from sesevent import AsyncEventStore
 
     async def body() -> tuple[list[Sample], list[Sample]]:
-        async with AsyncEventStore.connect(mongodb_uri, database=database) as store:
+        async with AsyncEventStore.connect(mongodb_uri, database=database, **encrypted()) as store:
             await store.ensure_indexes()
             figures = AsyncStoreFigures(store, cache_seconds=0.05)
             before = figures.samples()

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
-from both import Face
+from both import Face, encrypted
 from payloads import all_genuine, genuine, payload
 from sesevent import ConfigurationError, EventStore, StoreError, testing
 from sesevent.contrib.projections import (
@@ -668,10 +668,11 @@ SCRIPT = """
 import sys
 from pymongo import MongoClient
 sys.path[:0] = {path!r}
+from both import encrypted
 from contrib.test_projections import neighbours
 from sesevent import EventStore
 from sesevent.contrib.projections import Projector
-with MongoClient({uri!r}) as client, EventStore.connect({uri!r}, database={database!r}) as store:
+with MongoClient({uri!r}) as client, EventStore.connect({uri!r}, database={database!r}, **encrypted()) as store:
     runner = Projector(store, neighbours(client[{database!r}]), batch_size=3)
     print("ready", flush=True)
     runner.{call}
@@ -749,7 +750,10 @@ def test_two_at_once_do_no_harm(store: Any, tables: Any, mongodb_uri: str, datab
 
     def work(size: int) -> None:
         try:
-            with MongoClient(mongodb_uri) as client, EventStore.connect(mongodb_uri, database=database) as own:
+            with (
+                MongoClient(mongodb_uri) as client,
+                EventStore.connect(mongodb_uri, database=database, **encrypted()) as own,
+            ):
                 Projector(own, neighbours(client[database]), batch_size=size).run(idle_seconds=5)
         except BaseException as error:  # noqa: BLE001  # a thread's error must reach the test
             failures.append(error)

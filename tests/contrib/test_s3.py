@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from both import encrypted
 from payloads import payload
 from sesevent import AwsUnavailable, ConfigurationError, EventStore, testing
 from sesevent.testing.stream import stream
@@ -156,7 +157,7 @@ def test_another_collection_has_bookmarks_of_its_own(
     """Or it would stay empty."""
     bucket.put(a__1=lines(sends(0, 10)))
     bucket.ingest(store, "a/")
-    with EventStore.connect(mongodb_uri, database=database, collection="ses_events") as other:
+    with EventStore.connect(mongodb_uri, database=database, collection="ses_events", **encrypted()) as other:
         assert bucket.ingest(other, "a/").summary.fresh == 10
 
 
@@ -286,6 +287,7 @@ def test_a_command_that_was_killed_goes_on_where_it_was(
     assert {row["MessageId"] for row in rows.find({}, {"MessageId": 1})} == mails
 
 
+@pytest.mark.in_clear("its commands are told no key")
 def test_two_commands_at_once_store_everything_once(
     full: tuple[Bucket, set[str]], ingest_by_command: Callable[..., subprocess.Popen[str]], rows: Any, store: EventStore
 ) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from both import encrypted
 from sesevent import (
     AsyncEventStore,
     AwsUnavailable,
@@ -62,7 +63,7 @@ def queue(endpoint: str) -> Queue:
 @pytest.fixture
 def place(mongodb_uri: str, database: str, store: Any) -> dict[str, Any]:
     """Where a store of either colour keeps things; indexed already."""
-    return {"uri": mongodb_uri, "database": database}
+    return {"uri": mongodb_uri, "database": database, **encrypted()}
 
 
 @contextmanager
