@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Sequence
 from email.utils import parseaddr
 
-__all__ = ["PSEUDONYM", "bare", "is_one", "is_pseudonym", "mask", "normal", "normals_of", "untagged"]
+__all__ = ["PSEUDONYM", "bare", "is_one", "is_pseudonym", "mask", "normal", "normals_of", "shown", "untagged"]
 
 # What nearly every address looks like: no display name, no quotes, ASCII, lower-case domain.
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[a-z0-9.\-]*[a-z0-9\-]")
@@ -104,6 +104,11 @@ def mask(text: str) -> str:
     """A form for people and logs that tells no one who it is: ``j…@example.com``."""
     local, at, domain = bare(text).rpartition("@")
     return f"{local[:1]}…@{domain}" if at else "…"
+
+
+def shown(name: str | int) -> str:
+    """What an error may say of a name that somebody gave to something: where it may be an address, that is masked."""
+    return mask(name) if isinstance(name, str) and ("@" in name or "%" in name) else str(name)
 
 
 def _without_display_name(text: str) -> str:

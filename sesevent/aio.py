@@ -283,7 +283,7 @@ class AsyncEventRepository:
 
     async def timeline(self, message_id: str) -> list[StoredEvent]:
         """Everything that happened to one mail, in order; an event kept in two rows stands there once."""
-        return await perform(read.timeline(given(message_id, "message_id")), self._collections)
+        return await perform(read.timeline(message_id), self._collections)
 
 
 class AsyncSuppressionList:

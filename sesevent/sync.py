@@ -269,7 +269,7 @@ class EventRepository:
 
     def timeline(self, message_id: str) -> list[StoredEvent]:
         """Everything that happened to one mail, in order; an event kept in two rows stands there once."""
-        return perform(read.timeline(given(message_id, "message_id")), self._collections)
+        return perform(read.timeline(message_id), self._collections)
 
 
 class SuppressionList:

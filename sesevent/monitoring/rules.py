@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from sesevent import addresses
 from sesevent.errors import ConfigurationError
 from sesevent.monitoring.figures import Scope
 from sesevent.monitoring.readings import READINGS
@@ -211,13 +212,13 @@ def load_rules(source: Mapping[str, Any] | str | Path) -> tuple[Rule, ...]:
 
 
 def _problems_of_file(told: Mapping[str, Any]) -> list[str]:
-    problems = [f"no such setting: {name}" for name in sorted(told.keys() - _FILE_KEYS)]
+    problems = [f"no such setting: {addresses.shown(name)}" for name in sorted(told.keys() - _FILE_KEYS)]
     problems += [
         f"{name}: must be a list" for name in ("off", "rules") if not isinstance(told.get(name, []), (list, tuple))
     ]
     if not problems:
         names = {rule.name for rule in DEFAULT_RULES}
-        problems += [f"off: no such rule: {name}" for name in told.get("off", ()) if name not in names]
+        problems += [f"off: no such rule: {addresses.shown(name)}" for name in told.get("off", ()) if name not in names]
     return problems
 
 
@@ -232,7 +233,7 @@ def _changed(changes: Mapping[str, Any], known: Mapping[str, Rule]) -> Rule | st
 def _made(changes: dict[str, Any], known: Mapping[str, Rule]) -> Rule:
     name, like = changes.get("name"), changes.pop("like", None)
     if like is not None and like not in known:
-        raise ValueError(f"like: no such rule: {like}")
+        raise ValueError(f"like: no such rule: {addresses.shown(like)}")
     base = known.get(name if like is None else like)  # type: ignore[arg-type]  # whatever it is, it is no name then
     told = {} if base is None else {field.name: getattr(base, field.name) for field in fields(Rule)}
     if base is not None:
@@ -243,7 +244,7 @@ def _made(changes: dict[str, Any], known: Mapping[str, Rule]) -> Rule:
 
 def _said(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        return "; ".join(f"{'.'.join(map(addresses.shown, one['loc']))}: {one['msg']}" for one in error.errors())
     return str(error)
 
 

@@ -127,7 +127,7 @@ class Policy(_Choices):
         unknown = sorted(effects.keys() - DEFAULT_EFFECTS.keys())
         if unknown:
             raise ValueError(
-                f"no such rules: {', '.join(map(_shown, unknown))}; there are {', '.join(DEFAULT_EFFECTS)}"
+                f"no such rules: {', '.join(map(addresses.shown, unknown))}; there are {', '.join(DEFAULT_EFFECTS)}"
             )
         return DEFAULT_EFFECTS | dict(effects)
 
@@ -190,14 +190,9 @@ class Policy(_Choices):
         try:
             return cls.model_validate(choices)
         except ValidationError as error:
-            told = [f"{'.'.join(map(_shown, one['loc']))}: {one['msg']}" for one in error.errors()]
+            told = [f"{'.'.join(map(addresses.shown, one['loc']))}: {one['msg']}" for one in error.errors()]
             which = "" if isinstance(source, Mapping) else f"in {source} "
             raise ConfigurationError(f"The policy {which}is wrong: {'; '.join(told)}.") from None
-
-
-def _shown(name: str | int) -> str:
-    """What is said of a name that somebody gave to something, which may be an address."""
-    return addresses.mask(name) if isinstance(name, str) and ("@" in name or "%" in name) else str(name)
 
 
 def _grows(earlier: Step, later: Step) -> bool:

@@ -123,6 +123,24 @@ def test_what_is_wrong_is_said(told: dict[str, Any], words: str) -> None:
         load_rules(told)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"ann@example.com": []},
+        {"off": ["ann@example.com"]},
+        {"rules": [{"name": "x", "like": "ann@example.com"}]},
+        {"rules": [{"name": "lag", "ann@example.com": 1}]},
+    ],
+    ids=str,
+)
+def test_an_address_that_is_taken_for_a_name_is_not_told(told: dict[str, Any]) -> None:
+    """As nowhere in an error."""
+    with pytest.raises(ConfigurationError, match=r"^The rules are wrong: ") as error:
+        load_rules(told)
+
+    assert "ann" not in str(error.value)
+
+
 def test_all_problems_are_said_at_once() -> None:
     """Nobody starts a monitor ten times to learn ten things."""
     with pytest.raises(ConfigurationError, match=r"number 1: .*; rules, number 3: "):
